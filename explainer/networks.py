@@ -375,7 +375,7 @@ def build(
 
 @dataclass(frozen=True)
 class Network:
-    """One seeded network and the sequence it reads: a hashable value, and the key that results are kept under.
+    """One seeded network and the sequence it reads: a hashable value, the key of its results.
 
     cell: a name in `CELLS`. hidden_size: n, 1 to 64. length: T, 1 to 200 steps from a zero state.
     gain: factor on the recurrent weights. forget_bias: the effective bias b_f (see `build`), or None for
