@@ -21,10 +21,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+torch.set_num_threads(1)  # the tensors are tiny and the readers many
 
 Weights = Mapping[str, Tensor]
 
@@ -44,11 +46,16 @@ class CellType:
     """One kind of recurrent cell. Shapes: n hidden units, S state size, I inputs, `...` any leading batch.
 
     label: as it stands in legends.
+    Weights are a module's own parameters by name. For a batch of networks (or of copies of one weight) each
+    has an extra first axis, as `stacked_weights` makes it, and the vectors have shape (batch, any, size).
+
     gated: whether a gate multiplies the memory on its way from one step to the next.
     memory: the letter of the state that carries the memory, "h" or "c".
     module: (input_size, hidden_size, **factory) -> a module called as torch's own are, sequence first.
-    update: (weights, x (..., I), state (..., S), carried (..., n)) -> memory (..., n).
-    expose: (weights, x (..., I), previous state (..., S), memory (..., n)) -> state (..., S).
+    update: (weights, x (..., I), state (..., S), carried (..., n)) -> memory (..., n); the carried memory
+        enters elementwise.
+    expose: (weights, x (..., I), previous state (..., S), memory (..., n)) -> state (..., S), whose last n
+        entries are the memory itself.
     keep: (weights, x, previous state) -> the gate (..., n) that multiplies the carried memory: the direct
         path of one step. None for a cell that has no such path.
     keep_block: which block of n rows in the biases belongs to that gate.
@@ -88,11 +95,6 @@ def _hidden_size(weights: Weights) -> int:
     return weights[RECURRENT_WEIGHT].shape[-1]
 
 
-def _times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """matrix (..., m, n) times vector (..., n), over any leading batch."""
-    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
-
-
 def _rows(weights: Weights, start: int, stop: int) -> slice:
     """The rows of gate blocks start..stop-1; every block has n rows, in torch's order."""
     n = _hidden_size(weights)
@@ -100,11 +102,11 @@ def _rows(weights: Weights, start: int, stop: int) -> slice:
 
 
 def _from_input(weights: Weights, x: Tensor, rows: slice) -> Tensor:
-    return _times(weights["weight_ih_l0"][..., rows, :], x) + weights["bias_ih_l0"][..., rows]
+    return x @ weights["weight_ih_l0"][..., rows, :].mT + weights["bias_ih_l0"][..., rows]
 
 
 def _from_hidden(weights: Weights, h: Tensor, rows: slice) -> Tensor:
-    return _times(weights[RECURRENT_WEIGHT][..., rows, :], h) + weights["bias_hh_l0"][..., rows]
+    return h @ weights[RECURRENT_WEIGHT][..., rows, :].mT + weights["bias_hh_l0"][..., rows]
 
 
 def _preactivation(weights: Weights, x: Tensor, h: Tensor, rows: slice) -> Tensor:
@@ -149,22 +151,21 @@ def _gru_keep(weights: Weights, x: Tensor, h: Tensor) -> Tensor:
 
 def _peephole_update(weights: Weights, x: Tensor, state: Tensor, carried: Tensor) -> Tensor:
     h, c = state.chunk(2, -1)
-    to_input, to_forget, _ = weights["weight_ch_l0"].unbind(-2)
     i, f, g = _preactivation(weights, x, h, _rows(weights, 0, 3)).chunk(3, -1)
-    return torch.sigmoid(f + to_forget * c) * carried + torch.sigmoid(i + to_input * c) * torch.tanh(g)
+    f = torch.sigmoid(f + weights["weight_cf_l0"] * c)
+    i = torch.sigmoid(i + weights["weight_ci_l0"] * c)
+    return f * carried + i * torch.tanh(g)
 
 
 def _peephole_expose(weights: Weights, x: Tensor, state: Tensor, memory: Tensor) -> Tensor:
     h, _ = state.chunk(2, -1)
-    to_output = weights["weight_ch_l0"][..., 2, :]
-    o = torch.sigmoid(_preactivation(weights, x, h, _rows(weights, 3, 4)) + to_output * memory)
-    return torch.cat((o * torch.tanh(memory), memory), -1)
+    o = _preactivation(weights, x, h, _rows(weights, 3, 4)) + weights["weight_co_l0"] * memory
+    return torch.cat((torch.sigmoid(o) * torch.tanh(memory), memory), -1)
 
 
 def _peephole_keep(weights: Weights, x: Tensor, state: Tensor) -> Tensor:
     h, c = state.chunk(2, -1)
-    to_forget = weights["weight_ch_l0"][..., 1, :]
-    return torch.sigmoid(_preactivation(weights, x, h, _rows(weights, 1, 2)) + to_forget * c)
+    return torch.sigmoid(_preactivation(weights, x, h, _rows(weights, 1, 2)) + weights["weight_cf_l0"] * c)
 
 
 def _mgu_update(weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
@@ -185,8 +186,8 @@ class SteppedModule(nn.Module):
     """A recurrent module made of an entry of `CELLS`, with the calling convention of `nn.LSTM`.
 
     Parameters are named as torch names its own: weight_ih_l0 (m·n, I), weight_hh_l0 (m·n, n),
-    bias_ih_l0 and bias_hh_l0 (m·n), for m blocks; with peepholes, weight_ch_l0 (3, n): the diagonal
-    weights from c to the input, forget and output gate.
+    bias_ih_l0 and bias_hh_l0 (m·n), for m blocks; with peepholes, weight_ci_l0, weight_cf_l0 and
+    weight_co_l0 (n): the diagonal weights from c to the input, forget and output gate.
     """
 
     def __init__(
@@ -209,7 +210,9 @@ class SteppedModule(nn.Module):
         self.bias_ih_l0 = nn.Parameter(torch.empty(rows, **factory))
         self.bias_hh_l0 = nn.Parameter(torch.empty(rows, **factory))
         if peepholes:
-            self.weight_ch_l0 = nn.Parameter(torch.empty(3, hidden_size, **factory))
+            self.weight_ci_l0 = nn.Parameter(torch.empty(hidden_size, **factory))
+            self.weight_cf_l0 = nn.Parameter(torch.empty(hidden_size, **factory))
+            self.weight_co_l0 = nn.Parameter(torch.empty(hidden_size, **factory))
 
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """h(t) for all t, and the last state, from inputs (T, batch, I) or (T, I).
@@ -410,14 +413,15 @@ class Network:
         """The cell's entry in the registry."""
         return CELLS[self.cell]
 
-    def materialise(self) -> tuple[nn.Module, Tensor]:
-        """The module and its inputs (T, I), both float64.
+    def materialise(self) -> "Materialised":
+        """The module, its inputs and a target, drawn from the seed alone.
 
-        The inputs are drawn first and always at full length: the same seed gives every cell the same
-        inputs, and a longer sequence begins with the shorter one.
+        Inputs and target are drawn before the weights and the inputs always at full length: the same seed
+        gives every cell the same inputs, and a longer sequence begins with the shorter one.
         """
         generator = torch.Generator().manual_seed(self.seed)
         inputs = torch.randn(MAX_LENGTH, self.input_size, generator=generator, dtype=torch.float64)
+        target = torch.randn(self.hidden_size, generator=generator, dtype=torch.float64)
         module = build(
             self.cell,
             input_size=self.input_size,
@@ -426,10 +430,24 @@ class Network:
             forget_bias=self.forget_bias,
             generator=generator,
         )
-        return module, self.input_scale * inputs[: self.length]
+        return Materialised(module, self.input_scale * inputs[: self.length], target)
+
+
+class Materialised(NamedTuple):
+    """A network in torch, all float64: the module, its inputs (T, I), and a target (n,) for the last h."""
+
+    module: nn.Module
+    inputs: Tensor
+    target: Tensor
 
 
 def stacked_weights(modules: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """The parameters of several modules of one type, detached, each stacked along a new first axis."""
-    names = [name for name, _ in modules[0].named_parameters()]
-    return {name: torch.stack([module.get_parameter(name).detach() for module in modules]) for name in names}
+    """The detached parameters of several modules of one type, as the steps take a batch of b networks.
+
+    Matrices become (b, rows, columns) and vectors (b, 1, rows), for vectors h of shape (b, any, n).
+    """
+    stacked = {}
+    for name, first in modules[0].named_parameters():
+        batch = torch.stack([module.get_parameter(name).detach() for module in modules])
+        stacked[name] = batch.unsqueeze(1) if first.dim() == 1 else batch
+    return stacked
