@@ -1,0 +1,51 @@
+# make run     serve the page at http://localhost:8501
+# make test    run every test
+# make check   lint, and check the formatting
+# make format  put the formatting right
+# make clean   remove the environment and the caches
+#
+# PYTHON is the interpreter the environment is made with (3.11 to 3.13): make test PYTHON=python3.12
+# VENV is where the environment stands; a second one can stand beside the first: make test VENV=.venv-3.12
+# ARGS goes on to the command: make run ARGS="--server.port 9000"   make test ARGS="-k imports"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+
+# The tensors are tiny and the readers many: one thread for each torch call. OpenMP reads this once, at start.
+export OMP_NUM_THREADS := 1
+
+.DELETE_ON_ERROR:
+.PHONY: run test check format clean
+
+run: $(VENV)/page.stamp
+	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
+
+test: $(VENV)/tests.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/tests.stamp
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+
+format: $(VENV)/tests.stamp
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache
+	find explainer tests -type d -name __pycache__ -exec rm -rf {} +
+
+# A stamp is newer than the requirements it was installed from, so that an unchanged environment costs nothing.
+$(VENV)/page.stamp: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --requirement requirements.txt
+	touch $@
+
+$(VENV)/tests.stamp: requirements-dev.txt $(VENV)/page.stamp
+	$(BIN)/python -m pip install --requirement requirements-dev.txt
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
