@@ -1,0 +1,56 @@
+"""The project's own files agree: what is imported is required, what is required is pinned and installed."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+IMPORT_NAMES = {"axe-playwright-python": "axe_playwright_python"}
+
+
+def requirements(file: str) -> list[str]:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def pins(file: str) -> dict[str, str]:
+    """Names and versions of the packages in a requirements file."""
+    return dict(line.split("==") for line in requirements(file) if not line.startswith("-r "))
+
+
+def third_party_imports(*folders: str) -> set[str]:
+    files = [file for folder in folders for file in sorted(ROOT.glob(folder))]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    own = {"explainer", "streamlit_app", "conftest"}
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - own
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned_exactly(file: str):
+    loose = [line for line in requirements(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", line)]
+    assert loose == (["-r requirements.txt"] if file == "requirements-dev.txt" else [])
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_the_tests_run_on_the_pinned_versions(file: str):
+    installed = {name: importlib.metadata.version(name).split("+")[0] for name in pins(file)}
+    assert installed == pins(file)
+
+
+def test_the_page_imports_exactly_what_it_requires():
+    assert third_party_imports("streamlit_app.py", "explainer/**/*.py") == set(pins("requirements.txt"))
+
+
+def test_the_tests_import_nothing_that_is_not_required():
+    required = pins("requirements.txt") | pins("requirements-dev.txt")
+    known = {IMPORT_NAMES.get(name, name) for name in required}
+    assert third_party_imports("tests/**/*.py") - known == set()
