@@ -1,0 +1,263 @@
+"""The page as a reader has it: served by Streamlit, opened in Chromium.
+
+Without a Chromium these tests are skipped, and the end of the run says so; with ``CI=true`` or
+``REQUIRE_BROWSER=1`` they fail instead.
+
+Fixtures:
+    served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
+    chromium: the browser, for the whole session. Whoever asks for it is marked ``browser``.
+    open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+HOW_TO_GET_ONE = (
+    "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
+)
+
+SERVER_START_SECONDS = 60
+PATIENCE_MILLISECONDS = 60_000  # how long to wait for what must come; no test measures time with it
+
+# A container has no sandbox of its own to give, and the page needs nothing from outside this machine.
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+SERVER_LOG = pytest.StashKey[Path]()
+
+
+# --- with and without a browser -----------------------------------------------------------------------------
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium on this machine, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for the browser, directly or through a fixture, and run these last.
+
+    Last, because Playwright keeps an event loop running in this thread once it has started, in which no other
+    test could start its own; and because the quick tests should speak first.
+    """
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") is None or find_browser():
+        return
+    if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(f"no Chromium found, and here it is required. {HOW_TO_GET_ONE}", pytrace=False)
+    pytest.skip("no Chromium found")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what a run without a browser has not looked at."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords]
+    if not skipped or find_browser():
+        return
+    terminalreporter.write_sep("!", f"{len(skipped)} browser tests did NOT run", red=True, bold=True)
+    terminalreporter.write_line(f"Nobody has looked at the page: found none of {', '.join(BROWSERS)}.")
+    terminalreporter.write_line(f"To get one: {HOW_TO_GET_ONE}")
+    terminalreporter.write_line("REQUIRE_BROWSER=1 makes a missing browser a failure.")
+    terminalreporter.write_sep("!", red=True, bold=True)
+
+
+# --- the served page ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page, served as `make run` serves it: ``http://localhost:<free port>``."""
+    log = tmp_path_factory.mktemp("server") / "streamlit.log"
+    pytestconfig.stash[SERVER_LOG] = log
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    options = ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        address = f"http://localhost:{port}"
+        _wait_until_healthy(address, server, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("localhost", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def _wait_until_healthy(address: str, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + SERVER_START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            pytest.fail(f"streamlit stopped with exit code {server.returncode}:\n{log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    pytest.fail(f"streamlit is not healthy after {SERVER_START_SECONDS} s:\n{log.read_text()}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Show the server's log with a failed test."""
+    report = yield
+    log = item.config.stash.get(SERVER_LOG, None)
+    if report.failed and log is not None and "served_page" in getattr(item, "fixturenames", ()):
+        report.sections.append(("The server's log (its last 100 lines)", _tail(log, 100)))
+    return report
+
+
+def _tail(log: Path, lines: int) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+# --- the browser --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium, driven by Playwright."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """One reader's tab.
+
+    Attributes:
+        page: Playwright's page, for everything that has no method here.
+        errors: errors so far: the console's, and exceptions that no script caught. They fail the test in the
+            end; a test that provokes some on purpose looks at them and then clears the list.
+    """
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._keep_error)
+        self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+
+    def _keep_error(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def settle(self) -> None:
+        """Wait until the script has run, every element has loaded its code, and every chart has been drawn.
+
+        After an action this may return before the action's run has begun: wait for what must change instead,
+        as :meth:`wait_until_redrawn` does.
+        """
+        self.page.wait_for_selector(
+            "[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE_MILLISECONDS
+        )
+        self.page.wait_for_function(
+            """() => {
+                const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+                return !document.querySelector('[data-testid=stSkeleton], [data-testid=stAppSkeleton]')
+                    && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
+            }""",
+            timeout=PATIENCE_MILLISECONDS,
+        )
+
+    def charts(self) -> Locator:
+        """The charts of the page, from top to bottom."""
+        return self.page.locator("[data-testid=stVegaLiteChart]")
+
+    def drawing(self, chart: Locator) -> list[str]:
+        """What an SVG chart shows: the outlines of its lines, areas and points, its places and its texts."""
+        return chart.evaluate(
+            """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
+                mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
+            )"""
+        )
+
+    def wait_until_redrawn(self, chart: Locator, before: list[str]) -> list[str]:
+        """Wait until a chart shows something else than before, and settle; what it shows then."""
+        deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
+        while self.drawing(chart) == before:
+            if time.monotonic() > deadline:
+                pytest.fail("the chart has not changed")
+            self.page.wait_for_timeout(20)
+        self.settle()
+        return self.drawing(chart)
+
+    def slider(self, key: str) -> Locator:
+        """The part of a control that takes the focus and the arrow keys."""
+        return self.page.locator(f".st-key-{key} [role=slider], .st-key-{key} input[type=range]").first
+
+    def overflows_sideways(self) -> bool:
+        return self.page.evaluate("document.scrollingElement.scrollWidth > window.innerWidth + 1")
+
+
+@pytest.fixture
+def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
+    """``open_page("?w=1.2#k-steps", color_scheme="dark", width=390, height=844, reduced_motion="reduce")``.
+
+    All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back
+    has settled. At the end of the test every tab is closed, and errors that a tab still holds fail the test.
+    """
+    tabs: list[Tab] = []
+
+    def open_one(
+        address: str = "", *, width: int = 1280, height: int = 900, settle: bool = True, **options
+    ) -> Tab:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        tab = Tab(context.new_page())
+        tabs.append(tab)
+        tab.page.goto(f"{served_page}/{address}")
+        if settle:
+            tab.settle()
+        return tab
+
+    yield open_one
+    for tab in tabs:
+        tab.page.context.close()
+    assert [tab.errors for tab in tabs if tab.errors] == []
