@@ -1,0 +1,503 @@
+"""Every measured quantity of the two scalar cells, by autograd, each beside its closed form.
+
+In: :class:`explainer.settings.Settings`. Out: frozen dataclasses of numpy arrays (float64). Both cells start from
+``h0`` k steps ago, so that index ``lag`` of an array belongs to time t − lag and the last entry to the start.
+Results are cached by the settings they depend on: do not write into the arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explainer import cells
+from explainer.settings import Settings
+
+HORIZON = 0.01  # the share of a gradient below which a lag counts as out of reach
+EXPLODED = 100.0  # and its mirror image, above which it counts as exploding
+
+# How a magnitude is to be drawn and read
+VALUE = "value"
+ROUNDED_TO_ZERO = "rounds to 0"  # not 0, but float64 cannot hold it (or torch lost it on the way)
+OVERFLOW = "overflows"
+EXACTLY_ZERO = "exactly 0"
+UNDEFINED = "undefined"
+
+_VANILLA_FIELDS = ("act", "w", "h0", "k")
+_GATED_FIELDS = ("gate", "f", "spread", "seed", "u", "h0", "k")
+
+
+def _cached(fields: tuple[str, ...], size: int) -> Callable:
+    """Cache by those settings alone that the result depends on; the others go to their defaults."""
+
+    def decorate(function: Callable) -> Callable:
+        remembered = functools.lru_cache(maxsize=size)(function)
+
+        @functools.wraps(function)
+        def call(settings: Settings, *arguments):
+            return remembered(Settings(**{name: getattr(settings, name) for name in fields}), *arguments)
+
+        call.cache_info = remembered.cache_info
+        call.cache_clear = remembered.cache_clear
+        return call
+
+    return decorate
+
+
+def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where to draw each gradient on a log axis, and as what (any one shape).
+
+    Returns:
+        log10|gradient| as autograd computed it; where float64 gave 0 or inf although the product is neither,
+        the logarithm of the product; −inf or NaN where there is nothing to draw. And the status of each.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        measured = np.log10(np.abs(gradient))
+    status = np.select(
+        [np.isnan(gradient) | np.isnan(log10_magnitude), np.isneginf(log10_magnitude), gradient == 0,
+         np.isinf(gradient)],
+        [UNDEFINED, EXACTLY_ZERO, ROUNDED_TO_ZERO, OVERFLOW],
+        VALUE,
+    )
+    place = np.where(status == VALUE, measured, log10_magnitude)
+    return np.where(status == UNDEFINED, np.nan, place), status
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """∂s(t)/∂s(t−lag) of one cell for every lag; s is h or c. Arrays have shape (k+1,) unless said.
+
+    Attributes:
+        lag: 0, 1, …, k (steps).
+        state: s(t−lag).
+        gradient: ∂s(t)/∂s(t−lag), one backward pass of autograd for all lags.
+        closed_form: the product of the factors' closed forms: ∏ w·σ′(w·h(t−i)) or ∏ (f(t−i) + c·∂f/∂c).
+        bound: (sup |factor|)^lag: (|w|·sup σ′)^lag for the vanilla cell.
+        log10_magnitude: log10 of the product's magnitude, as a sum of logarithms: right where float64
+            under- or overflows; −inf where a factor is exactly 0.
+        log10_bound: the same of the bound.
+        sign: −1, 0 or 1.
+        log10_factor: log10 of each factor's magnitude, from its closed form, shape (k,).
+        factor: ∂s(t−i+1)/∂s(t−i) for i = 1…k, by autograd, shape (k,).
+        parts: the factor's own two parts by autograd, shape (k, 2): w and σ′ for the vanilla cell; f and
+            the rest 1 + c·(∂f/∂c)/f of the factor for the gated cell.
+        gates: f(t−i), i = 1…k, shape (k,); empty for the vanilla cell.
+    """
+
+    lag: np.ndarray
+    state: np.ndarray
+    gradient: np.ndarray
+    closed_form: np.ndarray
+    bound: np.ndarray
+    log10_magnitude: np.ndarray
+    log10_bound: np.ndarray
+    sign: np.ndarray
+    log10_factor: np.ndarray
+    factor: np.ndarray
+    parts: np.ndarray
+    gates: np.ndarray
+
+    @functools.cached_property
+    def drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """(place on a log10 axis, status) of each lag; see :func:`drawn_log10`."""
+        return drawn_log10(self.gradient, self.log10_magnitude)
+
+
+def _unroll(step: Callable[[Tensor, int], Tensor], start: float, steps: int) -> list[Tensor]:
+    states = [torch.tensor(start, dtype=torch.float64, requires_grad=True)]
+    for i in range(steps):
+        states.append(step(states[-1], i))
+    return states
+
+
+def _backward(states: list[Tensor]) -> np.ndarray:
+    """∂(last state)/∂(each state), latest first, in one backward pass; 0 where no path leads."""
+    gradients = torch.autograd.grad(states[-1], states, allow_unused=True, materialize_grads=True)
+    return torch.stack(gradients[::-1]).numpy()
+
+
+def _elementwise(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """The derivative of an elementwise function at each element of ``at``, by autograd; same shape."""
+    at = at.detach().requires_grad_(True)
+    out = function(at)
+    if not out.requires_grad:  # a function that does not depend on its argument
+        return torch.zeros_like(at)
+    return torch.autograd.grad(out.sum(), at)[0]
+
+
+def _latest_first(values: Tensor) -> np.ndarray:
+    return values.detach().flip(0).numpy()
+
+
+def _product_from_now(factors: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return np.concatenate([[1.0], np.cumprod(factors)])
+
+
+def _sum_from_now(logarithms: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(logarithms)])
+
+
+def _power(base: float, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(base^exponent, its log10) for base ≥ 0, with 0⁰ = 1."""
+    with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
+        return base**exponent.astype(float), np.where(exponent == 0, 0.0, exponent * np.log10(base))
+
+
+def _log10_magnitude(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log10(np.abs(values))
+
+
+@_cached(_VANILLA_FIELDS, 128)
+def vanilla(settings: Settings) -> Gradient:
+    """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
+    sigma, w = cells.ACTIVATIONS[settings.act], float(settings.w)
+    states = _unroll(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
+    gradient = _backward(states)
+    before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
+    slope = _elementwise(sigma.apply, w * before)
+    closed_factor = _latest_first(w * sigma.slope(w * before))
+    log_factor = _latest_first(sigma.log_slope(w * before)) / math.log(10) + _log10_magnitude(np.array(w))
+    lag = np.arange(settings.k + 1)
+    bound, log10_bound = _power(abs(w) * sigma.steepest, lag)
+    return Gradient(
+        lag=lag,
+        state=_latest_first(torch.stack(states)),
+        gradient=gradient,
+        closed_form=_product_from_now(closed_factor),
+        bound=bound,
+        log10_magnitude=_sum_from_now(log_factor),
+        log10_bound=log10_bound,
+        sign=_product_from_now(np.sign(w) * np.isfinite(log_factor)),
+        log10_factor=log_factor,
+        factor=_latest_first(_elementwise(lambda h: cells.vanilla_step(settings, h, w), before)),
+        parts=np.stack([np.full(settings.k, w), _latest_first(slope)], axis=1),
+        gates=np.empty(0),
+    )
+
+
+@_cached(_GATED_FIELDS, 128)
+def gated(settings: Settings) -> Gradient:
+    """∂c(t)/∂c(t−lag), lag = 0…k, of c(t) = c(t−1)·f(t−1) from c(t−k) = h0 (the lab's gated cell state)."""
+    gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k)
+    states = _unroll(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
+    gradient = _backward(states)
+    before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
+    steps = torch.arange(settings.k)
+    f = gate.opening(inputs, before, steps)
+    closed_factor = _latest_first(f + before * gate.slope(inputs, f))
+    factor = _latest_first(_elementwise(lambda c: cells.gated_step(settings, inputs, c, steps), before))
+    gates = _latest_first(f)
+    lag = np.arange(settings.k + 1)
+    bound, log10_bound = _power(gate.largest_factor(settings), lag)
+    log_factor = _log10_magnitude(closed_factor)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = np.where(factor == gates, 1.0, factor / gates)
+    return Gradient(
+        lag=lag,
+        state=_latest_first(torch.stack(states)),
+        gradient=gradient,
+        closed_form=_product_from_now(closed_factor),
+        bound=bound,
+        log10_magnitude=_sum_from_now(log_factor),
+        log10_bound=log10_bound,
+        sign=_product_from_now(np.sign(closed_factor)),
+        log10_factor=log_factor,
+        factor=factor,
+        parts=np.stack([gates, rest], axis=1),
+        gates=gates,
+    )
+
+
+def power_of_w(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """(|w|^lag, its log10) for lag = 0…k: the lab's proportionality taken at its word."""
+    return _power(abs(settings.w), np.arange(settings.k + 1))
+
+
+def horizon(gradient: Gradient, threshold: float = HORIZON) -> int | None:
+    """The first lag at which the magnitude is below the threshold; None: never within reach (0…k).
+
+    Raises:
+        ValueError: the threshold is not positive.
+    """
+    if not threshold > 0:
+        raise ValueError(f"threshold must be positive, not {threshold!r}")
+    below = np.flatnonzero(gradient.log10_magnitude < math.log10(threshold))
+    return int(below[0]) if len(below) else None
+
+
+def verdict(gradient: Gradient) -> str:
+    """What the gradient at lag k says: ``dead`` (exactly 0), ``vanishes``, ``explodes`` or ``neither``."""
+    magnitude = gradient.log10_magnitude[-1]
+    if np.isneginf(magnitude):
+        return "dead"
+    if magnitude < math.log10(HORIZON):
+        return "vanishes"
+    return "explodes" if magnitude > math.log10(EXPLODED) else "neither"
+
+
+# --- one step -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The derivative of one step of a cell over its state; arrays of one shape (points,).
+
+    Attributes:
+        state: s(t−1).
+        next_state: s(t).
+        gradient: ∂s(t)/∂s(t−1) by autograd.
+        closed_form: w·σ′(w·h(t−1)), or f + c·∂f/∂c.
+    """
+
+    state: np.ndarray
+    next_state: np.ndarray
+    gradient: np.ndarray
+    closed_form: np.ndarray
+
+
+def vanilla_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
+    """One vanilla step at each of the states (the lab's ∂h(t)/∂h(t−1) = w·σ′(w·h(t−1)))."""
+    h, w = torch.tensor(states, dtype=torch.float64), float(settings.w)
+    return Derivative(
+        state=h.numpy(),
+        next_state=cells.vanilla_step(settings, h, w).numpy(),
+        gradient=_elementwise(lambda x: cells.vanilla_step(settings, x, w), h).numpy(),
+        closed_form=(w * cells.ACTIVATIONS[settings.act].slope(w * h)).numpy(),
+    )
+
+
+def gated_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
+    """The last gated step, t−1 to t, at each of the states (the lab's ∂c(t)/∂c(t−1) = f(t−1))."""
+    c, gate = torch.tensor(states, dtype=torch.float64), cells.GATES[settings.gate]
+    last = max(settings.k, 1) - 1
+    inputs = cells.gate_inputs(settings, last + 1)
+    f = gate.opening(inputs, c, last)
+    return Derivative(
+        state=c.numpy(),
+        next_state=cells.gated_step(settings, inputs, c, last).numpy(),
+        gradient=_elementwise(lambda x: cells.gated_step(settings, inputs, x, last), c).numpy(),
+        closed_form=(f + c * gate.slope(inputs, f)).numpy(),
+    )
+
+
+# --- the map over a parameter and the lag -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grid:
+    """∂s(t)/∂s(t−k) over a parameter (w or f) and the lag, from s(t−k) = h0.
+
+    Attributes:
+        parameter: shape (p,).
+        lag: shape (m,) (steps).
+        gradient: by autograd, all parameters and lags in one backward pass, shape (p, m).
+        log10_magnitude: of the closed form, shape (p, m); −inf where a factor is exactly 0.
+    """
+
+    parameter: np.ndarray
+    lag: np.ndarray
+    gradient: np.ndarray
+    log10_magnitude: np.ndarray
+
+    @functools.cached_property
+    def drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """(place on a log10 axis, status), shape (p, m) each; see :func:`drawn_log10`."""
+        return drawn_log10(self.gradient, self.log10_magnitude)
+
+
+def _grid(
+    parameter: Tensor,
+    lags: tuple[int, ...],
+    start: float,
+    step: Callable[[Tensor, Tensor, int], Tensor],
+    log10_factor: Callable[[Tensor, int], np.ndarray],
+) -> Grid:
+    """``step(s, parameter, i)`` takes a batch (p, any) and a parameter (p, 1); the lags ascend."""
+    column = parameter[:, None]
+    starts = torch.full((len(parameter), len(lags)), start, dtype=torch.float64, requires_grad=True)
+    running, arrived, log10_factors = starts, [], []
+    for i in range(max(lags)):
+        while len(arrived) < len(lags) and lags[len(arrived)] == i:  # this column has gone its lag
+            arrived.append(running[:, :1])
+            running = running[:, 1:]
+        log10_factors.append(log10_factor(running[:, -1].detach(), i))
+        running = step(running, column, i)
+    arrived.append(running)
+    gradient = torch.autograd.grad(torch.cat(arrived, dim=1).sum(), starts)[0]
+    log10_magnitude = np.concatenate([np.zeros((1, len(parameter))), np.cumsum(log10_factors, axis=0)])
+    return Grid(parameter.numpy(), np.array(lags), gradient.numpy(), log10_magnitude[list(lags)].T)
+
+
+@_cached(("act", "h0"), 32)
+def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
+    """∂h(t)/∂h(t−k) over w and k as one batch (the lab's vanishing and exploding gradients); lags ascend."""
+    sigma, weights = cells.ACTIVATIONS[settings.act], torch.tensor(w, dtype=torch.float64)
+    log10_weights = _log10_magnitude(weights.numpy())
+    return _grid(
+        weights, lags, settings.h0,
+        lambda h, w, i: cells.vanilla_step(settings, h, w),
+        lambda h, i: sigma.log_slope(weights * h).numpy() / math.log(10) + log10_weights,
+    )
+
+
+@_cached(("gate", "spread", "seed", "u", "h0"), 32)
+def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
+    """∂c(t)/∂c(t−k) over the gate's own value f and k as one batch; the lags ascend."""
+    gate, values = cells.GATES[settings.gate], torch.tensor(f, dtype=torch.float64)
+    one_each = cells.gate_inputs(settings, max(lags), values)
+    in_columns = cells.gate_inputs(settings, max(lags), values[:, None])
+
+    def log10_factor(c: Tensor, i: int) -> np.ndarray:
+        opening = gate.opening(one_each, c, i)
+        return _log10_magnitude((opening + c * gate.slope(one_each, opening)).numpy())
+
+    return _grid(
+        values, lags, settings.h0,
+        lambda c, f, i: cells.gated_step(settings, in_columns, c, i),
+        log10_factor,
+    )
+
+
+# --- the sum of backpropagation through time ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each lag contributes to the gradient of the last state in a weight that every step shares.
+
+    Attributes:
+        lag: 0, 1, …, k−1: the weight's copy used when s(t−lag) was computed, shape (k,).
+        contribution: ∂s(t)/∂s(t−lag) times the direct effect on s(t−lag), shape (k,), by autograd, each step
+            with a copy of the weight of its own.
+        total: the gradient in the shared weight, by autograd; the contributions add up to it.
+    """
+
+    lag: np.ndarray
+    contribution: np.ndarray
+    total: float
+
+    @property
+    def fraction(self) -> np.ndarray:
+        """|contribution| / Σ |contribution|, shape (k,); NaN where every contribution is 0 or one overflows."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.abs(self.contribution) / np.abs(self.contribution).sum()
+
+
+def _shares(step: Callable[[Tensor, Tensor, int], Tensor], weight: float, start: float, steps: int) -> Shares:
+    def last_state(copies: Sequence[Tensor]) -> Tensor:
+        state = torch.tensor(start, dtype=torch.float64)
+        for i in range(steps):
+            state = step(state, copies[i], i)
+        return state
+
+    copies = [torch.tensor(weight, dtype=torch.float64, requires_grad=True) for _ in range(steps)]
+    shared = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+    contribution = torch.stack(torch.autograd.grad(last_state(copies), copies)).flip(0).numpy()
+    total = torch.autograd.grad(last_state([shared] * steps), shared)[0].item()
+    return Shares(np.arange(steps), contribution, total)
+
+
+@_cached(_VANILLA_FIELDS, 128)
+def vanilla_shares(settings: Settings) -> Shares:
+    """∂h(t)/∂w, lag by lag: the scalar form of the sum that ∂L(t)/∂W_hh is (the lab's first step); k ≥ 1."""
+    return _shares(lambda h, w, i: cells.vanilla_step(settings, h, w), settings.w, settings.h0, settings.k)
+
+
+@_cached(_GATED_FIELDS, 128)
+def gated_shares(settings: Settings) -> Shares:
+    """The same of the gated cell, whose shared weight is a gain g = 1 in front of every gate; k ≥ 1."""
+    inputs = cells.gate_inputs(settings, settings.k)
+    return _shares(lambda c, g, i: g * cells.gated_step(settings, inputs, c, i), 1.0, settings.h0, settings.k)
+
+
+# --- between every two times --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AllTimes:
+    """∂s(t₁)/∂s(t₂) for every two of the last times, t₂ ≤ t₁.
+
+    Attributes:
+        lag: how far each of the times lies before t, descending to 0, shape (m,) (steps).
+        gradient: ``gradient[i, j]`` = ∂s(t−lag[i])/∂s(t−lag[j]); 0 above the diagonal, by one vectorised
+            backward pass, shape (m, m).
+        log10_magnitude: of the closed form, shape (m, m).
+    """
+
+    lag: np.ndarray
+    gradient: np.ndarray
+    log10_magnitude: np.ndarray
+
+
+def _all_times(states: list[Tensor], whole: Gradient, times: int) -> AllTimes:
+    last = states[-times:]
+    gradients = torch.autograd.grad(
+        torch.stack(last), last, torch.eye(times, dtype=torch.float64),
+        is_grads_batched=True, allow_unused=True, materialize_grads=True,
+    )
+    log10_magnitude = np.full((times, times), -np.inf)
+    for i in range(times):  # row i is the time t − (times − 1 − i)
+        log10_magnitude[i, i::-1] = _sum_from_now(whole.log10_factor[times - 1 - i : times - 1])
+    return AllTimes(np.arange(times)[::-1].copy(), torch.stack(gradients, dim=1).numpy(), log10_magnitude)
+
+
+@_cached(_VANILLA_FIELDS, 32)
+def vanilla_all_times(settings: Settings, times: int) -> AllTimes:
+    """∂h(t₁)/∂h(t₂) for every two of the last ``times`` times (at most k + 1)."""
+    w = float(settings.w)
+    states = _unroll(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
+    return _all_times(states, vanilla(settings), min(times, settings.k + 1))
+
+
+@_cached(_GATED_FIELDS, 32)
+def gated_all_times(settings: Settings, times: int) -> AllTimes:
+    """∂c(t₁)/∂c(t₂) for every two of the last ``times`` times (at most k + 1)."""
+    inputs = cells.gate_inputs(settings, settings.k)
+    states = _unroll(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
+    return _all_times(states, gated(settings), min(times, settings.k + 1))
+
+
+# --- several paths ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Paths:
+    """∂c(t)/∂c(t−lag) of the gated cell, split by path; arrays of shape (k+1,).
+
+    Attributes:
+        lag: 0, 1, …, k (steps).
+        whole: by autograd, all paths.
+        direct: by autograd with every gate held fixed: the path along the cell state alone.
+        around: whole − direct: every path that runs through at least one gate.
+        product_of_gates: ∏ f(t−i), i = 1…lag: the closed form of ``direct``.
+        one_gate_more: ∏ f(t−i), i = 0…lag: the product with the lab's printed index, k + 1 factors.
+    """
+
+    lag: np.ndarray
+    whole: np.ndarray
+    direct: np.ndarray
+    around: np.ndarray
+    product_of_gates: np.ndarray
+    one_gate_more: np.ndarray
+
+
+@_cached(_GATED_FIELDS, 128)
+def paths(settings: Settings) -> Paths:
+    """The direct path of ∂c(t)/∂c(t−lag) and the paths through the gate (the lab's last step)."""
+    gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k + 1)
+    states = _unroll(
+        lambda c, i: c * gate.opening(inputs, c, i).detach(), settings.h0, settings.k
+    )
+    whole, direct = gated(settings), _backward(states)
+    product = _product_from_now(whole.gates)
+    gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
+    return Paths(whole.lag, whole.gradient, direct, whole.gradient - direct, product, gate_now * product)
+

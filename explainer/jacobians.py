@@ -1,0 +1,610 @@
+"""How the gradient travels through real recurrent networks: every quantity by autograd, numpy out.
+
+In: a :class:`explainer.networks.Network`. Out: frozen dataclasses of read-only numpy arrays (float64), kept by
+value, so that asking again costs nothing.
+
+Which derivative. s is the cell's memory: c for the LSTMs, h for the others. ∂s(t)/∂s(t−k) is the derivative along
+every path of the unrolled graph from the node s(t−k) to the node s(t), which is what ``torch.autograd.grad(s_t,
+s_tk)`` returns. For an LSTM that includes the path that leaves at once through h(t−k) = o·tanh(c(t−k)); the c–c block
+of ∂(h, c)(t)/∂(h, c)(t−k), which holds h(t−k) fixed, leaves that path out. The *direct* path is the part that goes
+from carried memory to carried memory alone, ∏ f(t−i), a diagonal matrix; the *rest* is whole − direct and is
+accumulated by itself, never as a difference. c alone is not the whole state, so ∂c(t)/∂c(t−2) is not the product of
+two ∂c/∂c: the products are taken over the packed state, then read off.
+
+How. The states are the module's own. One vmapped backward pass gives the Jacobians of all steps of all seeds at
+once; their product is taken from t backwards, exactly rescaled by a power of two at every step, so that a norm of
+10⁻⁵⁰⁰ or 10⁺⁵⁰⁰ is right in log10. Where a network is chaotic (a positive growth rate) its trajectory is sensitive to
+the last digit of float64; the derivatives are those along the trajectory that torch computed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explainer.gradients import HORIZON
+from explainer.networks import MAX_SEED, RECURRENT_WEIGHT, CellType, Network, Weights, stacked_weights
+
+Progress = Callable[[float], None]
+
+SPECTRAL = "spectral"  # the largest singular value: the most that any direction is stretched
+FROBENIUS = "frobenius"  # the root of the sum of squares: at least the spectral norm, at most √n times it
+MAX_SEEDS = 64
+
+_LOG10_2 = math.log10(2.0)
+_BATCH_ELEMENTS = 2_000_000  # cotangents × pre-activations in one vmapped backward pass (16 MB in float64)
+
+
+# --- kept results -------------------------------------------------------------------------------------------
+
+
+def _kept(entries: int) -> Callable:
+    """Keep the latest results by the value of the arguments; of several askers at once, one computes.
+
+    Settings that cannot change a result are not part of its key: a forget bias where the cell has no gate.
+    ``progress`` is called only by the one who computes.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        results: OrderedDict = OrderedDict()
+        locks: dict = {}
+        guard = threading.Lock()
+
+        def look_up(key):
+            with guard:
+                if key in results:
+                    results.move_to_end(key)
+                    return True, results[key]
+                return False, locks.setdefault(key, threading.Lock())
+
+        @functools.wraps(function)
+        def call(network: Network, *arguments, progress: Progress | None = None, **options):
+            if network.type.keep is None:
+                network = dataclasses.replace(network, forget_bias=None)
+            key = (network, arguments, tuple(sorted(options.items())))
+            found, item = look_up(key)
+            if found:
+                return item
+            with item:  # the lock of this key
+                found, result = look_up(key)
+                if not found:
+                    try:
+                        result = function(network, *arguments, progress=progress or _ignore, **options)
+                        with guard:
+                            results[key] = result
+                            if len(results) > entries:
+                                results.popitem(last=False)
+                    finally:
+                        with guard:
+                            locks.pop(key, None)
+            return result
+
+        call.cache_clear = results.clear
+        call.cache_size = results.__len__
+        return call
+
+    return decorate
+
+
+def _ignore(fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+def _frozen(values: Tensor | np.ndarray) -> np.ndarray:
+    array = values.detach().numpy() if isinstance(values, Tensor) else values
+    array.flags.writeable = False
+    return array
+
+
+# --- one step, for all steps and seeds at once -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The Jacobians of steps 1…T of b networks, in two parts (index 0 of the time axis is step 1).
+
+    With state = [h, memory], or [memory] alone where e = S − n is 0:
+
+        memory(t) = update(state(t−1), carried):    ∂ by state = ``gates`` (b, T, n, S), ∂ by carried = diag ``direct``
+        h(t) = expose(state(t−1), memory(t)):       ∂ by state = ``beside`` (b, T, e, S), ∂ by memory = ``lift`` (b, T, e, n)
+    """
+
+    direct: Tensor
+    gates: Tensor
+    beside: Tensor
+    lift: Tensor
+
+
+def _jacobians(output: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """∂output/∂input at every (batch, time), one vmapped backward pass: (b, T, m) by (b, T, p) -> (b, T, m, p)."""
+    m = output.shape[-1]
+    if m == 0:
+        return [output.new_zeros(*output.shape, x.shape[-1]) for x in inputs]
+    basis = torch.eye(m, dtype=output.dtype).view(m, 1, 1, m).expand(m, *output.shape)
+    rows = torch.autograd.grad(output, inputs, basis, is_grads_batched=True, allow_unused=True)
+    return [
+        x.new_zeros(*output.shape, x.shape[-1]) if row is None else row.movedim(0, -2)
+        for x, row in zip(inputs, rows, strict=True)
+    ]
+
+
+def _steps(cell: CellType, weights: Weights, inputs: Tensor, states: Tensor) -> _Steps:
+    """From weights of b networks, inputs (b, T, I) and states (b, T+1, S)."""
+    n = weights[RECURRENT_WEIGHT].shape[-1]
+    before = states[:, :-1].clone().requires_grad_()
+    carried = cell.memory_of(states[:, :-1], n).clone().requires_grad_()
+    memory = cell.update(weights, inputs, before, carried)
+    gates, direct = _jacobians(memory, (before, carried))
+    memory = memory.detach().requires_grad_()
+    exposed = cell.expose(weights, inputs, before, memory)[..., :-n]
+    beside, lift = _jacobians(exposed, (before, memory))
+    return _Steps(direct.diagonal(dim1=-2, dim2=-1), gates, beside, lift)
+
+
+def _trajectory(cell: CellType, weights: Weights, inputs: Tensor, hidden: Tensor) -> Tensor:
+    """The packed states (b, T+1, S) at times 0…T, the first one zero, from inputs (b, T, I).
+
+    h is the module's own, ``hidden`` (b, T, n). Where the memory is not h, torch keeps it to itself: it follows
+    step by step from the module's h.
+    """
+    b, length, n = hidden.shape
+    zero = hidden.new_zeros(b, 1, n)
+    before = torch.cat((zero, hidden), 1)
+    if cell.state_size(n) == n:
+        return before
+    memories = [zero]
+    for t in range(length):
+        state = torch.cat((before[:, t : t + 1], memories[-1]), -1)
+        memories.append(cell.update(weights, inputs[:, t : t + 1], state, memories[-1]))
+    return torch.cat((before, torch.cat(memories, 1)), -1)
+
+
+@dataclass(frozen=True)
+class _Unrolled:
+    """b networks run over their inputs: inputs (b, T, I), states (b, T+1, S) and the Jacobians of all steps."""
+
+    weights: Weights
+    inputs: Tensor
+    states: Tensor
+    steps: _Steps
+
+
+def _unroll(networks: Sequence[Network]) -> _Unrolled:
+    cell = networks[0].type
+    built = [network.materialise() for network in networks]
+    weights = stacked_weights([network.module for network in built])
+    inputs = torch.stack([network.inputs for network in built])
+    with torch.no_grad():
+        hidden = torch.stack([network.module(network.inputs)[0] for network in built])
+        states = _trajectory(cell, weights, inputs, hidden)
+    return _Unrolled(weights, inputs, states, _steps(cell, weights, inputs, states))
+
+
+def _draws(network: Network, seeds: int) -> list[Network]:
+    """The same network with as many seeds, one after the other, beginning with its own."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
+        raise ValueError(f"seeds must be a whole number from 1 to {MAX_SEEDS}, not {seeds!r}")
+    return [
+        dataclasses.replace(network, seed=(network.seed + i) % (MAX_SEED + 1)) for i in range(seeds)
+    ]
+
+
+def _chunks(networks: list[Network]) -> list[list[Network]]:
+    """As many networks at a time as one backward pass should hold."""
+    network = networks[0]
+    each = network.length * network.hidden_size * 4 * network.hidden_size
+    size = max(1, _BATCH_ELEMENTS // each)
+    return [networks[i : i + size] for i in range(0, len(networks), size)]
+
+
+# --- products that leave float64 ---------------------------------------------------------------------------------
+
+
+class _Backwards:
+    """∂s(t)/∂s(t−k) for k = 0, 1, …, for a batch of end times t (or networks), kept as 2^exponent × matrix.
+
+    ``through`` (b, n, S) is ∂s(t)/∂state(t−k) without the direct path, ``direct`` (b, n) the direct path.
+    """
+
+    def __init__(self, through: Tensor, direct: Tensor, exponent: Tensor) -> None:
+        self.through = through
+        self.direct = direct
+        self.exponent = exponent
+
+    def read(self, lift: Tensor) -> tuple[Tensor, Tensor]:
+        """(rest, whole), (b, n, n) each, times 2^−exponent, from ``lift`` of the step that ended at t−k."""
+        e = lift.shape[-2]
+        rest = self.through[..., e:]
+        if e:
+            rest = rest + self.through[..., :e] @ lift
+        whole = rest.clone()
+        whole.diagonal(dim1=-2, dim2=-1).add_(self.direct)
+        return rest, whole
+
+    def advance(self, rest: Tensor, whole: Tensor, direct: Tensor, gates: Tensor, beside: Tensor) -> None:
+        """One step further back, through the step that ended at t−k."""
+        e = beside.shape[-2]
+        through = whole @ gates
+        through[..., e:] += rest * direct.unsqueeze(-2)
+        if e:
+            through += self.through[..., :e] @ beside
+        carried = self.direct * direct
+        largest = torch.maximum(through.abs().amax((-2, -1)), carried.amax(-1))
+        shift = torch.frexp(largest).exponent.clamp_(-1000, 1000)
+        scale = torch.ldexp(torch.ones_like(largest), -shift)  # a power of two: no digit is lost
+        self.through = through.mul_(scale[:, None, None])
+        self.direct = carried.mul_(scale[:, None])
+        self.exponent = self.exponent + shift
+
+
+def _log10_frobenius(matrices: Tensor, exponent: Tensor) -> Tensor:
+    """log10 of the Frobenius norm of 2^exponent × matrices (..., n, n); −inf for 0."""
+    largest = matrices.abs().amax((-2, -1))
+    scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
+    return scaled.square().sum((-2, -1)).log10() / 2 + largest.log10() + exponent * _LOG10_2
+
+
+def _log10_spectral(matrices: Tensor, exponent: Tensor) -> Tensor:
+    """log10 of the largest singular value of 2^exponent × matrices (..., n, n); −inf for 0.
+
+    The root of the largest eigenvalue of M·Mᵀ: for the largest one that loses no digits, and it takes half the time.
+    """
+    largest = matrices.abs().amax((-2, -1))
+    scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
+    squared = torch.linalg.eigvalsh(scaled @ scaled.mT)[..., -1].clamp_min(0.0)
+    return squared.log10() / 2 + largest.log10() + exponent * _LOG10_2
+
+
+_LOG10_NORM = {SPECTRAL: _log10_spectral, FROBENIUS: _log10_frobenius}
+
+
+# --- norms by lag, with their paths --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Norms:
+    """log10 of one norm of ∂s(T)/∂s(T−lag) and of its two parts, shape (seeds, T) each; −inf for exactly 0.
+
+    Attributes:
+        whole: along every path.
+        direct: along the direct path alone, the product of the gates.
+        rest: along all other paths, through h, the gates and the candidate.
+    """
+
+    whole: np.ndarray
+    direct: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def direct_share(self) -> np.ndarray:
+        """‖direct‖/(‖direct‖ + ‖rest‖), shape (seeds, T): 1 where only the direct path is left, 0 where it is gone.
+
+        Between 0 and 1 also where both parts nearly cancel and the whole is smaller than either. NaN where both are 0.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            return 1 / (1 + 10 ** (self.rest - self.direct))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Lowest, middle (median) and highest of several seeds, shape (T,) each."""
+
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
+
+
+def band(values: np.ndarray) -> Band:
+    """The band over seeds of an array (seeds, T)."""
+    return Band(_frozen(values.min(0)), _frozen(np.median(values, axis=0)), _frozen(values.max(0)))
+
+
+@dataclass(frozen=True)
+class ByLag:
+    """∂s(T)/∂s(T−lag) of one kind of network, for several seeds.
+
+    Attributes:
+        seed: the seeds, shape (seeds,).
+        lag: 0, 1, …, T−1 (steps), shape (T,); T−lag = 1 is the first state that the network computes.
+        spectral: the largest singular value. frobenius: the root of the sum of squares.
+        gate: the gate that multiplies the memory at step T−lag, shape (seeds, T, n), by autograd as the derivative of
+            a step by its carried memory; 0 for a cell without a direct path.
+        growth_rate: log10 of the spectral norm at the longest lag divided by that lag, in decades per step, shape
+            (seeds,): the finite-time Lyapunov exponent, in powers of ten, of the memory. NaN where T = 1.
+    """
+
+    seed: np.ndarray
+    lag: np.ndarray
+    spectral: Norms
+    frobenius: Norms
+    gate: np.ndarray
+    growth_rate: np.ndarray
+
+    def horizon(self, threshold: float = HORIZON) -> tuple[int | None, ...]:
+        """Per seed: the first lag at which the whole spectral norm is below the threshold; None: not within T−1.
+
+        Raises:
+            ValueError: the threshold is not positive.
+        """
+        return first_below(self.spectral.whole, threshold)
+
+
+def first_below(log10_norm: np.ndarray, threshold: float) -> tuple[int | None, ...]:
+    """Per row of (seeds, T): the first lag at which the norm is below the threshold, or None.
+
+    Raises:
+        ValueError: the threshold is not positive.
+    """
+    if not threshold > 0:
+        raise ValueError(f"threshold must be positive, not {threshold!r}")
+    below = log10_norm < math.log10(threshold)
+    return tuple(int(row.argmax()) if row.any() else None for row in below)
+
+
+def _directs(gate: Tensor) -> dict[str, Tensor]:
+    """log10 norms (b, T) of the product of the gates at lags 0…T−1, from gates (b, T, n) latest first.
+
+    Per unit as a sum of logarithms; a diagonal matrix's singular values are its entries.
+    """
+    logs = torch.cat((torch.zeros_like(gate[:, :1]), gate[:, :-1].log10().cumsum(1)), 1)
+    largest = logs.amax(-1)
+    relative = torch.where(largest.isneginf()[..., None], -torch.inf, logs - largest[..., None])
+    squares = (10 ** (2 * relative)).sum(-1)
+    return {SPECTRAL: largest, FROBENIUS: squares.log10() / 2 + torch.where(largest.isneginf(), 0.0, largest)}
+
+
+def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[Tensor]], Tensor]:
+    """{norm: [whole, direct, rest]} (b, T) each, and the gates (b, T, n), latest first."""
+    steps = _unroll(networks).steps
+    b, length, n, size = steps.gates.shape
+    product = _Backwards(
+        torch.zeros(b, n, size, dtype=torch.float64),
+        torch.ones(b, n, dtype=torch.float64),
+        torch.zeros(b, dtype=torch.int32),
+    )
+    matrices = torch.empty(2, length, b, n, n, dtype=torch.float64)
+    exponents = torch.empty(length, b, dtype=torch.float64)
+    for lag in range(length):
+        t = length - 1 - lag
+        rest, whole = product.read(steps.lift[:, t])
+        matrices[0, lag], matrices[1, lag], exponents[lag] = whole, rest, product.exponent
+        if t:
+            product.advance(rest, whole, steps.direct[:, t], steps.gates[:, t], steps.beside[:, t])
+    gate = steps.direct.flip(1)
+    direct = _directs(gate)
+    norms = {}
+    for name, log10_norm in _LOG10_NORM.items():
+        whole, rest = log10_norm(matrices, exponents)
+        norms[name] = [whole.T, direct[name], rest.T]
+    return norms, gate
+
+
+@_kept(64)
+def by_lag(network: Network, seeds: int = 5, *, progress: Progress = _ignore) -> ByLag:
+    """The norms of ∂s(T)/∂s(T−lag) for all lags, with the direct path and the rest, over several seeds.
+
+    The singular-value argument: Pascanu, Mikolov & Bengio 2013 §2.1. ``seeds`` networks, of the seeds network.seed,
+    network.seed + 1, … ; ``progress`` is told the share that is done.
+
+    Raises:
+        ValueError: seeds is not a whole number from 1 to 64.
+    """
+    draws = _draws(network, seeds)
+    parts, gates = [], []
+    for chunk in _chunks(draws):
+        norms, gate = _norms_by_lag(chunk)
+        parts.append(norms)
+        gates.append(gate)
+        progress(sum(map(len, gates)) / seeds)
+    joined = {
+        name: Norms(*(_frozen(torch.cat([part[name][i] for part in parts])) for i in range(3))) for name in _LOG10_NORM
+    }
+    whole = joined[SPECTRAL].whole
+    with np.errstate(invalid="ignore"):
+        rate = whole[:, -1] / np.array(network.length - 1.0) if network.length > 1 else np.full(seeds, np.nan)
+    return ByLag(
+        seed=_frozen(np.array([draw.seed for draw in draws])),
+        lag=_frozen(np.arange(network.length)),
+        spectral=joined[SPECTRAL],
+        frobenius=joined[FROBENIUS],
+        gate=_frozen(torch.cat(gates)),
+        growth_rate=_frozen(rate),
+    )
+
+
+# --- all pairs of times --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """log10‖∂s(t)/∂s(u)‖ between every two times of one network.
+
+    Attributes:
+        time: 1, 2, …, T (steps), shape (T,).
+        log10_norm: at [t−1, u−1] for u ≤ t, shape (T, T); −inf for exactly 0; NaN for u > t, where nothing acts
+            backwards in time.
+        norm: ``frobenius`` or ``spectral``.
+    """
+
+    time: np.ndarray
+    log10_norm: np.ndarray
+    norm: str
+
+
+@_kept(32)
+def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _ignore) -> Pairs:
+    """The T×T picture. All end times t travel backwards together, one matrix product a step.
+
+    The Frobenius norm is the cheap one, and within a factor √n of the spectral norm; ``progress`` is told the share
+    that is done.
+
+    Raises:
+        ValueError: norm is neither ``frobenius`` nor ``spectral``.
+    """
+    if norm not in _LOG10_NORM:
+        raise ValueError(f"norm must be one of {', '.join(_LOG10_NORM)}, not {norm!r}")
+    steps = _unroll([network]).steps
+    _, length, n, size = steps.gates.shape
+    log10_norm = torch.full((length, length), torch.nan, dtype=torch.float64)
+    product = _Backwards(
+        torch.zeros(0, n, size, dtype=torch.float64),
+        torch.ones(0, n, dtype=torch.float64),
+        torch.zeros(0, dtype=torch.int32),
+    )
+    for done, u in enumerate(reversed(range(length)), 1):
+        # one more end time: t = u, where the derivative is the identity; the latest times come last
+        product.through = torch.cat((product.through.new_zeros(1, n, size), product.through))
+        product.direct = torch.cat((product.direct.new_ones(1, n), product.direct))
+        product.exponent = torch.cat((product.exponent.new_zeros(1), product.exponent))
+        rest, whole = product.read(steps.lift[0, u])
+        log10_norm[u:, u] = _LOG10_NORM[norm](whole, product.exponent)
+        if u:
+            product.advance(rest, whole, steps.direct[0, u], steps.gates[0, u], steps.beside[0, u])
+        progress(1 - ((length - done) / length) ** 2)
+    return Pairs(_frozen(np.arange(1, length + 1)), _frozen(log10_norm), norm)
+
+
+# --- the same derivative in one pass through the unrolled graph ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """∂s(T)/∂s(T−lag) as one backward pass through all steps computes it, in plain float64.
+
+    Attributes:
+        lag: 0, 1, …, T−1, shape (T,).
+        spectral: the largest singular value, shape (T,); 0 or inf where float64 ends.
+    """
+
+    lag: np.ndarray
+    spectral: np.ndarray
+
+
+@_kept(64)
+def one_pass(network: Network, *, progress: Progress = _ignore) -> OnePass:
+    """The receipt of :func:`by_lag`: no product of Jacobians, but n vmapped backward passes through T steps."""
+    cell, n = network.type, network.hidden_size
+    module, inputs, _ = network.materialise()
+    weights = {name: weight.detach() for name, weight in module.named_parameters()}
+    state = inputs.new_zeros(cell.state_size(n))
+    memories = [inputs.new_zeros(n, requires_grad=True)]
+    for x in inputs:
+        memories.append(cell.update(weights, x, state, memories[-1]))
+        state = cell.expose(weights, x, state, memories[-1])
+    basis = torch.eye(n, dtype=torch.float64)
+    rows = torch.autograd.grad(memories[-1], memories[:0:-1], basis, is_grads_batched=True)
+    matrices = torch.stack(rows, 0)
+    spectral = 10 ** _log10_spectral(matrices, torch.zeros(len(inputs), dtype=torch.float64))
+    progress(1.0)
+    return OnePass(_frozen(np.arange(network.length)), _frozen(spectral))
+
+
+# --- the sum of backpropagation through time, opened up ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each lag contributes to ∂L(T)/∂W_hh, L(T) = ½‖h(T) − y‖² with a seeded target y.
+
+    Attributes:
+        seed: the seeds, shape (seeds,).
+        lag: 0, 1, …, T−1, shape (T,); lag k is the use of W_hh in the step that ends at T−k.
+        log10_norm: log10 of the Frobenius norm of each lag's share, shape (seeds, T); −inf for exactly 0.
+        fraction: each share's projection on the total over the total's square, shape (seeds, T): signed, sums to 1.
+        total_norm: Frobenius norm of the sum of the shares, shape (seeds,).
+        backward_norm: the same of the gradient that ``backward()`` leaves on the module itself, shape (seeds,).
+        relative_difference: ‖sum of shares − backward()‖/‖backward()‖, shape (seeds,).
+    """
+
+    seed: np.ndarray
+    lag: np.ndarray
+    log10_norm: np.ndarray
+    fraction: np.ndarray
+    total_norm: np.ndarray
+    backward_norm: np.ndarray
+    relative_difference: np.ndarray
+
+
+def _adjoints(steps: _Steps, last: Tensor) -> tuple[Tensor, Tensor]:
+    """∂L/∂state(T−k) for k = 0…T−1 of one network, (T, S) times 2^exponent (T,), from ∂L/∂state(T) (S,)."""
+    length = steps.direct.shape[1]
+    e = steps.beside.shape[-2]
+    adjoint, exponent = last, torch.zeros((), dtype=torch.int32)
+    adjoints, exponents = [], []
+    for t in reversed(range(length)):
+        shift = torch.frexp(adjoint.abs().amax()).exponent.clamp(-1000, 1000)
+        adjoint = adjoint * torch.ldexp(adjoint.new_ones(()), -shift)
+        exponent = exponent + shift
+        adjoints.append(adjoint)
+        exponents.append(exponent)
+        by_memory = adjoint[e:] + adjoint[:e] @ steps.lift[0, t]
+        adjoint = by_memory @ steps.gates[0, t] + adjoint[:e] @ steps.beside[0, t]
+        adjoint[e:] += by_memory * steps.direct[0, t]
+    return torch.stack(adjoints), torch.stack(exponents)
+
+
+def _shares(network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    """Shares by lag (T, rows, n) times 2^exponent (T,), and the module's own gradient (rows, n)."""
+    cell, n = network.type, network.hidden_size
+    module, inputs, target = network.materialise()
+    hidden, _ = module(inputs)
+    (0.5 * (hidden[-1] - target).square().sum()).backward()
+    hidden = hidden.detach().unsqueeze(0)
+    weights = stacked_weights([module])
+    states = _trajectory(cell, weights, inputs.unsqueeze(0), hidden)
+    last = torch.zeros(cell.state_size(n), dtype=torch.float64)
+    last[:n] = hidden[0, -1] - target
+    adjoints, exponents = _adjoints(_steps(cell, weights, inputs.unsqueeze(0), states), last)
+    # every step with its own copy of W_hh, as a batch of T networks of one step each, latest first
+    copies = weights[RECURRENT_WEIGHT].expand(len(inputs), -1, -1).requires_grad_()
+    after = cell.step(
+        {**weights, RECURRENT_WEIGHT: copies}, inputs.flip(0).unsqueeze(1), states[0, :-1].flip(0).unsqueeze(1)
+    )
+    (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(1))
+    return shares, exponents, module.get_parameter(RECURRENT_WEIGHT).grad
+
+
+def share_matrices(network: Network) -> np.ndarray:
+    """Each lag's own share of ∂L(T)/∂W_hh, shape (T, rows of W_hh, n), in plain float64; not kept."""
+    shares, exponents, _ = _shares(network)
+    return _frozen(torch.ldexp(shares, exponents[:, None, None]))
+
+
+@_kept(64)
+def shares(network: Network, seeds: int = 1, *, progress: Progress = _ignore) -> Shares:
+    """Each lag's share of ∂L(T)/∂W_hh, and the receipt: their sum beside ``backward()`` on the torch module.
+
+    The lab's sum over k (Raschka & Mirjalili, chapter 16; Werbos 1990): the step that ends at T−k gets its own copy
+    of W_hh, and ∂L(T)/∂state(T−k) as what arrives there. ``progress`` is told the share that is done.
+
+    Raises:
+        ValueError: seeds is not a whole number from 1 to 64.
+    """
+    draws = _draws(network, seeds)
+    rows = []
+    for done, draw in enumerate(draws, 1):
+        matrices, exponents, gradient = _shares(draw)
+        log10_norm = _log10_frobenius(matrices, exponents)
+        plain = torch.ldexp(matrices, exponents[:, None, None])
+        total = plain.sum(0)
+        rows.append(
+            (
+                log10_norm,
+                (plain * total).sum((-2, -1)) / total.square().sum(),
+                torch.linalg.matrix_norm(total),
+                torch.linalg.matrix_norm(gradient),
+                torch.linalg.matrix_norm(total - gradient) / torch.linalg.matrix_norm(gradient),
+            )
+        )
+        progress(done / seeds)
+    columns = [_frozen(torch.stack(column)) for column in zip(*rows, strict=True)]
+    return Shares(_frozen(np.array([draw.seed for draw in draws])), _frozen(np.arange(network.length)), *columns)

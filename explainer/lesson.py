@@ -1,0 +1,102 @@
+"""The parts that every section of the lesson has, so that a reader learns the page once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from explainer.figures import Figure
+from explainer.settings import Settings
+
+AGREE = 1e-9  # relative difference up to which two sides of a receipt count as equal
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to a prediction, and what a reader who picks it is told at the present settings."""
+
+    text: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question to answer before looking; which option is right is computed from the settings."""
+
+    question: str
+    options: tuple[Option, ...]
+    right: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a receipt: what it is, and its value."""
+
+    what: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An equation of the section, checked at the reader's settings.
+
+    Attributes:
+        equation: in LaTeX.
+        autograd: the left side, measured.
+        formula: the right side, computed from the closed form.
+        others: further values to set beside the two, such as a formula that does not hold.
+        remark: what to say about a difference, or about a side that float64 cannot hold.
+    """
+
+    equation: str
+    autograd: Side
+    formula: Side
+    others: tuple[Side, ...] = ()
+    remark: str = ""
+
+    @property
+    def difference(self) -> float:
+        return relative_difference(self.autograd.value, self.formula.value)
+
+    @property
+    def agrees(self) -> bool:
+        return self.difference <= AGREE
+
+
+def relative_difference(left: float, right: float) -> float:
+    """|left − right| / |right|; 0 where they are equal, inf where only the right side is 0, else NaN."""
+    if left == right:
+        return 0.0
+    if right == 0:
+        return math.inf
+    return abs(left - right) / abs(right)
+
+
+class Section(Protocol):
+    """What a module of ``explainer.sections`` has to offer.
+
+    ``MOVED_BY`` names the controls that change at least one number of the section's figures; the prose is
+    Markdown with the lab's equations in LaTeX; ``LOOK_CLOSER`` is empty where the lab simplifies nothing.
+    """
+
+    __name__: str
+    TITLE: str
+    MOVED_BY: tuple[str, ...]
+    ARGUMENT: str
+    REMEMBER: str
+    LOOK_CLOSER: str
+
+    @staticmethod
+    def prediction(settings: Settings) -> Prediction: ...
+
+    @staticmethod
+    def figures_at(settings: Settings) -> tuple[Figure, ...]: ...
+
+    @staticmethod
+    def receipt(settings: Settings) -> Receipt: ...
+
+
+def slug(section: Section) -> str:
+    """The section's name in the page's anchors and in links: the file's name with hyphens."""
+    return section.__name__.rpartition(".")[2].replace("_", "-")

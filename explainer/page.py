@@ -1,0 +1,209 @@
+"""All of Streamlit's churn in one place: the URL, the sidebar, and the five parts of a section."""
+
+from __future__ import annotations
+
+import gc
+import html
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import streamlit as st
+
+from explainer import drawings, gradients, lesson, words
+from explainer.figures import Figure
+from explainer.lesson import Prediction, Receipt, Section, Side
+from explainer.sections import SECTIONS
+from explainer.settings import BOTH, CONTROLS, GATED, PRESETS, VANILLA, Control, Preset, Settings, from_query
+
+STYLESHEET = Path(__file__).with_name("page.css")
+_NOTES = "notes-on-the-link"
+_ANSWERED = "answered"
+_GROUP_COLOR = {BOTH: "gray", VANILLA: "orange", GATED: "blue"}
+
+
+@st.cache_resource
+def _freeze_imports() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def settle_memory() -> None:
+    """Once per process: what the imports brought is here to stay; later collections need not look at it."""
+    _freeze_imports()
+
+
+# --- the URL ------------------------------------------------------------------------------------------------
+
+
+def read_link() -> None:
+    """On a reader's first run: take over what the URL asks for; what cannot be taken gives way and is noted once."""
+    if _NOTES in st.session_state:
+        return
+    settings, notes = from_query(st.query_params)
+    st.session_state[_NOTES] = notes
+    st.session_state[_ANSWERED] = set()
+    for control in CONTROLS:
+        asked = st.query_params.get(control.name)
+        value = getattr(settings, control.name)
+        if asked is not None and asked != control.text(value):
+            # the widget will not know the URL's text; what stands here then takes its place
+            st.session_state[control.name] = value
+
+
+def show_notes() -> None:
+    """The notes on the link, until the reader has seen them: they leave with the next change."""
+    place = st.empty()  # always there, so that the charts below keep their place
+    if notes := st.session_state[_NOTES]:
+        place.info("Some of this link could not be used as it is: " + "; ".join(notes) + ".", icon=":material/link:")
+        st.session_state[_NOTES] = ()
+
+
+# --- the sidebar --------------------------------------------------------------------------------------------
+
+
+def _set(settings: Settings) -> None:
+    for control in CONTROLS:
+        st.session_state[control.name] = getattr(settings, control.name)
+
+
+def _moves(control: Control) -> str:
+    numbers = [str(n) for n, section in enumerate(SECTIONS, 1) if control.name in section.MOVED_BY]
+    if len(numbers) == len(SECTIONS):
+        return "Moves every section."
+    return f"Moves section{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}."
+
+
+def _widget(control: Control) -> None:
+    label, explanation = control.label, f"{control.help} {_moves(control)}"
+    if control.is_named_choice:
+        st.segmented_control(label, control.values, default=control.default, key=control.name, bind="query-params",
+                             required=True, width="stretch")
+    else:
+        st.select_slider(label, control.values, value=control.default, key=control.name, bind="query-params",
+                         format_func=control.text)
+    st.caption(explanation)
+
+
+def sidebar() -> Settings:
+    """Draw every control and return what they say."""
+    with st.sidebar:
+        st.subheader("Try a fact", anchor=False)
+        with st.expander("Presets", icon=":material/bolt:"):
+            for preset in PRESETS:
+                _preset_button(preset)
+        st.button("Reset everything", icon=":material/restart_alt:", on_click=_set, args=(Settings(),),
+                  width="stretch", key="reset")
+        for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
+            st.subheader(f":{_GROUP_COLOR[group]}[{group}]", anchor=False)
+            for control in controls:
+                _widget(control)
+                if control.name == "f":
+                    bias = Settings(f=st.session_state["f"]).forget_bias
+                    st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
+    return Settings(**{control.name: st.session_state[control.name] for control in CONTROLS})
+
+
+def _preset_button(preset: Preset) -> None:
+    st.button(preset.name, on_click=_set, args=(preset.settings,), width="stretch",
+              key=f"preset-{preset.name.lower().replace(' ', '-')}")
+    st.caption(preset.fact)
+
+
+# --- above the sections -------------------------------------------------------------------------------------
+
+
+def status_bar(settings: Settings) -> None:
+    """What each cell does now, in one line that stays in sight, and the way to every section."""
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
+        st.html(
+            '<p role="status" aria-live="polite" class="status">'
+            f'<span class="vanilla">vanilla</span> {html.escape(drawings.verdict(vanilla))} '
+            f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(drawings.verdict(gated))} '
+            f'<span class="aside">at k = {settings.k}</span></p>'
+        )
+        with st.popover("Contents", icon=":material/toc:", width="content"):
+            st.markdown(contents())
+
+
+def contents() -> str:
+    """The table of contents as Markdown."""
+    return "\n".join(f"{n}. [{section.TITLE}](#{lesson.slug(section)})" for n, section in enumerate(SECTIONS, 1))
+
+
+# --- a section ----------------------------------------------------------------------------------------------
+
+
+def section(number: int, module: Section, settings: Settings) -> None:
+    """One section in its five parts, always the same elements in the same order."""
+    slug = lesson.slug(module)
+    with st.container(key=f"section-{slug}"):
+        st.header(f"{number}. {module.TITLE}", anchor=slug)
+        st.markdown(module.ARGUMENT)
+        _prediction(slug, module.prediction(settings))
+        _figures(number, module.figures_at(settings))
+        _receipt(module.receipt(settings))
+        with st.container(key=f"remember-{slug}"):
+            st.markdown(f"**What to remember.** {module.REMEMBER}")
+        if module.LOOK_CLOSER:
+            with st.expander("Look closer", icon=":material/zoom_in:"):
+                st.markdown(module.LOOK_CLOSER)
+
+
+def _prediction(slug: str, prediction: Prediction) -> None:
+    with st.container(key=f"predict-{slug}"):
+        st.markdown(f"**Before you look.** {prediction.question}")
+        texts = [option.text for option in prediction.options]
+        chosen = st.radio("Your prediction", range(len(texts)), index=None, format_func=texts.__getitem__,
+                          key=f"answer-{slug}", label_visibility="collapsed")
+        answer = st.empty()  # keeps its place while there is no answer
+        if chosen is not None:
+            right, told = chosen == prediction.right, prediction.options[chosen].told
+            lead = ":material/check: **Yes.**" if right else (
+                f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
+            answer.markdown(f"{lead} {told}")
+
+
+def _figures(number: int, figures: tuple[Figure, ...]) -> None:
+    for count, row in _rows(figures):
+        places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]
+        for place, (offset, figure) in zip(places, enumerate(row), strict=True):
+            with place:
+                _figure(f"Figure {number}.{count + offset}", figure)
+
+
+def _rows(figures: tuple[Figure, ...]) -> Iterator[tuple[int, tuple[Figure, ...]]]:
+    """(number of the first figure, the figures) of each row: halves share one, the others have their own."""
+    count = 1
+    for half, run in itertools.groupby(figures, key=lambda figure: figure.half):
+        run = tuple(run)
+        size = 2 if half else 1
+        for first in range(0, len(run), size):
+            yield count, run[first : first + size]
+            count += size
+
+
+def _figure(label: str, figure: Figure) -> None:
+    st.vega_lite_chart({**figure.drawing(), "datasets": dict(figure.tables)}, width="stretch", alt=figure.name)
+    st.caption(f"**{label}. {figure.name}.** {figure.words}")
+
+
+def _receipt(receipt: Receipt) -> None:
+    if receipt.agrees:
+        verdict = (":material/check: The two sides are equal, to the last digit." if receipt.difference == 0 else
+                   f":material/check: The two sides agree: relative difference {words.number(receipt.difference, 2)}.")
+    else:
+        verdict = f":material/warning: Relative difference {words.number(receipt.difference, 2)}."
+    rows = "\n".join(_receipt_row(*row) for row in (
+        ("left side", receipt.autograd), ("right side", receipt.formula), *(("for comparison", s) for s in receipt.others)))
+    with st.container(border=True):
+        st.markdown(
+            f"**Receipt**\n\n$$\n{receipt.equation}\n$$\n\n| | computed by | value |\n|---|---|---:|\n{rows}\n\n"
+            f"{verdict} {receipt.remark}"
+        )
+
+
+def _receipt_row(side: str, value: Side) -> str:
+    what = value.what.replace("|", "\\|")
+    return f"| {side} | {what} | {words.all_digits(value.value)} |"

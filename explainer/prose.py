@@ -1,0 +1,48 @@
+"""The words around the sections: the promise, the notation and the references."""
+
+PROMISE = r"""
+A recurrent network learns from the past only as far back as its gradient reaches. This page takes one small cell without
+a gate and one with, and lets you watch their gradients live or die. Every number in every figure is computed by torch
+autograd for the settings in the sidebar, at the moment you choose them.
+
+**Afterwards you will be able to say** why the gradient of a :orange[vanilla] recurrent cell vanishes or explodes with the
+lag, what a :blue[gate] puts in its place, why that helps, and where the usual short version of the story is not quite true.
+
+It follows the lab [*Gated cell state*](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb)
+(UMBC DATA 602, fall 2020) step by step.
+"""
+
+NOTATION = r"""
+| symbol | name | in the controls |
+|---|---|---|
+| $t$, $k$ | time step; **lag**: how many steps back | k |
+| :orange[$h^{(t)}$] | **hidden state** of the vanilla cell at time $t$ | start: h0 |
+| :orange[$w$], $\mathbf{W}_{hh}$ | **recurrent weight**, one number or a matrix | w |
+| $\sigma$, $\sigma'$ | **activation function** and its slope | act |
+| :blue[$c^{(t)}$] | **cell state** of the gated cell at time $t$ | start: h0 |
+| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ its forget bias, $u$ its state weight | gate, f, spread, seed, u |
+| $\partial h^{(t)} / \partial h^{(t-k)}$ | **gradient** that reaches $k$ steps back | |
+| $L^{(t)}$ | **loss** at time $t$ | |
+"""
+
+REFERENCES = r"""
+- Bengio, Y., Simard, P. & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult.
+  *IEEE Transactions on Neural Networks* 5(2).
+- Gers, F. A., Schmidhuber, J. & Cummins, F. (2000). Learning to forget: continual prediction with LSTM.
+  *Neural Computation* 12(10).
+- Hochreiter, S. (1991). *Untersuchungen zu dynamischen neuronalen Netzen*. Diploma thesis, TU München.
+- Hochreiter, S., Bengio, Y., Frasconi, P. & Schmidhuber, J. (2001). Gradient flow in recurrent nets: the difficulty of
+  learning long-term dependencies. In *A Field Guide to Dynamical Recurrent Networks*, IEEE Press.
+- Hochreiter, S. & Schmidhuber, J. (1997). Long short-term memory. *Neural Computation* 9(8).
+- Jozefowicz, R., Zaremba, W. & Sutskever, I. (2015). An empirical exploration of recurrent network architectures. *ICML*.
+- Le, Q. V., Jaitly, N. & Hinton, G. E. (2015). A simple way to initialize recurrent networks of rectified linear units.
+  arXiv:1504.00941.
+- Pascanu, R., Mikolov, T. & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML*, §2.1.
+- Raschka, S. & Mirjalili, V. (2019). *Python Machine Learning*, 3rd edition, chapter 16. Packt.
+- Tallec, C. & Ollivier, Y. (2018). Can recurrent neural networks warp time? *ICLR*.
+- UMBC DATA 602 (fall 2020). *Gated cell state*, the lab that this page follows:
+  [notebook](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb).
+- Werbos, P. J. (1990). Backpropagation through time: what it does and how to do it. *Proceedings of the IEEE* 78(10).
+- Zucchet, N. & Orvieto, A. (2024). Recurrent neural networks: vanishing and exploding gradients are not the end of the
+  story. *NeurIPS*.
+"""

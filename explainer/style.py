@@ -1,0 +1,147 @@
+"""What all drawings share: the cells' colours and dashes, the log axis, and the marks for what has no place on it."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from explainer import gradients
+
+VANILLA, GATED = "vanilla", "gated"
+CELLS = (VANILLA, GATED)
+
+VERMILION, BLUE = "#D55E00", "#0072B2"  # Okabe and Ito; as marks both hold 3:1 on the light and the dark page
+REFERENCE = "#808080"
+
+FULL_HEIGHT, HALF_HEIGHT = 340, 280
+FONT_SIZE = 13
+
+COLOR = alt.Scale(domain=list(CELLS), range=[VERMILION, BLUE])
+DASH = alt.Scale(domain=list(CELLS), range=[[1, 0], [7, 3]])
+SHAPE = alt.Scale(domain=list(CELLS), range=["circle", "square"])
+STATUS_SHAPE = alt.Scale(
+    domain=[gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW, gradients.EXACTLY_ZERO, gradients.UNDEFINED],
+    range=["triangle-down", "triangle-up", "cross", "diamond"],
+)
+# purple falls, green rises: away from the cells' own colours, and apart for the colour-blind
+REGIME = alt.Scale(
+    domain=[-12, -6, 0, 6, 12], range=["#40004b", "#9970ab", "#f0f0f0", "#5aae61", "#00441b"], clamp=True
+)
+
+EXACT_ZERO = "#8c8c8c"
+
+
+def _superscript_expression(value: str) -> str:
+    expression = f"format({value}, 'd')"
+    for plain, raised in zip("−-0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True):
+        expression = f"replace({expression}, regexp('{plain}', 'g'), '{raised}')"
+    return f"'10' + {expression}"
+
+
+POWER_OF_TEN_LABEL = _superscript_expression("datum.value")
+_MANTISSA_AND_EXPONENT = "split(format(datum.value, '.2~e'), 'e')"
+# 0.25 and 1200 as they are; 3·10¹⁷⁹ in place of 3e+179
+PLAIN_LABEL = (
+    "datum.value != 0 && (abs(datum.value) >= 1e5 || abs(datum.value) < 1e-3)"
+    f" ? {_MANTISSA_AND_EXPONENT}[0] + '·' + {_superscript_expression(f'toNumber({_MANTISSA_AND_EXPONENT}[1])')}"
+    " : format(datum.value, '~g')"
+)
+
+
+def cell_color(legend: bool = True) -> alt.Color:
+    return alt.Color("cell:N", scale=COLOR, legend=_legend() if legend else None)
+
+
+def cell_dash() -> alt.StrokeDash:
+    return alt.StrokeDash("cell:N", scale=DASH, legend=_legend())
+
+
+def cell_shape() -> alt.Shape:
+    return alt.Shape("cell:N", scale=SHAPE, legend=_legend())
+
+
+def regime_color() -> alt.Color:
+    """Purple falls, green rises, pale is 1; the same scale for every cell."""
+    return alt.Color("log10_magnitude:Q", scale=REGIME, legend=alt.Legend(
+        title=None, orient="top", direction="horizontal", gradientLength=220, gradientThickness=12,
+        values=[-12, -6, 0, 6, 12], labelExpr=POWER_OF_TEN_LABEL, labelFontSize=FONT_SIZE))
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(title=None, orient="top", symbolStrokeWidth=2.5, symbolSize=120, labelFontSize=FONT_SIZE)
+
+
+def axis(title: str, **options) -> alt.Axis:
+    return alt.Axis(title=title, labelFontSize=FONT_SIZE, titleFontSize=FONT_SIZE, titlePadding=8, labelPadding=6,
+                    gridOpacity=0.5, **options)
+
+
+def log10_y(title: str, field: str = "log10_magnitude") -> alt.Y:
+    """A log axis over a column of log10 values: whole powers of ten only, as wide as the data."""
+    return alt.Y(
+        f"{field}:Q",
+        scale=alt.Scale(zero=False, nice=False, padding=6),
+        axis=axis(title, tickMinStep=1, tickCount=6, labelExpr=POWER_OF_TEN_LABEL),
+    )
+
+
+def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
+    return alt.X(f"{field}:Q", scale=alt.Scale(zero=False, nice=False, padding=6),
+                 axis=axis(title, tickMinStep=1, format="d", tickCount=8))
+
+
+def line_of_one(dataset: str = "frame") -> alt.Chart:
+    """The line where the gradient is 1: neither growing nor shrinking."""
+    return (
+        alt.Chart(alt.NamedData(dataset))
+        .mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9)
+        .encode(y=alt.Y("one:Q"))
+    )
+
+
+def invisible_frame(x: alt.X, y: alt.Y, dataset: str = "frame") -> alt.Chart:
+    """Rows that are not seen but stretch the axes: limits move with the numbers, the drawing stays."""
+    return alt.Chart(alt.NamedData(dataset)).mark_point(opacity=0, tooltip=None).encode(x=x, y=y)
+
+
+def lag_marker(dataset: str = "marks") -> alt.LayerChart:
+    """A thin line at the reader's lag k, labelled on top."""
+    base = alt.Chart(alt.NamedData(dataset)).encode(x=alt.X("lag:Q"))
+    rule = base.mark_rule(color=REFERENCE, strokeDash=[2, 3], strokeWidth=1.5)
+    label = base.mark_text(align="right", dx=-5, dy=0, baseline="top", fontSize=FONT_SIZE).encode(
+        text="label:N", y=alt.value(2)
+    )
+    return rule + label
+
+
+def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, dataset: str) -> alt.LayerChart:
+    """What is no plain number gets a mark of its own: beyond float64 at its true place, exact 0 on the bottom rail."""
+    base = alt.Chart(alt.NamedData(dataset)).encode(
+        x=x,
+        color=color,
+        shape=alt.Shape("status:N", scale=STATUS_SHAPE,
+                        legend=alt.Legend(title=None, orient="bottom", labelFontSize=FONT_SIZE, columns=2)),
+    )
+    placed = (
+        base.transform_filter(
+            f"datum.status == '{gradients.ROUNDED_TO_ZERO}' || datum.status == '{gradients.OVERFLOW}'"
+        )
+        .mark_point(size=34, filled=False, strokeWidth=1.2)
+        .encode(y=y)
+    )
+    on_the_rail = (
+        base.transform_filter(
+            f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
+        )
+        .mark_point(size=60, filled=True, clip=False)
+        .encode(y=alt.value(alt.ExprRef("height")))
+    )
+    return placed + on_the_rail
+
+
+def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:
+    return (
+        chart.properties(width="container", height=height)
+        .configure_view(stroke=None)
+        .configure_axis(domain=False, ticks=False)
+        .configure_legend(padding=0, offset=6)
+    )

@@ -1,0 +1,91 @@
+"""Numbers as a reader reads them: powers of ten, percentages, verdicts, and the difference of two numbers."""
+
+from __future__ import annotations
+
+import math
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def superscript(exponent: int) -> str:
+    return str(exponent).translate(_SUPERSCRIPT)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """``0.0769``, ``−2.3 × 10⁻²⁰``, ``0``, ``∞``: so many significant digits, never 1e-20."""
+    if math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{abs(value):.{digits - 1}e}".split("e")
+    sign = "−" if value < 0 else ""
+    if -3 <= int(exponent) <= max(3, digits - 1):
+        decimals = max(digits - 1 - int(exponent), 0)
+        plain = f"{abs(value):.{decimals}f}"
+        return sign + (plain.rstrip("0").rstrip(".") if "." in plain else plain)
+    return f"{sign}{mantissa} × 10{superscript(int(exponent))}"
+
+
+def magnitude(log10: float, sign: float = 1, digits: int = 3) -> str:
+    """A number given by its log10 and sign, also far outside float64: ``4.68 × 10⁻⁵⁰⁵``."""
+    if math.isnan(log10):
+        return "undefined"
+    if log10 == -math.inf:
+        return "exactly 0"
+    if -300 < log10 < 300:
+        return number(math.copysign(10**log10, sign), digits)
+    if math.isinf(log10):
+        return "∞"
+    exponent = math.floor(log10)
+    mantissa = f"{10 ** (log10 - exponent):.{digits - 1}f}"
+    if mantissa.startswith("10"):
+        mantissa, exponent = f"{1:.{digits - 1}f}", exponent + 1
+    return f"{'−' if sign < 0 else ''}{mantissa} × 10{superscript(exponent)}"
+
+
+def power_of_ten(log10: float) -> str:
+    """``10⁻²·⁶``: a magnitude by its exponent alone, for places with little room."""
+    if log10 == -math.inf:
+        return "exactly 0"
+    if not math.isfinite(log10):
+        return "undefined" if math.isnan(log10) else "∞"
+    exponent = f"{log10:.1f}".removesuffix(".0")
+    return "10" + ("0" if exponent == "-0" else exponent).translate(_SUPERSCRIPT).replace(".", "·")
+
+
+def gate(f: float) -> str:
+    """A gate with all its digits: 0.9999 must not read as 1."""
+    return f"{f:g}"
+
+
+def percent(fraction: float) -> str:
+    """``7.7 %``; small shares keep one significant digit and the tiniest become powers of ten."""
+    if not math.isfinite(fraction):
+        return "undefined"
+    share = 100 * fraction
+    if share and abs(share) < 0.01:
+        return f"{number(share, 2)} %"
+    return f"{share:.2g} %" if abs(share) < 9.95 else f"{share:.0f} %"
+
+
+def steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count:,} steps"
+
+
+def lags(count: int) -> str:
+    return "lag" if count == 1 else f"{count:,} lags"
+
+
+def ordinal(count: int) -> str:
+    return {2: "second", 3: "third"}.get(count, f"{count}th")
+
+
+def all_digits(value: float) -> str:
+    """Every digit that float64 holds, for a receipt."""
+    if not math.isfinite(value) or value == 0:
+        return number(value)
+    mantissa, _, exponent = repr(float(value)).partition("e")
+    text = mantissa.replace("-", "−")
+    return f"{text} × 10{superscript(int(exponent))}" if exponent else text
