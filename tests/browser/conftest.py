@@ -207,9 +207,10 @@ class Tab:
             timeout=PATIENCE_MILLISECONDS,
         )
 
-    def charts(self) -> Locator:
-        """The charts of the page, from top to bottom."""
-        return self.page.locator("[data-testid=stVegaLiteChart]")
+    def charts(self, slug: str | None = None) -> Locator:
+        """The charts of the page, or of one of its sections, from top to bottom."""
+        within = f".st-key-section-{slug} " if slug else ""
+        return self.page.locator(f"{within}[data-testid=stVegaLiteChart]")
 
     def drawing(self, chart: Locator) -> list[str]:
         """What an SVG chart shows: the outlines of its lines, areas and points, its places and its texts."""

@@ -1,0 +1,15 @@
+"""A reader opens the page in a browser and moves a control."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_the_page_opens_and_w_moves_the_central_chart(open_page, color_scheme: str):
+    tab = open_page(color_scheme=color_scheme)
+    central = tab.charts("k-steps").first
+    before = tab.drawing(central)
+    assert before
+    tab.slider("w").press("ArrowRight")
+    assert tab.wait_until_redrawn(central, before) != before
