@@ -7,7 +7,7 @@ from explainer.sections import SECTIONS
 
 st.set_page_config(
     page_title="Why gates remember",
-    page_icon=":material/vpn_key:",
+    page_icon=page.ICON,
     layout="wide",
     initial_sidebar_state="collapsed" if st.context.is_embedded else "auto",
 )

@@ -56,8 +56,14 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "identity": Activation("identity", "x", lambda x: x, torch.ones_like, torch.zeros_like, 1.0),
     "relu": Activation("ReLU", r"\max(0, x)", torch.relu, _step_of, lambda x: _step_of(x).log(), 1.0),
     "tanh": Activation("tanh", r"\tanh x", torch.tanh, lambda x: _log_slope_tanh(x).exp(), _log_slope_tanh, 1.0),
-    "logistic": Activation("logistic", r"1/(1+e^{-x})", torch.sigmoid, lambda x: _log_slope_logistic(x).exp(),
-                           _log_slope_logistic, 0.25),
+    "logistic": Activation(
+        "logistic",
+        r"1/(1+e^{-x})",
+        torch.sigmoid,
+        lambda x: _log_slope_logistic(x).exp(),
+        _log_slope_logistic,
+        0.25,
+    ),
 }
 
 
@@ -130,21 +136,24 @@ def _largest_factor_of_state(settings: Settings) -> float:
 
 GATES: Mapping[str, Gate] = {
     "constant": Gate(
-        "constant", "f(t) = f",
+        "constant",
+        "f(t) = f",
         lambda inputs, c, step: inputs.f.expand_as(c),
         _no_slope,
         False,
         lambda settings: settings.f,
     ),
     "varying": Gate(
-        "varying", r"f(t) = \mathrm{logistic}(b + s\,\varepsilon_t)",
+        "varying",
+        r"f(t) = \mathrm{logistic}(b + s\,\varepsilon_t)",
         lambda inputs, c, step: torch.sigmoid(inputs.bias + inputs.swing[step]).expand_as(c),
         _no_slope,
         False,
         lambda settings: 1.0 if settings.spread and 0 < settings.f < 1 else settings.f,
     ),
     "state": Gate(
-        "state-dependent", r"f(t) = \mathrm{logistic}(u\,c^{(t)} + b)",
+        "state-dependent",
+        r"f(t) = \mathrm{logistic}(u\,c^{(t)} + b)",
         lambda inputs, c, step: torch.sigmoid(inputs.u * c + inputs.bias),
         lambda inputs, f: inputs.u * f * (1 - f),
         True,

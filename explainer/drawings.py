@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -43,60 +43,137 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
 
     def build() -> alt.LayerChart:
         domain = [one.name for one in series]
-        legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolStrokeWidth=2.5,
-                            symbolSize=240, columns=2 if len(series) > 2 else 0)
-        color = alt.Color("series:N", legend=legend,
-                          scale=alt.Scale(domain=domain, range=[one.color for one in series]))
-        dash = alt.StrokeDash("series:N", legend=legend,
-                              scale=alt.Scale(domain=domain, range=[list(one.dash) for one in series]))
+        legend = style.line_legend(columns=2 if len(series) > 2 else 0)
+        color = alt.Color(
+            "series:N", legend=legend, scale=alt.Scale(domain=domain, range=[one.color for one in series])
+        )
+        dash = alt.StrokeDash(
+            "series:N",
+            legend=legend,
+            scale=alt.Scale(domain=domain, range=[list(one.dash) for one in series]),
+        )
         x, y = style.lag_x(), style.log10_y(GRADIENT_TITLE)
-        tooltip = [alt.Tooltip("series:N"), alt.Tooltip("lag:Q"), alt.Tooltip("reads:N", title="gradient"),
-                   alt.Tooltip("status:N")]
+        tooltip = [
+            alt.Tooltip("series:N"),
+            alt.Tooltip("lag:Q"),
+            alt.Tooltip("reads:N", title="gradient"),
+            alt.Tooltip("status:N"),
+        ]
         points = alt.Chart(alt.NamedData("gradients")).encode(x=x, color=color)
         lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
         # wide and unseen: something to point at everywhere along a line
         targets = points.mark_circle(size=160, opacity=0).encode(y=y, tooltip=tooltip)
         layers = [
-            style.invisible_frame(x, y), style.line_of_one(), style.lag_marker(), lines,
-            style.off_scale_marks(x, y, color, "gradients"), targets,
+            style.invisible_frame(x, y),
+            style.line_of_one(),
+            style.lag_marker(),
+            lines,
+            style.off_scale_marks(x, y, color, "gradients", "notes"),
+            targets,
         ]
         if references:
             reference = alt.Chart(alt.NamedData("references")).encode(x=x, y=y)
-            layers.insert(2, reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2])
-                          .encode(detail="name:N"))
-            layers.insert(3, reference.transform_filter("isValid(datum.label)")
-                          .mark_text(align="right", dx=-4, dy=-8, fontSize=style.FONT_SIZE)
-                          .encode(text="label:N"))
+            layers.insert(
+                2,
+                reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2]).encode(detail="name:N"),
+            )
+            layers.insert(
+                3,
+                reference.transform_filter("isValid(datum.label)")
+                .mark_text(align="right", dx=-4, dy=-8, fontSize=style.FONT_SIZE)
+                .encode(text="label:N"),
+            )
         return style.finish(alt.layer(*layers), style.FULL_HEIGHT)
 
     build.__name__ = name
     return figures.drawing(build)
 
 
-def by_lag_tables(lines: Mapping[Series, Gradient], k: int,
-                  references: Mapping[str, np.ndarray] | None = None) -> dict[str, pa.Table]:
+def line_table(
+    series: Series,
+    lag: np.ndarray,
+    gradient: np.ndarray,
+    place: np.ndarray,
+    status: np.ndarray,
+    reads: list[str],
+) -> pa.Table:
+    """One line of a by-lag chart: arrays of one shape, place and status as from ``gradients.drawn_log10``."""
+    return table(
+        lag=lag,
+        series=[series.name] * len(lag),
+        gradient=gradient,
+        log10_magnitude=place,
+        status=status,
+        reads=reads,
+    )
+
+
+def lines_tables(rows: Sequence[pa.Table], k: int, references: Iterable[np.ndarray] = ()) -> dict[str, pa.Table]:
+    """The tables of a by-lag chart from those of its lines; the references only stretch the axis."""
+    places = [one["log10_magnitude"].to_numpy(zero_copy_only=False) for one in rows]
+    return {
+        "gradients": figures.stack(*rows),
+        "frame": figures.frame((0, k), [*places, *references]),
+        "marks": table(lag=[k], label=[f"k = {k}"]),
+        "notes": _first_of_each_status(rows),
+    }
+
+
+_STATUS_WORDS = {
+    gradients.ROUNDED_TO_ZERO: "float64 rounds to 0 from here",
+    gradients.OVERFLOW: "float64 overflows from here",
+    gradients.EXACTLY_ZERO: "exactly 0",
+    gradients.UNDEFINED: "undefined",
+}
+
+
+def _first_of_each_status(rows: Sequence[pa.Table]) -> pa.Table:
+    lag, place, kind, label = [], [], [], []
+    for row in rows:
+        status = row["status"].to_numpy(zero_copy_only=False)
+        for said, text in _STATUS_WORDS.items():
+            first = np.flatnonzero(status == said)[:1]
+            if len(first):
+                lag.append(row["lag"][first[0]].as_py())
+                place.append(row["log10_magnitude"][first[0]].as_py())
+                kind.append(said)
+                label.append(text)
+    return pa.table(
+        {
+            "lag": pa.array(lag, pa.float64()),
+            "log10_magnitude": pa.array(place, pa.float64()),
+            "status": pa.array(kind, pa.string()),
+            "label": pa.array(label, pa.string()),
+        }
+    )
+
+
+def by_lag_tables(
+    lines: Mapping[Series, Gradient], k: int, references: Mapping[str, np.ndarray] | None = None
+) -> dict[str, pa.Table]:
     """Tables for :func:`by_lag`; a reference is its name and its log10 values by lag."""
     references = references or {}
-    rows = []
-    for series, gradient in lines.items():
-        place, status = gradient.drawn
-        rows.append(table(
-            lag=gradient.lag, series=[series.name] * len(place), gradient=gradient.gradient,
-            log10_magnitude=place, status=status, reads=magnitudes(gradient.log10_magnitude, gradient.sign),
-        ))
-    tables = {
-        "gradients": figures.stack(*rows),
-        "frame": figures.frame((0, k), [*(one.drawn[0] for one in lines.values()), *references.values()]),
-        "marks": table(lag=[k], label=[f"k = {k}"]),
-    }
+    rows = [
+        line_table(
+            series,
+            gradient.lag,
+            gradient.gradient,
+            *gradient.drawn,
+            magnitudes(gradient.log10_magnitude, gradient.sign),
+        )
+        for series, gradient in lines.items()
+    ]
+    tables = lines_tables(rows, k, references.values())
     if references:
         ends = [[None] * k + [name] for name in references]
-        tables["references"] = pa.table({
-            "name": [name for name in references for _ in range(k + 1)],
-            "lag": np.tile(np.arange(k + 1), len(references)),
-            "log10_magnitude": figures.column(np.concatenate(list(references.values()))),
-            "label": pa.array([label for labels in ends for label in labels], pa.string()),
-        })
+        tables["references"] = pa.table(
+            {
+                "name": [name for name in references for _ in range(k + 1)],
+                "lag": np.tile(np.arange(k + 1), len(references)),
+                "log10_magnitude": figures.column(np.concatenate(list(references.values()))),
+                "label": pa.array([label for labels in ends for label in labels], pa.string()),
+            }
+        )
     return tables
 
 
@@ -106,19 +183,28 @@ def by_lag_tables(lines: Mapping[Series, Gradient], k: int,
 @figures.drawing
 def factor_by_step() -> alt.LayerChart:
     x = style.lag_x("i: the step from t−i to t−i+1", "step")
-    y = alt.Y("factor:Q", scale=alt.Scale(zero=False, padding=6),
-              axis=style.axis("factor of one step", tickCount=5, labelExpr=style.PLAIN_LABEL))
+    y = alt.Y(
+        "factor:Q",
+        scale=alt.Scale(zero=False, padding=6),
+        axis=style.axis("factor of one step", tickCount=5, labelExpr=style.PLAIN_LABEL),
+    )
     lines = alt.Chart(alt.NamedData("factors")).encode(x=x, y=y, color=style.cell_color())
     return style.finish(
         alt.layer(
             alt.Chart(alt.NamedData("frame")).mark_point(opacity=0, tooltip=None).encode(x=x, y=y),
             alt.Chart(alt.NamedData("one")).mark_rule(color=style.REFERENCE).encode(y="factor:Q"),
-            alt.Chart(alt.NamedData("one")).mark_text(align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE)
+            alt.Chart(alt.NamedData("one"))
+            .mark_text(align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE)
             .encode(x=alt.value(0), y="factor:Q", text="label:N"),
             lines.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             lines.mark_point(size=40, filled=True).encode(
                 shape=style.cell_shape(),
-                tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("step:Q"), alt.Tooltip("factor:Q", format=".4~g")]),
+                tooltip=[
+                    alt.Tooltip("cell:N"),
+                    alt.Tooltip("step:Q"),
+                    alt.Tooltip("factor:Q", format=".4~g"),
+                ],
+            ),
         ),
         style.HALF_HEIGHT,
     )
@@ -140,26 +226,35 @@ def factor_tables(settings: Settings) -> dict[str, pa.Table]:
 
 @figures.drawing
 def ladder() -> alt.LayerChart:
-    x = alt.X("steps_back:Q", scale=alt.Scale(domain=[-0.08, 2.35], nice=False),
-              axis=style.axis("steps back", values=[0, 1, 2], format="d"))
+    x = alt.X(
+        "steps_back:Q",
+        scale=alt.Scale(domain=[-0.08, 2.35], nice=False),
+        axis=style.axis("steps back", values=[0, 1, 2], format="d"),
+    )
     y = style.log10_y("running product")
     rungs = alt.Chart(alt.NamedData("rungs")).encode(x=x, color=style.cell_color())
     on_axis = rungs.transform_filter("isValid(datum.log10_magnitude)").encode(y=y)
-    on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(
-        y=alt.value(alt.ExprRef("height")))
+    on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(y=alt.value(alt.ExprRef("height")))
     label = {"fontSize": style.FONT_SIZE, "align": "left", "dx": 9}
     is_gated = f"datum.cell == '{style.GATED}'"
-    tooltip = [alt.Tooltip("cell:N"), alt.Tooltip("rung:N"), alt.Tooltip("factor:Q", format=".4~g"),
-               alt.Tooltip("reads:N", title="running product")]
+    tooltip = [
+        alt.Tooltip("cell:N"),
+        alt.Tooltip("rung:N"),
+        alt.Tooltip("factor:Q", format=".4~g"),
+        alt.Tooltip("reads:N", title="running product"),
+    ]
     return style.finish(
         alt.layer(
-            style.invisible_frame(x, y), style.line_of_one(),
+            style.invisible_frame(x, y),
+            style.line_of_one(),
             on_axis.mark_line(strokeWidth=2.5, interpolate="step-after").encode(strokeDash=style.cell_dash()),
             on_axis.mark_point(size=90, filled=True, opacity=1).encode(shape=style.cell_shape(), tooltip=tooltip),
             on_rail.mark_point(size=90, filled=True, shape="cross", clip=False).encode(tooltip=tooltip),
-            on_axis.transform_filter(is_gated).mark_text(dy=-12, **label).encode(text="rung:N",
-                                                                                color=alt.ColorValue("black")),
-            on_axis.transform_filter("!(" + is_gated + ")").mark_text(dy=14, **label)
+            on_axis.transform_filter(is_gated)
+            .mark_text(dy=-12, **label)
+            .encode(text="rung:N", color=alt.ColorValue("black")),
+            on_axis.transform_filter("!(" + is_gated + ")")
+            .mark_text(dy=14, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_rail.mark_text(dy=-12, **label).encode(text="rung:N", color=alt.ColorValue("black")),
         ),
@@ -171,9 +266,15 @@ def _rungs(cell: str, labels: list[str], steps_back: list[float], factors: list[
     running = np.cumprod([1.0, *factors])
     with np.errstate(divide="ignore"):
         log10 = np.log10(np.abs(running))
-    return table(cell=[cell] * len(running), rung=["", *labels], steps_back=[0.0, *steps_back],
-                 factor=[1.0, *factors], running_product=running, log10_magnitude=log10,
-                 reads=magnitudes(log10, np.sign(running)))
+    return table(
+        cell=[cell] * len(running),
+        rung=["", *labels],
+        steps_back=[0.0, *steps_back],
+        factor=[1.0, *factors],
+        running_product=running,
+        log10_magnitude=log10,
+        reads=magnitudes(log10, np.sign(running)),
+    )
 
 
 def two_steps(settings: Settings) -> Settings:
@@ -186,12 +287,19 @@ def ladder_tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     settings = two_steps(settings)
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     climb = _rungs(
-        style.VANILLA, ["× w", "× σ′", "× w", "× σ′"], [0.5, 1.0, 1.5, 2.0], vanilla.parts[:2].ravel().tolist()
+        style.VANILLA,
+        ["× w", "× σ′", "× w", "× σ′"],
+        [0.5, 1.0, 1.5, 2.0],
+        vanilla.parts[:2].ravel().tolist(),
     )
     gates, rests = gated.parts[:2, 0].tolist(), gated.parts[:2, 1].tolist()
     if settings.gate == "state":
-        gate_climb = _rungs(style.GATED, ["× f(t−1)", "× the gate's own slope", "× f(t−2)", "× its slope"],
-                            [0.5, 1.0, 1.5, 2.0], [gates[0], rests[0], gates[1], rests[1]])
+        gate_climb = _rungs(
+            style.GATED,
+            ["× f(t−1)", "× the gate's own slope", "× f(t−2)", "× its slope"],
+            [0.5, 1.0, 1.5, 2.0],
+            [gates[0], rests[0], gates[1], rests[1]],
+        )
     else:
         gate_climb = _rungs(style.GATED, ["× f(t−1)", "× f(t−2)"], [1.0, 2.0], gates)
     rows = (gate_climb, climb) if gated_first else (climb, gate_climb)
@@ -217,8 +325,10 @@ def remark(gradient: Gradient, lag: int = -1) -> str:
     if lesson.relative_difference(measured, exact) > lesson.AGREE:
         if abs(exact) < SMALLEST_NORMAL:
             return "Below 2.2 × 10⁻³⁰⁸ float64 keeps fewer and fewer digits; here it shows."
-        return ("The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
-                "1 and loses digits; the formula here does not.")
+        return (
+            "The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
+            "1 and loses digits; the formula here does not."
+        )
     return ""
 
 
@@ -246,8 +356,11 @@ def horizons(cells: Mapping[str, Gradient]) -> str:
     parts = []
     for cell, gradient in cells.items():
         lag = gradients.horizon(gradient)
-        parts.append(f"the {cell} cell never within these {words.steps(gradient.lag[-1])}" if lag is None
-                     else f"the {cell} cell from lag {lag} on")
+        parts.append(
+            f"the {cell} cell never within these {words.steps(gradient.lag[-1])}"
+            if lag is None
+            else f"the {cell} cell from lag {lag} on"
+        )
     return f"Less than {words.percent(gradients.HORIZON)} is left: {'; '.join(parts)}."
 
 
@@ -266,12 +379,22 @@ def all_times(cell: str, symbol: str) -> figures.Drawing:
         x = alt.X("from:Q", scale=alt.Scale(reverse=True, nice=False, zero=False), axis=times(f"from {symbol} at"))
         y = alt.Y("to:Q", scale=alt.Scale(nice=False, zero=False), axis=times(f"to {symbol} at"))
         base = alt.Chart(alt.NamedData("times")).encode(
-            x=x, x2="from_end:Q", y=y, y2="to_end:Q",
-            tooltip=[alt.Tooltip("between:N"), alt.Tooltip("reads:N", title="gradient"), alt.Tooltip("status:N")])
+            x=x,
+            x2="from_end:Q",
+            y=y,
+            y2="to_end:Q",
+            tooltip=[
+                alt.Tooltip("between:N"),
+                alt.Tooltip("reads:N", title="gradient"),
+                alt.Tooltip("status:N"),
+            ],
+        )
         alive = "isValid(datum.log10_magnitude)"
         return style.finish(
             alt.layer(
-                base.transform_filter(alive).mark_rect().encode(color=style.regime_color()),
+                base.transform_filter(alive)
+                .mark_rect(strokeWidth=0.7)
+                .encode(color=style.regime_color(), stroke=style.regime_stroke()),
                 base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO),
             ),
             style.FULL_HEIGHT,
@@ -285,9 +408,20 @@ def all_times_tables(measured: gradients.AllTimes, symbol: str) -> dict[str, pa.
     rows, columns = np.tril_indices(len(measured.lag))
     place, status = gradients.drawn_log10(measured.gradient[rows, columns], measured.log10_magnitude[rows, columns])
     to, start = measured.lag[rows], measured.lag[columns]
-    return {"times": table(**{
-        "to": to - 0.5, "to_end": to + 0.5, "from": start - 0.5, "from_end": start + 0.5,
-        "between": [f"∂{symbol}(t−{i})/∂{symbol}(t−{j})" for i, j in zip(to.tolist(), start.tolist(), strict=True)],
-        "gradient": measured.gradient[rows, columns], "log10_magnitude": place, "status": status,
-        "reads": [words.magnitude(value) for value in place.tolist()],
-    })}
+    return {
+        "times": table(
+            **{
+                "to": to - 0.5,
+                "to_end": to + 0.5,
+                "from": start - 0.5,
+                "from_end": start + 0.5,
+                "between": [
+                    f"∂{symbol}(t−{i})/∂{symbol}(t−{j})" for i, j in zip(to.tolist(), start.tolist(), strict=True)
+                ],
+                "gradient": measured.gradient[rows, columns],
+                "log10_magnitude": place,
+                "status": status,
+                "reads": [words.magnitude(value) for value in place.tolist()],
+            }
+        )
+    }

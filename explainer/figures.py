@@ -67,8 +67,13 @@ def stack(*tables: pa.Table) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def frame(x: tuple[float, float], y: Sequence[np.ndarray], one: float = 0.0, x_name: str = "lag",
-          y_name: str = "log10_magnitude") -> pa.Table:
+def frame(
+    x: tuple[float, float],
+    y: Sequence[np.ndarray],
+    one: float = 0.0,
+    x_name: str = "lag",
+    y_name: str = "log10_magnitude",
+) -> pa.Table:
     """The rows that stretch the axes: from x to x, and from and to the whole powers of ten around every y.
 
     Args:
@@ -79,5 +84,10 @@ def frame(x: tuple[float, float], y: Sequence[np.ndarray], one: float = 0.0, x_n
     finite = np.concatenate([np.ravel(values)[np.isfinite(np.ravel(values))] for values in y] + [[one]])
     low, high = math.floor(finite.min()), math.ceil(finite.max())
     low, high = (low - 1, high) if high == low else (low, high)
-    return table(**{x_name: np.array(x, dtype=float), y_name: np.array([low, high], dtype=float),
-                    "one": np.array([one, one], dtype=float)})
+    return table(
+        **{
+            x_name: np.array(x, dtype=float),
+            y_name: np.array([low, high], dtype=float),
+            "one": np.array([one, one], dtype=float),
+        }
+    )

@@ -60,8 +60,12 @@ def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.n
     with np.errstate(divide="ignore", invalid="ignore"):
         measured = np.log10(np.abs(gradient))
     status = np.select(
-        [np.isnan(gradient) | np.isnan(log10_magnitude), np.isneginf(log10_magnitude), gradient == 0,
-         np.isinf(gradient)],
+        [
+            np.isnan(gradient) | np.isnan(log10_magnitude),
+            np.isneginf(log10_magnitude),
+            gradient == 0,
+            np.isinf(gradient),
+        ],
         [UNDEFINED, EXACTLY_ZERO, ROUNDED_TO_ZERO, OVERFLOW],
         VALUE,
     )
@@ -147,7 +151,7 @@ def _sum_from_now(logarithms: np.ndarray) -> np.ndarray:
 def _power(base: float, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(base^exponent, its log10) for base ≥ 0, with 0⁰ = 1."""
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
-        return base**exponent.astype(float), np.where(exponent == 0, 0.0, exponent * np.log10(base))
+        return base ** exponent.astype(float), np.where(exponent == 0, 0.0, exponent * np.log10(base))
 
 
 def _log10_magnitude(values: np.ndarray) -> np.ndarray:
@@ -342,7 +346,9 @@ def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]
     sigma, weights = cells.ACTIVATIONS[settings.act], torch.tensor(w, dtype=torch.float64)
     log10_weights = _log10_magnitude(weights.numpy())
     return _grid(
-        weights, lags, settings.h0,
+        weights,
+        lags,
+        settings.h0,
         lambda h, w, i: cells.vanilla_step(settings, h, w),
         lambda h, i: sigma.log_slope(weights * h).numpy() / math.log(10) + log10_weights,
     )
@@ -360,7 +366,9 @@ def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) 
         return _log10_magnitude((opening + c * gate.slope(one_each, opening)).numpy())
 
     return _grid(
-        values, lags, settings.h0,
+        values,
+        lags,
+        settings.h0,
         lambda c, f, i: cells.gated_step(settings, in_columns, c, i),
         log10_factor,
     )
@@ -440,8 +448,12 @@ class AllTimes:
 def _all_times(states: list[Tensor], whole: Gradient, times: int) -> AllTimes:
     last = states[-times:]
     gradients = torch.autograd.grad(
-        torch.stack(last), last, torch.eye(times, dtype=torch.float64),
-        is_grads_batched=True, allow_unused=True, materialize_grads=True,
+        torch.stack(last),
+        last,
+        torch.eye(times, dtype=torch.float64),
+        is_grads_batched=True,
+        allow_unused=True,
+        materialize_grads=True,
     )
     log10_magnitude = np.full((times, times), -np.inf)
     for i in range(times):  # row i is the time t − (times − 1 − i)
@@ -493,11 +505,8 @@ class Paths:
 def paths(settings: Settings) -> Paths:
     """The direct path of ∂c(t)/∂c(t−lag) and the paths through the gate (the lab's last step)."""
     gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k + 1)
-    states = _unroll(
-        lambda c, i: c * gate.opening(inputs, c, i).detach(), settings.h0, settings.k
-    )
+    states = _unroll(lambda c, i: c * gate.opening(inputs, c, i).detach(), settings.h0, settings.k)
     whole, direct = gated(settings), _backward(states)
     product = _product_from_now(whole.gates)
     gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
     return Paths(whole.lag, whole.gradient, direct, whole.gradient - direct, product, gate_now * product)
-

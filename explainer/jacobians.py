@@ -41,6 +41,7 @@ FROBENIUS = "frobenius"  # the root of the sum of squares: at least the spectral
 MAX_SEEDS = 64
 
 _LOG10_2 = math.log10(2.0)
+_SHARED_ELEMENTS = 51_200  # n²·T: under 3 MB of Jacobians, up to n = 16 at T = 200
 _BATCH_ELEMENTS = 2_000_000  # cotangents × pre-activations in one vmapped backward pass (16 MB in float64)
 
 
@@ -177,6 +178,13 @@ class _Unrolled:
     states: Tensor
     steps: _Steps
 
+    def only(self, i: int) -> _Unrolled:
+        """The i-th network alone."""
+        pick = slice(i, i + 1)
+        steps = _Steps(*(getattr(self.steps, field.name)[pick] for field in dataclasses.fields(_Steps)))
+        weights = {name: weight[pick] for name, weight in self.weights.items()}
+        return _Unrolled(weights, self.inputs[pick], self.states[pick], steps)
+
 
 def _unroll(networks: Sequence[Network]) -> _Unrolled:
     cell = networks[0].type
@@ -189,13 +197,29 @@ def _unroll(networks: Sequence[Network]) -> _Unrolled:
     return _Unrolled(weights, inputs, states, _steps(cell, weights, inputs, states))
 
 
+@functools.lru_cache(maxsize=8)
+def _recently_unrolled(network: Network) -> list[_Unrolled]:
+    """A place for one network's Jacobians, filled by whoever computes them first."""
+    return []
+
+
+def _unrolled(network: Network) -> _Unrolled:
+    """One network run over its inputs; small ones are shared by the figures that are drawn of it."""
+    place = _recently_unrolled(network)
+    return place[0] if place else _share(network, _unroll([network]))
+
+
+def _share(network: Network, unrolled: _Unrolled) -> _Unrolled:
+    if network.hidden_size**2 * network.length <= _SHARED_ELEMENTS:
+        _recently_unrolled(network)[:] = [unrolled]
+    return unrolled
+
+
 def _draws(network: Network, seeds: int) -> list[Network]:
     """The same network with as many seeds, one after the other, beginning with its own."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
         raise ValueError(f"seeds must be a whole number from 1 to {MAX_SEEDS}, not {seeds!r}")
-    return [
-        dataclasses.replace(network, seed=(network.seed + i) % (MAX_SEED + 1)) for i in range(seeds)
-    ]
+    return [dataclasses.replace(network, seed=(network.seed + i) % (MAX_SEED + 1)) for i in range(seeds)]
 
 
 def _chunks(networks: list[Network]) -> list[list[Network]]:
@@ -209,19 +233,25 @@ def _chunks(networks: list[Network]) -> list[list[Network]]:
 # --- products that leave float64 ---------------------------------------------------------------------------------
 
 
-class _Backwards:
-    """∂s(t)/∂s(t−k) for k = 0, 1, …, for a batch of end times t (or networks), kept as 2^exponent × matrix.
+def _power_of_two(largest: Tensor) -> tuple[Tensor, Tensor]:
+    """(2^−shift, shift) that brings the largest magnitudes near 1 without losing a digit; 1 and 0 for 0."""
+    shift = torch.frexp(largest).exponent.clamp_(-1000, 1000)
+    return torch.ldexp(torch.ones_like(largest), -shift), shift
 
-    ``through`` (b, n, S) is ∂s(t)/∂state(t−k) without the direct path, ``direct`` (b, n) the direct path.
+
+class _Backwards:
+    """∂s(T)/∂s(T−k) for k = 0, 1, …, for a batch of b networks, kept as 2^exponent × matrix.
+
+    ``through`` (b, n, S) is ∂s(T)/∂state(T−k) without the direct path, ``direct`` (b, n) the direct path.
     """
 
-    def __init__(self, through: Tensor, direct: Tensor, exponent: Tensor) -> None:
-        self.through = through
-        self.direct = direct
-        self.exponent = exponent
+    def __init__(self, b: int, n: int, size: int) -> None:
+        self.through = torch.zeros(b, n, size, dtype=torch.float64)
+        self.direct = torch.ones(b, n, dtype=torch.float64)
+        self.exponent = torch.zeros(b, dtype=torch.int32)
 
     def read(self, lift: Tensor) -> tuple[Tensor, Tensor]:
-        """(rest, whole), (b, n, n) each, times 2^−exponent, from ``lift`` of the step that ended at t−k."""
+        """(rest, whole), (b, n, n) each, times 2^−exponent, from ``lift`` of the step that ended at T−k."""
         e = lift.shape[-2]
         rest = self.through[..., e:]
         if e:
@@ -231,7 +261,7 @@ class _Backwards:
         return rest, whole
 
     def advance(self, rest: Tensor, whole: Tensor, direct: Tensor, gates: Tensor, beside: Tensor) -> None:
-        """One step further back, through the step that ended at t−k."""
+        """One step further back, through the step that ended at T−k."""
         e = beside.shape[-2]
         through = whole @ gates
         through[..., e:] += rest * direct.unsqueeze(-2)
@@ -239,8 +269,7 @@ class _Backwards:
             through += self.through[..., :e] @ beside
         carried = self.direct * direct
         largest = torch.maximum(through.abs().amax((-2, -1)), carried.amax(-1))
-        shift = torch.frexp(largest).exponent.clamp_(-1000, 1000)
-        scale = torch.ldexp(torch.ones_like(largest), -shift)  # a power of two: no digit is lost
+        scale, shift = _power_of_two(largest)
         self.through = through.mul_(scale[:, None, None])
         self.direct = carried.mul_(scale[:, None])
         self.exponent = self.exponent + shift
@@ -364,27 +393,26 @@ def _directs(gate: Tensor) -> dict[str, Tensor]:
 
 def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[Tensor]], Tensor]:
     """{norm: [whole, direct, rest]} (b, T) each, and the gates (b, T, n), latest first."""
-    steps = _unroll(networks).steps
+    unrolled = _unroll(networks)
+    _share(networks[0], unrolled.only(0))
+    steps = unrolled.steps
     b, length, n, size = steps.gates.shape
-    product = _Backwards(
-        torch.zeros(b, n, size, dtype=torch.float64),
-        torch.ones(b, n, dtype=torch.float64),
-        torch.zeros(b, dtype=torch.int32),
-    )
-    matrices = torch.empty(2, length, b, n, n, dtype=torch.float64)
-    exponents = torch.empty(length, b, dtype=torch.float64)
-    for lag in range(length):
-        t = length - 1 - lag
+    product = _Backwards(b, n, size)
+    rests, wholes, exponents = [], [], []
+    for t in reversed(range(length)):
         rest, whole = product.read(steps.lift[:, t])
-        matrices[0, lag], matrices[1, lag], exponents[lag] = whole, rest, product.exponent
+        rests.append(rest)
+        wholes.append(whole)
+        exponents.append(product.exponent)
         if t:
             product.advance(rest, whole, steps.direct[:, t], steps.gates[:, t], steps.beside[:, t])
     gate = steps.direct.flip(1)
     direct = _directs(gate)
     norms = {}
+    exponent = torch.stack(exponents, 1)
     for name, log10_norm in _LOG10_NORM.items():
-        whole, rest = log10_norm(matrices, exponents)
-        norms[name] = [whole.T, direct[name], rest.T]
+        whole, rest = (log10_norm(torch.stack(matrices, 1), exponent) for matrices in (wholes, rests))
+        norms[name] = [whole, direct[name], rest]
     return norms, gate
 
 
@@ -440,6 +468,11 @@ class Pairs:
     norm: str
 
 
+def _each(matrix: Tensor, columns: Tensor) -> Tensor:
+    """matrix (p, m) times columns (m, end times, n), as one product."""
+    return (matrix @ columns.flatten(1)).unflatten(1, columns.shape[1:])
+
+
 @_kept(32)
 def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _ignore) -> Pairs:
     """The T×T picture. All end times t travel backwards together, one matrix product a step.
@@ -452,24 +485,34 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
     """
     if norm not in _LOG10_NORM:
         raise ValueError(f"norm must be one of {', '.join(_LOG10_NORM)}, not {norm!r}")
-    steps = _unroll([network]).steps
+    steps = _unrolled(network).steps
     _, length, n, size = steps.gates.shape
+    e = size - n
     log10_norm = torch.full((length, length), torch.nan, dtype=torch.float64)
-    product = _Backwards(
-        torch.zeros(0, n, size, dtype=torch.float64),
-        torch.ones(0, n, dtype=torch.float64),
-        torch.zeros(0, dtype=torch.int32),
-    )
-    for done, u in enumerate(reversed(range(length)), 1):
-        # one more end time: t = u, where the derivative is the identity; the latest times come last
-        product.through = torch.cat((product.through.new_zeros(1, n, size), product.through))
-        product.direct = torch.cat((product.direct.new_ones(1, n), product.direct))
-        product.exponent = torch.cat((product.exponent.new_zeros(1), product.exponent))
-        rest, whole = product.read(steps.lift[0, u])
-        log10_norm[u:, u] = _LOG10_NORM[norm](whole, product.exponent)
+    # ∂s(t)/∂state(u), transposed: (S, end times, n), the latest end time first, so that a step back in time is one wide
+    # matrix product; the direct path (n, end times) apart from it, both times 2^−exponent
+    through = torch.zeros(size, length, n, dtype=torch.float64)
+    direct = torch.ones(n, length, dtype=torch.float64)
+    exponent = torch.zeros(length, dtype=torch.int32)
+    for ends in range(1, length + 1):
+        u = length - ends
+        hidden, rest, carried = through[:e, :ends], through[e:, :ends], direct[:, :ends]
+        if e:
+            rest = rest + _each(steps.lift[0, u].mT, hidden)
+        whole = rest.clone()
+        whole.diagonal(dim1=0, dim2=2).add_(carried.mT)
+        log10_norm[u:, u] = _LOG10_NORM[norm](whole.movedim(0, -1), exponent[:ends]).flip(0)
         if u:
-            product.advance(rest, whole, steps.direct[0, u], steps.gates[0, u], steps.beside[0, u])
-        progress(1 - ((length - done) / length) ** 2)
+            before = _each(steps.gates[0, u].mT, whole)
+            before[e:] += rest * steps.direct[0, u][:, None, None]
+            if e:
+                before += _each(steps.beside[0, u].mT, hidden)
+            carried = carried * steps.direct[0, u][:, None]
+            scale, shift = _power_of_two(torch.maximum(before.abs().amax((0, 2)), carried.amax(0)))
+            torch.mul(before, scale[:, None], out=through[:, :ends])
+            torch.mul(carried, scale, out=direct[:, :ends])
+            exponent[:ends] += shift
+        progress(1 - (u / length) ** 2)
     return Pairs(_frozen(np.arange(1, length + 1)), _frozen(log10_norm), norm)
 
 
@@ -495,13 +538,14 @@ def one_pass(network: Network, *, progress: Progress = _ignore) -> OnePass:
     cell, n = network.type, network.hidden_size
     module, inputs, _ = network.materialise()
     weights = {name: weight.detach() for name, weight in module.named_parameters()}
-    state = inputs.new_zeros(cell.state_size(n))
-    memories = [inputs.new_zeros(n, requires_grad=True)]
+    state = inputs.new_zeros(cell.state_size(n), requires_grad=True)
+    carried, memories = cell.memory_of(state, n), []
     for x in inputs:
-        memories.append(cell.update(weights, x, state, memories[-1]))
-        state = cell.expose(weights, x, state, memories[-1])
+        carried = cell.update(weights, x, state, carried)
+        state = cell.expose(weights, x, state, carried)
+        memories.append(carried)
     basis = torch.eye(n, dtype=torch.float64)
-    rows = torch.autograd.grad(memories[-1], memories[:0:-1], basis, is_grads_batched=True)
+    rows = torch.autograd.grad(carried, memories[::-1], basis, is_grads_batched=True)
     matrices = torch.stack(rows, 0)
     spectral = 10 ** _log10_spectral(matrices, torch.zeros(len(inputs), dtype=torch.float64))
     progress(1.0)
@@ -541,8 +585,8 @@ def _adjoints(steps: _Steps, last: Tensor) -> tuple[Tensor, Tensor]:
     adjoint, exponent = last, torch.zeros((), dtype=torch.int32)
     adjoints, exponents = [], []
     for t in reversed(range(length)):
-        shift = torch.frexp(adjoint.abs().amax()).exponent.clamp(-1000, 1000)
-        adjoint = adjoint * torch.ldexp(adjoint.new_ones(()), -shift)
+        scale, shift = _power_of_two(adjoint.abs().amax())
+        adjoint = adjoint * scale
         exponent = exponent + shift
         adjoints.append(adjoint)
         exponents.append(exponent)
@@ -558,17 +602,14 @@ def _shares(network: Network) -> tuple[Tensor, Tensor, Tensor]:
     module, inputs, target = network.materialise()
     hidden, _ = module(inputs)
     (0.5 * (hidden[-1] - target).square().sum()).backward()
-    hidden = hidden.detach().unsqueeze(0)
-    weights = stacked_weights([module])
-    states = _trajectory(cell, weights, inputs.unsqueeze(0), hidden)
+    unrolled = _unrolled(network)
     last = torch.zeros(cell.state_size(n), dtype=torch.float64)
-    last[:n] = hidden[0, -1] - target
-    adjoints, exponents = _adjoints(_steps(cell, weights, inputs.unsqueeze(0), states), last)
+    last[:n] = hidden[-1].detach() - target
+    adjoints, exponents = _adjoints(unrolled.steps, last)
     # every step with its own copy of W_hh, as a batch of T networks of one step each, latest first
-    copies = weights[RECURRENT_WEIGHT].expand(len(inputs), -1, -1).requires_grad_()
-    after = cell.step(
-        {**weights, RECURRENT_WEIGHT: copies}, inputs.flip(0).unsqueeze(1), states[0, :-1].flip(0).unsqueeze(1)
-    )
+    copies = unrolled.weights[RECURRENT_WEIGHT].expand(network.length, -1, -1).requires_grad_()
+    before, now = unrolled.states[0, :-1].flip(0), inputs.flip(0)
+    after = cell.step({**unrolled.weights, RECURRENT_WEIGHT: copies}, now.unsqueeze(1), before.unsqueeze(1))
     (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(1))
     return shares, exponents, module.get_parameter(RECURRENT_WEIGHT).grad
 

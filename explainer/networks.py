@@ -362,9 +362,7 @@ def build(
     bound = 1 / math.sqrt(n)
     with torch.no_grad():
         for weight in module.parameters():
-            drawn = torch.empty(weight.shape, dtype=torch.float64).uniform_(
-                -bound, bound, generator=generator
-            )
+            drawn = torch.empty(weight.shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             weight.copy_(drawn)
         module.get_parameter(RECURRENT_WEIGHT).mul_(gain)
         if forget_bias is not None:

@@ -175,21 +175,15 @@ def _positive(scale: float) -> float:
 @functools.lru_cache(maxsize=256)
 def _vanilla(settings: Settings, name: str, scale: float) -> FormatGradient:
     w = torch.tensor(settings.w, dtype=_dtype(name))  # the weight, too, is stored in the format
-    return _run(
-        describe(name), scale, settings.h0, settings.k, lambda h, i: cells.vanilla_step(settings, h, w)
-    )
+    return _run(describe(name), scale, settings.h0, settings.k, lambda h, i: cells.vanilla_step(settings, h, w))
 
 
 @functools.lru_cache(maxsize=256)
 def _gated(settings: Settings, name: str, scale: float) -> FormatGradient:
     dtype = _dtype(name)
     inputs = cells.gate_inputs(settings, settings.k)
-    inputs = dataclasses.replace(
-        inputs, f=inputs.f.to(dtype), bias=inputs.bias.to(dtype), swing=inputs.swing.to(dtype)
-    )
-    return _run(
-        describe(name), scale, settings.h0, settings.k, lambda c, i: cells.gated_step(settings, inputs, c, i)
-    )
+    inputs = dataclasses.replace(inputs, f=inputs.f.to(dtype), bias=inputs.bias.to(dtype), swing=inputs.swing.to(dtype))
+    return _run(describe(name), scale, settings.h0, settings.k, lambda c, i: cells.gated_step(settings, inputs, c, i))
 
 
 def vanilla(settings: Settings, name: str, scale: float = 1.0) -> FormatGradient:

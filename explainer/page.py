@@ -12,11 +12,12 @@ import streamlit as st
 
 from explainer import drawings, gradients, lesson, words
 from explainer.figures import Figure
-from explainer.lesson import Prediction, Receipt, Section, Side
+from explainer.lesson import Prediction, Receipt, Section
 from explainer.sections import SECTIONS
 from explainer.settings import BOTH, CONTROLS, GATED, PRESETS, VANILLA, Control, Preset, Settings, from_query
 
 STYLESHEET = Path(__file__).with_name("page.css")
+ICON = str(Path(__file__).with_name("icon.svg"))
 _NOTES = "notes-on-the-link"
 _ANSWERED = "answered"
 _GROUP_COLOR = {BOTH: "gray", VANILLA: "orange", GATED: "blue"}
@@ -77,11 +78,24 @@ def _moves(control: Control) -> str:
 def _widget(control: Control) -> None:
     label, explanation = control.label, f"{control.help} {_moves(control)}"
     if control.is_named_choice:
-        st.segmented_control(label, control.values, default=control.default, key=control.name, bind="query-params",
-                             required=True, width="stretch")
+        st.segmented_control(
+            label,
+            control.values,
+            default=control.default,
+            key=control.name,
+            bind="query-params",
+            required=True,
+            width="stretch",
+        )
     else:
-        st.select_slider(label, control.values, value=control.default, key=control.name, bind="query-params",
-                         format_func=control.text)
+        st.select_slider(
+            label,
+            control.values,
+            value=control.default,
+            key=control.name,
+            bind="query-params",
+            format_func=control.text,
+        )
     st.caption(explanation)
 
 
@@ -92,8 +106,14 @@ def sidebar() -> Settings:
         with st.expander("Presets", icon=":material/bolt:"):
             for preset in PRESETS:
                 _preset_button(preset)
-        st.button("Reset everything", icon=":material/restart_alt:", on_click=_set, args=(Settings(),),
-                  width="stretch", key="reset")
+        st.button(
+            "Reset everything",
+            icon=":material/restart_alt:",
+            on_click=_set,
+            args=(Settings(),),
+            width="stretch",
+            key="reset",
+        )
         for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
             st.subheader(f":{_GROUP_COLOR[group]}[{group}]", anchor=False)
             for control in controls:
@@ -105,8 +125,13 @@ def sidebar() -> Settings:
 
 
 def _preset_button(preset: Preset) -> None:
-    st.button(preset.name, on_click=_set, args=(preset.settings,), width="stretch",
-              key=f"preset-{preset.name.lower().replace(' ', '-')}")
+    st.button(
+        preset.name,
+        on_click=_set,
+        args=(preset.settings,),
+        width="stretch",
+        key=f"preset-{preset.name.lower().replace(' ', '-')}",
+    )
     st.caption(preset.fact)
 
 
@@ -155,13 +180,22 @@ def _prediction(slug: str, prediction: Prediction) -> None:
     with st.container(key=f"predict-{slug}"):
         st.markdown(f"**Before you look.** {prediction.question}")
         texts = [option.text for option in prediction.options]
-        chosen = st.radio("Your prediction", range(len(texts)), index=None, format_func=texts.__getitem__,
-                          key=f"answer-{slug}", label_visibility="collapsed")
+        chosen = st.radio(
+            "Your prediction",
+            range(len(texts)),
+            index=None,
+            format_func=texts.__getitem__,
+            key=f"answer-{slug}",
+            label_visibility="collapsed",
+        )
         answer = st.empty()  # keeps its place while there is no answer
         if chosen is not None:
             right, told = chosen == prediction.right, prediction.options[chosen].told
-            lead = ":material/check: **Yes.**" if right else (
-                f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
+            lead = (
+                ":material/check: **Yes.**"
+                if right
+                else (f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
+            )
             answer.markdown(f"{lead} {told}")
 
 
@@ -185,25 +219,24 @@ def _rows(figures: tuple[Figure, ...]) -> Iterator[tuple[int, tuple[Figure, ...]
 
 
 def _figure(label: str, figure: Figure) -> None:
-    st.vega_lite_chart({**figure.drawing(), "datasets": dict(figure.tables)}, width="stretch", alt=figure.name)
+    drawing = figure.drawing()
+    # Streamlit gives each view of a stacked chart the whole width and forgets the axis beside it
+    place = st.container(key=f"stacked-{label.replace(' ', '-').replace('.', '-')}") if "vconcat" in drawing else st
+    place.vega_lite_chart({**drawing, "datasets": dict(figure.tables)}, width="stretch", alt=figure.name)
     st.caption(f"**{label}. {figure.name}.** {figure.words}")
 
 
 def _receipt(receipt: Receipt) -> None:
     if receipt.agrees:
-        verdict = (":material/check: The two sides are equal, to the last digit." if receipt.difference == 0 else
-                   f":material/check: The two sides agree: relative difference {words.number(receipt.difference, 2)}.")
+        verdict = (
+            ":material/check: The two sides are equal, to the last digit."
+            if receipt.difference == 0
+            else f":material/check: The two sides agree: relative difference {words.number(receipt.difference, 2)}."
+        )
     else:
         verdict = f":material/warning: Relative difference {words.number(receipt.difference, 2)}."
-    rows = "\n".join(_receipt_row(*row) for row in (
-        ("left side", receipt.autograd), ("right side", receipt.formula), *(("for comparison", s) for s in receipt.others)))
+    sides = (("left side", receipt.autograd), ("right side", receipt.formula))
+    sides += tuple(("for comparison", other) for other in receipt.others)
+    rows = "\n".join(f"- `{words.all_digits(side.value)}` {role}: {side.what}" for role, side in sides)
     with st.container(border=True):
-        st.markdown(
-            f"**Receipt**\n\n$$\n{receipt.equation}\n$$\n\n| | computed by | value |\n|---|---|---:|\n{rows}\n\n"
-            f"{verdict} {receipt.remark}"
-        )
-
-
-def _receipt_row(side: str, value: Side) -> str:
-    what = value.what.replace("|", "\\|")
-    return f"| {side} | {what} | {words.all_digits(value.value)} |"
+        st.markdown(f"**Receipt**\n\n$$\n{receipt.equation}\n$$\n\n{rows}\n\n{verdict} {receipt.remark}")

@@ -1,15 +1,17 @@
 """The words around the sections: the promise, the notation and the references."""
 
 PROMISE = r"""
-A recurrent network learns from the past only as far back as its gradient reaches. This page takes one small cell without
-a gate and one with, and lets you watch their gradients live or die. Every number in every figure is computed by torch
-autograd for the settings in the sidebar, at the moment you choose them.
+A recurrent network learns from the past only as far back as its gradient reaches. This page takes one small cell
+without a gate and one with, and lets you watch their gradients live or die. Every number in every figure is
+computed by torch autograd for the settings in the sidebar, at the moment you choose them.
 
-**Afterwards you will be able to say** why the gradient of a :orange[vanilla] recurrent cell vanishes or explodes with the
-lag, what a :blue[gate] puts in its place, why that helps, and where the usual short version of the story is not quite true.
+**Afterwards you will be able to say** why the gradient of a :orange[vanilla] recurrent cell vanishes or explodes
+with the lag, what a :blue[gate] puts in its place, why that helps, and where the usual short version of the story
+is not quite true.
 
-It follows the lab [*Gated cell state*](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb)
-(UMBC DATA 602, fall 2020) step by step.
+It follows the lab [*Gated cell
+state*](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb) (UMBC DATA 602, fall 2020)
+step by step.
 """
 
 NOTATION = r"""
@@ -20,7 +22,7 @@ NOTATION = r"""
 | :orange[$w$], $\mathbf{W}_{hh}$ | **recurrent weight**, one number or a matrix | w |
 | $\sigma$, $\sigma'$ | **activation function** and its slope | act |
 | :blue[$c^{(t)}$] | **cell state** of the gated cell at time $t$ | start: h0 |
-| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ its forget bias, $u$ its state weight | gate, f, spread, seed, u |
+| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ its forget bias, $u$ its state weight | gate, f, … |
 | $\partial h^{(t)} / \partial h^{(t-k)}$ | **gradient** that reaches $k$ steps back | |
 | $L^{(t)}$ | **loss** at time $t$ | |
 """
@@ -34,7 +36,8 @@ REFERENCES = r"""
 - Hochreiter, S., Bengio, Y., Frasconi, P. & Schmidhuber, J. (2001). Gradient flow in recurrent nets: the difficulty of
   learning long-term dependencies. In *A Field Guide to Dynamical Recurrent Networks*, IEEE Press.
 - Hochreiter, S. & Schmidhuber, J. (1997). Long short-term memory. *Neural Computation* 9(8).
-- Jozefowicz, R., Zaremba, W. & Sutskever, I. (2015). An empirical exploration of recurrent network architectures. *ICML*.
+- Jozefowicz, R., Zaremba, W. & Sutskever, I. (2015). An empirical exploration of recurrent network architectures.
+  *ICML*.
 - Le, Q. V., Jaitly, N. & Hinton, G. E. (2015). A simple way to initialize recurrent networks of rectified linear units.
   arXiv:1504.00941.
 - Pascanu, R., Mikolov, T. & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML*, §2.1.

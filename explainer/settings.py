@@ -26,7 +26,7 @@ def _steps(*stretches: tuple[float, float, float]) -> tuple[float, ...]:
 
 
 def _mirrored(positive: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(-v for v in reversed(positive)) + (0.0,) + positive
+    return (*(-v for v in reversed(positive)), 0.0, *positive)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,10 @@ class Control:
         if self.is_named_choice:
             if text in self.values:
                 return text, None
-            return self.default, f"`{self.name}` takes one of {', '.join(self.values)}; it is {self.default} now"
+            return (
+                self.default,
+                f"`{self.name}` takes one of {', '.join(self.values)}; it is {self.default} now",
+            )
         fallback = f"`{self.name}` is {self.text(self.default)} now, its default"
         span = f"{self.text(self.values[0])} to {self.text(self.values[-1])}"
         try:
@@ -80,21 +83,63 @@ _F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0
 
 CONTROLS: tuple[Control, ...] = (
     Control("k", "Lag k", BOTH, "How many steps back the gradient has to reach.", 50, tuple(range(1, 201))),
-    Control("h0", "Start h(t−k)", BOTH, "The value from which both cells start, k steps ago.", 0.5,
-            _mirrored(_steps((0.01, 2.0, 0.01)))),
-    Control("act", "Activation σ", VANILLA, "The function around w·h(t−1).", "tanh",
-            ("identity", "relu", "tanh", "logistic")),
+    Control(
+        "h0",
+        "Start h(t−k)",
+        BOTH,
+        "The value from which both cells start, k steps ago.",
+        0.5,
+        _mirrored(_steps((0.01, 2.0, 0.01))),
+    ),
+    Control(
+        "act",
+        "Activation σ",
+        VANILLA,
+        "The function around w·h(t−1).",
+        "tanh",
+        ("identity", "relu", "tanh", "logistic"),
+    ),
     Control("w", "Recurrent weight w", VANILLA, "Multiplies the state at every step; fine steps near ±1.", 0.9, _W),
-    Control("gate", "Kind of gate", GATED, "Constant, varying from step to step, or set by the state itself.",
-            "constant", ("constant", "varying", "state")),
-    Control("f", "Gate f", GATED, "How much of the cell state one step keeps: its typical value if the gate varies.",
-            0.95, _F),
-    Control("spread", "Spread of the varying gate", GATED, "Standard deviation of the forget bias from step to step.",
-            1.0, _steps((0.0, 3.0, 0.1))),
-    Control("seed", "Seed of the varying gate", GATED, "Another seed, another sequence of gates.", 0,
-            tuple(range(100))),
-    Control("u", "State weight u", GATED, "How strongly the state-dependent gate reads c: f = logistic(u·c + b).",
-            1.0, _mirrored(_steps((0.1, 4.0, 0.1)))),
+    Control(
+        "gate",
+        "Kind of gate",
+        GATED,
+        "Constant, varying from step to step, or set by the state itself.",
+        "constant",
+        ("constant", "varying", "state"),
+    ),
+    Control(
+        "f",
+        "Gate f",
+        GATED,
+        "How much of the cell state one step keeps: its typical value if the gate varies.",
+        0.95,
+        _F,
+    ),
+    Control(
+        "spread",
+        "Spread of the varying gate",
+        GATED,
+        "Standard deviation of the forget bias from step to step.",
+        1.0,
+        _steps((0.0, 3.0, 0.1)),
+    ),
+    Control(
+        "seed",
+        "Seed of the varying gate",
+        GATED,
+        "Another seed, another sequence of gates.",
+        0,
+        tuple(range(100)),
+    ),
+    Control(
+        "u",
+        "State weight u",
+        GATED,
+        "How strongly the state-dependent gate reads c: f = logistic(u·c + b).",
+        1.0,
+        _mirrored(_steps((0.1, 4.0, 0.1))),
+    ),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
 
@@ -195,16 +240,33 @@ class Preset:
 PRESETS: tuple[Preset, ...] = (
     Preset("Vanishing", "tanh with w = 0.9: the gradient decays at every step", {}),
     Preset("Exploding", "identity with w = 1.1: exactly wᵏ, and it grows", {"act": "identity", "w": 1.1}),
-    Preset("Knife-edge w = 1", "tanh with w = 1: slower than any exponential, and still down",
-           {"w": 1.0, "k": 100}),
-    Preset("Saturated tanh", "tanh with w = 1.5 from a small start: up like wᵏ, then down",
-           {"w": 1.5, "h0": 0.1, "k": 20}),
-    Preset("Logistic never explodes", "logistic with w = 8, and still vanishing", {"act": "logistic", "w": 8.0, "k": 30}),
+    Preset(
+        "Knife-edge w = 1",
+        "tanh with w = 1: slower than any exponential, and still down",
+        {"w": 1.0, "k": 100},
+    ),
+    Preset(
+        "Saturated tanh",
+        "tanh with w = 1.5 from a small start: up like wᵏ, then down",
+        {"w": 1.5, "h0": 0.1, "k": 20},
+    ),
+    Preset(
+        "Logistic never explodes",
+        "logistic with w = 8, and still vanishing",
+        {"act": "logistic", "w": 8.0, "k": 30},
+    ),
     Preset("Dead ReLU", "ReLU with w < 0: after two steps exactly nothing", {"act": "relu", "w": -0.9, "k": 20}),
     Preset("Active ReLU", "ReLU with w = 1: the gradient passes unchanged", {"act": "relu", "w": 1.0, "k": 100}),
     Preset("Long memory", "a gate of 0.999 keeps nine tenths over a hundred steps", {"f": 0.999, "k": 100}),
     Preset("Default biases", "a gate of 0.5, as PyTorch starts it: gone within a few steps", {"f": 0.5, "k": 20}),
-    Preset("A gate that reads c", "f = logistic(u·c + b): the derivative is no longer the gate alone",
-           {"gate": "state", "f": 0.9, "u": 2.0, "k": 20}),
-    Preset("Restless gate", "the gate varies; the product of gates follows it", {"gate": "varying", "spread": 2.0}),
+    Preset(
+        "A gate that reads c",
+        "f = logistic(u·c + b): the derivative is no longer the gate alone",
+        {"gate": "state", "f": 0.9, "u": 2.0, "k": 20},
+    ),
+    Preset(
+        "Restless gate",
+        "the gate varies; the product of gates follows it",
+        {"gate": "varying", "spread": 2.0},
+    ),
 )

@@ -48,31 +48,64 @@ PLAIN_LABEL = (
 
 
 def cell_color(legend: bool = True) -> alt.Color:
-    return alt.Color("cell:N", scale=COLOR, legend=_legend() if legend else None)
+    return alt.Color("cell:N", scale=COLOR, legend=line_legend() if legend else None)
 
 
 def cell_dash() -> alt.StrokeDash:
-    return alt.StrokeDash("cell:N", scale=DASH, legend=_legend())
+    return alt.StrokeDash("cell:N", scale=DASH, legend=line_legend())
 
 
 def cell_shape() -> alt.Shape:
-    return alt.Shape("cell:N", scale=SHAPE, legend=_legend())
+    return alt.Shape("cell:N", scale=SHAPE, legend=None)
 
 
 def regime_color() -> alt.Color:
     """Purple falls, green rises, pale is 1; the same scale for every cell."""
-    return alt.Color("log10_magnitude:Q", scale=REGIME, legend=alt.Legend(
-        title=None, orient="top", direction="horizontal", gradientLength=220, gradientThickness=12,
-        values=[-12, -6, 0, 6, 12], labelExpr=POWER_OF_TEN_LABEL, labelFontSize=FONT_SIZE))
+    return alt.Color(
+        "log10_magnitude:Q",
+        scale=REGIME,
+        legend=alt.Legend(
+            type="gradient",
+            title=None,
+            orient="top",
+            direction="horizontal",
+            gradientLength=220,
+            gradientThickness=12,
+            values=[-12, -6, 0, 6, 12],
+            labelExpr=POWER_OF_TEN_LABEL,
+            labelFontSize=FONT_SIZE,
+        ),
+    )
 
 
-def _legend() -> alt.Legend:
-    return alt.Legend(title=None, orient="top", symbolStrokeWidth=2.5, symbolSize=120, labelFontSize=FONT_SIZE)
+def regime_stroke() -> alt.Stroke:
+    """The cell's own colour around it, so that no seam shows between neighbours."""
+    return alt.Stroke("log10_magnitude:Q", scale=REGIME, legend=None)
 
 
-def axis(title: str, **options) -> alt.Axis:
-    return alt.Axis(title=title, labelFontSize=FONT_SIZE, titleFontSize=FONT_SIZE, titlePadding=8, labelPadding=6,
-                    gridOpacity=0.5, **options)
+def line_legend(columns: int = 0) -> alt.Legend:
+    """A legend on top whose keys are short pieces of the lines themselves."""
+    return alt.Legend(
+        title=None,
+        orient="top",
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolSize=500,
+        labelFontSize=FONT_SIZE,
+        columns=columns,
+    )
+
+
+def axis(title: str | None, **options) -> alt.Axis:
+    return alt.Axis(
+        title=title,
+        labelFontSize=FONT_SIZE,
+        titleFontSize=FONT_SIZE,
+        titlePadding=8,
+        labelPadding=6,
+        gridOpacity=0.5,
+        **options,
+    )
 
 
 def log10_y(title: str, field: str = "log10_magnitude") -> alt.Y:
@@ -85,8 +118,11 @@ def log10_y(title: str, field: str = "log10_magnitude") -> alt.Y:
 
 
 def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
-    return alt.X(f"{field}:Q", scale=alt.Scale(zero=False, nice=False, padding=6),
-                 axis=axis(title, tickMinStep=1, format="d", tickCount=8))
+    return alt.X(
+        f"{field}:Q",
+        scale=alt.Scale(zero=False, nice=False, padding=6),
+        axis=axis(title, tickMinStep=1, format="d", tickCount=8),
+    )
 
 
 def line_of_one(dataset: str = "frame") -> alt.Chart:
@@ -113,29 +149,24 @@ def lag_marker(dataset: str = "marks") -> alt.LayerChart:
     return rule + label
 
 
-def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, dataset: str) -> alt.LayerChart:
-    """What is no plain number gets a mark of its own: beyond float64 at its true place, exact 0 on the bottom rail."""
-    base = alt.Chart(alt.NamedData(dataset)).encode(
-        x=x,
-        color=color,
-        shape=alt.Shape("status:N", scale=STATUS_SHAPE,
-                        legend=alt.Legend(title=None, orient="bottom", labelFontSize=FONT_SIZE, columns=2)),
+def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: str) -> alt.LayerChart:
+    """What is no plain number gets a mark of its own: beyond float64 at its true place, exact 0 on the bottom rail.
+
+    ``notes`` holds one row for the first point of each kind, with its ``label``.
+    """
+    shape = alt.Shape("status:N", scale=STATUS_SHAPE, legend=None)
+    rail = alt.value(alt.ExprRef("height"))
+    is_placed = f"datum.status == '{gradients.ROUNDED_TO_ZERO}' || datum.status == '{gradients.OVERFLOW}'"
+    on_rail = f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
+    marks = alt.Chart(alt.NamedData(points)).encode(x=x, color=color, shape=shape)
+    words = alt.Chart(alt.NamedData(notes)).encode(x=x, text="label:N")
+    text = {"align": "left", "dx": 7, "fontSize": FONT_SIZE}
+    return alt.layer(
+        marks.transform_filter(is_placed).mark_point(size=34, strokeWidth=1.2, fill=None).encode(y=y),
+        marks.transform_filter(on_rail).mark_point(size=60, filled=True, clip=False).encode(y=rail),
+        words.transform_filter(is_placed).mark_text(dy=-8, **text).encode(y=y),
+        words.transform_filter(on_rail).mark_text(dy=-10, **text).encode(y=rail),
     )
-    placed = (
-        base.transform_filter(
-            f"datum.status == '{gradients.ROUNDED_TO_ZERO}' || datum.status == '{gradients.OVERFLOW}'"
-        )
-        .mark_point(size=34, filled=False, strokeWidth=1.2)
-        .encode(y=y)
-    )
-    on_the_rail = (
-        base.transform_filter(
-            f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
-        )
-        .mark_point(size=60, filled=True, clip=False)
-        .encode(y=alt.value(alt.ExprRef("height")))
-    )
-    return placed + on_the_rail
 
 
 def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:

@@ -52,9 +52,7 @@ class Task:
     source: str
 
 
-def _bit_on_its_own_line(
-    k: int, batch: int, noise: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _bit_on_its_own_line(k: int, batch: int, noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     inputs = noise * torch.randn(k + 1, batch, 2, generator=generator)
     bit = torch.randint(0, 2, (batch,), generator=generator).float()
     inputs[..., 0] = 0

@@ -24,14 +24,16 @@ $$
 \frac{\partial c^{(t)}}{\partial c^{(t-2)}} = f(t-1)\,f(t-2)
 $$
 
-Compare the rungs of the two ladders. The :orange[vanilla] one has $w$ in it twice; the :blue[gated] one has no $w$ at all.
+Compare the rungs of the two ladders. The :orange[vanilla] one has $w$ in it twice; the :blue[gated] one has no
+$w$ at all.
 """
 
 REMEMBER = "The gated gradient is a product of gates, one a step, and a gate can be close to 1."
 
 LOOK_CLOSER = r"""
-**"The gate does not depend on the state."** $\partial c^{(t)}/\partial c^{(t-1)} = f(t-1)$ is exact only for a gate that is
-given from outside. If the gate reads the state, as it does in an LSTM through $h$, the product rule adds a term:
+**"The gate does not depend on the state."** $\partial c^{(t)}/\partial c^{(t-1)} = f(t-1)$ is exact only for a
+gate that is given from outside. If the gate reads the state, as it does in an LSTM through $h$, the product rule
+adds a term:
 
 $$
 \frac{\partial c^{(t)}}{\partial c^{(t-1)}} = f(t-1) + c^{(t-1)}\,\frac{\partial f(t-1)}{\partial c^{(t-1)}} .
@@ -44,13 +46,17 @@ Choose the *state* gate: the ladder gets a rung for the gate's own slope, and th
 def prediction(settings: Settings) -> Prediction:
     gated, vanilla = (cell(drawings.two_steps(settings)) for cell in (gradients.gated, gradients.vanilla))
     mine, theirs = abs(float(gated.gradient[2])), abs(float(vanilla.gradient[2]))
-    told = f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in size."
+    told = (
+        f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in size."
+    )
     return Prediction(
         "After two steps, which cell has the larger gradient at your settings?",
         (
             Option("The gated cell", told + " A gate keeps more only if it is closer to 1 than |w·σ′|."),
-            Option("The vanilla cell",
-                   told + " A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs."),
+            Option(
+                "The vanilla cell",
+                told + " A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs.",
+            ),
             Option("Equal, to within 1 %", told),
         ),
         2 if abs(mine - theirs) <= 0.01 * max(mine, theirs) else 0 if mine > theirs else 1,
@@ -63,7 +69,9 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     more = ", and the slopes that a gate which reads its state adds" if GATES[settings.gate].reads_state else ""
     return (
         Figure(
-            "The ladder of two steps: gates first", drawings.ladder, drawings.ladder_tables(settings, gated_first=True),
+            "The ladder of two steps: gates first",
+            drawings.ladder,
+            drawings.ladder_tables(settings, gated_first=True),
             f"The gated ladder has the rungs {gates}{more}: it ends at {words.number(float(gated.gradient[2]))}. "
             f"w is not among its rungs.",
         ),
@@ -78,11 +86,13 @@ def receipt(settings: Settings) -> Receipt:
         return Receipt(
             r"\frac{\partial c^{(t)}}{\partial c^{(t-2)}} = \prod_{i=1}^{2} \left(f(t-i) + c^{(t-i)}\,"
             r"\frac{\partial f(t-i)}{\partial c^{(t-i)}}\right)",
-            autograd, Side("with the gate's own slope", float(gated.closed_form[2])),
+            autograd,
+            Side("with the gate's own slope", float(gated.closed_form[2])),
             others=(Side("f(t−1)·f(t−2) alone", float(product)),),
             remark="This gate reads the state, so the product of gates alone is not the derivative.",
         )
     return Receipt(
         r"\frac{\partial c^{(t)}}{\partial c^{(t-2)}} = f(t-1)\,f(t-2)",
-        autograd, Side("f(t−1)·f(t−2)", float(product)),
+        autograd,
+        Side("f(t−1)·f(t−2)", float(product)),
     )

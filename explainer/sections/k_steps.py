@@ -17,11 +17,12 @@ $$
 \frac{\partial h^{(t)}}{\partial h^{(t-k)}} \propto w^{k} .
 $$
 
-A power is merciless. On a logarithmic axis $w^k$ is a straight line: it falls for |w| < 1, rises for |w| > 1, and the
-lag only decides how far.
+A power is merciless. On a logarithmic axis $w^k$ is a straight line: it falls for |w| < 1, rises for |w| > 1, and
+the lag only decides how far.
 
-The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and beside
-an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. The :blue[gated cell] is drawn on the same axes.
+The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
+beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. The :blue[gated cell] is drawn on the
+same axes.
 """
 
 REMEMBER = "A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them."
@@ -34,25 +35,29 @@ $$
 = w^k \prod_{i=1}^{k} \sigma'\!\left(w\,h^{(t-i)}\right) ,
 $$
 
-and the second product changes exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for ReLU
-while it is active, and for tanh exactly at $h = 0$. The receipt shows both numbers.
+and the second product changes exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for
+ReLU while it is active, and for tanh exactly at $h = 0$. The receipt shows both numbers.
 
-**For matrices** the role of $|w|$ is played by the largest singular value of $\mathbf{W}_{hh}$: below $1/\sup\sigma'$ the
-gradient must vanish; above it, it may explode but need not (Pascanu, Mikolov & Bengio 2013, §2.1).
+**For matrices** the role of $|w|$ is played by the largest singular value of $\mathbf{W}_{hh}$: below
+$1/\sup\sigma'$ the gradient must vanish; above it, it may explode but need not (Pascanu, Mikolov & Bengio 2013,
+§2.1).
 """
 
 
 def prediction(settings: Settings) -> Prediction:
     gradient = gradients.vanilla(settings)
     actual, power = gradient.log10_magnitude[-1], gradients.power_of_w(settings)[1][-1]
-    told = (f"|w|ᵏ is {words.magnitude(power)}; the gradient's magnitude at k = {settings.k} is "
-            f"{words.magnitude(actual)}.")
+    told = (
+        f"|w|ᵏ is {words.magnitude(power)}; the gradient's magnitude at k = {settings.k} is {words.magnitude(actual)}."
+    )
     equal = actual == power or abs(actual - power) <= 0.3
     return Prediction(
         "How does the true gradient at lag k compare with |w|ᵏ?",
         (
-            Option("The same, to within a factor of 2",
-                   told + " They agree only while every slope σ′ is close to 1."),
+            Option(
+                "The same, to within a factor of 2",
+                told + " They agree only while every slope σ′ is close to 1.",
+            ),
             Option("Smaller", told + " The slopes σ′ make the difference: each is at most 1."),
             Option("Larger", told + " It cannot be: no slope σ′ of these four functions is greater than 1."),
         ),
@@ -68,9 +73,9 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     _, log10_power = gradients.power_of_w(settings)
     references = {"|w|ᵏ": log10_power}
     if (vanilla.log10_bound != log10_power).any():
-        references["bound (|w|·sup σ′)ᵏ"] = vanilla.log10_bound
+        references["bound"] = vanilla.log10_bound
     else:
-        references = {"|w|ᵏ, also the bound": log10_power}
+        references = {"|w|ᵏ = bound": log10_power}
     return (
         Figure(
             "Gradient against lag, vanilla and gated",

@@ -22,8 +22,8 @@ $$
 \qquad \sigma'(x) = \frac{d\sigma(x)}{dx}
 $$
 
-Two things multiply. The weight :orange[$w$] is the same at every step. The slope :orange[$\sigma'$] depends on where the
-state happens to be: it is largest where σ is steep and close to 0 where σ is flat (*saturated*).
+Two things multiply. The weight :orange[$w$] is the same at every step. The slope :orange[$\sigma'$] depends on
+where the state happens to be: it is largest where σ is steep and close to 0 where σ is flat (*saturated*).
 
 The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and marks the place where your cell is.
 """
@@ -31,22 +31,26 @@ The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and mar
 REMEMBER = "One step multiplies the gradient by w·σ′: a weight that never changes and a slope that does."
 
 LOOK_CLOSER = r"""
-For the logistic function, σ′ is never more than 1/4 (Hochreiter, Bengio, Frasconi & Schmidhuber 2001). A single step can
-enlarge the gradient only if |w| is greater than 4, and then only near the middle of the curve. tanh and ReLU reach a
-slope of 1; the identity always has it.
+For the logistic function, σ′ is never more than 1/4 (Hochreiter, Bengio, Frasconi & Schmidhuber 2001). A single
+step can enlarge the gradient only if |w| is greater than 4, and then only near the middle of the curve. tanh and
+ReLU reach a slope of 1; the identity always has it.
 """
 
 
 def prediction(settings: Settings) -> Prediction:
     vanilla = gradients.vanilla(settings)
     here, largest = abs(float(vanilla.factor[0])), float(vanilla.bound[1])
-    told = (f"At your h(t−1) the factor is {words.number(float(vanilla.factor[0]))}; the largest possible magnitude, "
-            f"|w|·sup σ′, is {words.number(largest)}.")
+    told = (
+        f"At your h(t−1) the factor is {words.number(float(vanilla.factor[0]))}; the largest possible magnitude, "
+        f"|w|·sup σ′, is {words.number(largest)}."
+    )
     return Prediction(
         "Your cell has arrived at h(t−1). Is its one-step factor as large as it could be for this w?",
         (
-            Option("Yes, it is |w|·sup σ′, to within 1 %",
-                   told + " It is the largest only where the slope is at its steepest."),
+            Option(
+                "Yes, it is |w|·sup σ′, to within 1 %",
+                told + " It is the largest only where the slope is at its steepest.",
+            ),
             Option("No, but more than half of it", told),
             Option("No, half of it or less", told),
         ),
@@ -56,10 +60,16 @@ def prediction(settings: Settings) -> Prediction:
 
 @figures.drawing
 def _derivative() -> alt.LayerChart:
-    x = alt.X("state:Q", scale=alt.Scale(zero=False, nice=False),
-              axis=style.axis("state one step ago, h(t−1) or c(t−1)", labelExpr=style.PLAIN_LABEL, tickCount=7))
-    y = alt.Y("gradient:Q", scale=alt.Scale(zero=True, padding=6),
-              axis=style.axis("derivative of one step", labelExpr=style.PLAIN_LABEL, tickCount=5))
+    x = alt.X(
+        "state:Q",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=style.axis("state one step ago, h(t−1) or c(t−1)", labelExpr=style.PLAIN_LABEL, tickCount=7),
+    )
+    y = alt.Y(
+        "gradient:Q",
+        scale=alt.Scale(zero=True, padding=6),
+        axis=style.axis("derivative of one step", labelExpr=style.PLAIN_LABEL, tickCount=5),
+    )
     curve = alt.Chart(alt.NamedData("derivative")).encode(x=x, y=y, color=style.cell_color())
     here = alt.Chart(alt.NamedData("here")).encode(x=x, y=y, color=style.cell_color(legend=False))
     one = alt.Chart(alt.NamedData("one")).encode(y=alt.Y("gradient:Q"))
@@ -68,11 +78,15 @@ def _derivative() -> alt.LayerChart:
             one.mark_rule(color=style.REFERENCE),
             one.mark_text(align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE).encode(x=alt.value(0), text="label:N"),
             curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
-            here.mark_rule(strokeDash=[2, 3]).encode(y=alt.YValue(alt.ExprRef("height")), y2=alt.Y2("gradient:Q")),
+            here.mark_rule(strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
             here.mark_point(filled=True, size=130, opacity=1).encode(
                 shape=alt.Shape("cell:N", scale=style.SHAPE, legend=None),
-                tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("state:Q", format=".4~g"),
-                         alt.Tooltip("gradient:Q", format=".4~g")]),
+                tooltip=[
+                    alt.Tooltip("cell:N"),
+                    alt.Tooltip("state:Q", format=".4~g"),
+                    alt.Tooltip("gradient:Q", format=".4~g"),
+                ],
+            ),
             here.mark_text(fontSize=style.FONT_SIZE, dy=-14).encode(text="label:N", color=alt.ColorValue("black")),
         ),
         style.FULL_HEIGHT,
@@ -83,8 +97,14 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     states = np.array([vanilla.state[1], gated.state[1]])
     finite = states[np.isfinite(states)]
-    grid = np.unique(np.concatenate(
-        [np.linspace(min(-2, *finite), max(2, *finite), 201) if len(finite) else np.linspace(-2, 2, 201), finite]))
+    grid = np.unique(
+        np.concatenate(
+            [
+                np.linspace(min(-2, *finite), max(2, *finite), 201) if len(finite) else np.linspace(-2, 2, 201),
+                finite,
+            ]
+        )
+    )
     curves = {
         style.VANILLA: gradients.vanilla_derivative(settings, tuple(grid.tolist())),
         style.GATED: gradients.gated_derivative(settings, tuple(grid.tolist())),
@@ -96,11 +116,18 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             "Derivative of one step over the state before it",
             _derivative,
             {
-                "derivative": figures.stack(*(
-                    table(state=curve.state, cell=[cell] * len(grid), gradient=curve.gradient)
-                    for cell, curve in curves.items())),
-                "here": table(state=states, cell=list(style.CELLS), gradient=list(factor.values()),
-                              label=["your h(t−1)", "your c(t−1)"]),
+                "derivative": figures.stack(
+                    *(
+                        table(state=curve.state, cell=[cell] * len(grid), gradient=curve.gradient)
+                        for cell, curve in curves.items()
+                    )
+                ),
+                "here": table(
+                    state=states,
+                    cell=list(style.CELLS),
+                    gradient=list(factor.values()),
+                    label=["your h(t−1)", "your c(t−1)"],
+                ),
                 "one": table(gradient=[1.0], label=["1: passes unchanged"]),
             },
             f"At h(t−1) = {words.number(float(states[0]))} the vanilla cell passes on "
@@ -118,5 +145,6 @@ def receipt(settings: Settings) -> Receipt:
         Side("autograd", float(one.gradient[0])),
         Side("w·σ′(w·h(t−1))", float(one.closed_form[0])),
         remark=drawings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
-        if np.isfinite(one.state[0]) else "h(t−1) itself is too large for float64.",
+        if np.isfinite(one.state[0])
+        else "h(t−1) itself is too large for float64.",
     )

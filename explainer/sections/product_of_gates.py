@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from explainer import drawings, gradients, style, words
 from explainer.cells import GATES
 from explainer.drawings import Series
@@ -21,24 +19,25 @@ $$
 \frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} f(t-i)
 $$
 
-The term with $w^k$ is gone. Nothing forces the factors to be alike, either: a network that learns its gates can hold them
-near 1 for as long as something is worth remembering, and close them when it is not.
+The term with $w^k$ is gone. Nothing forces the factors to be alike, either: a network that learns its gates can
+hold them near 1 for as long as something is worth remembering, and close them when it is not.
 
-Here are three kinds of gate side by side: a :blue[constant] one, one that :blue[varies] from step to step, and one that is
-:blue[set by the state itself]. All three share your $f$ as their typical value. The :orange[vanilla] cell runs along for
-comparison.
+Here are three kinds of gate side by side: a :blue[constant] one, one that :blue[varies] from step to step, and
+one that is :blue[set by the state itself]. All three share your $f$ as their typical value. The :orange[vanilla]
+cell runs along for comparison.
 """
 
 REMEMBER = "wᵏ is gone; what is left is a product of gates, and it lasts as long as the gates stay near 1."
 
 LOOK_CLOSER = r"""
-**The index.** The lab prints the product from $i = 0$. That would be $k+1$ factors, one too many, and would contradict the
-lab's own one-step and two-step cases. The receipt shows both products beside autograd; $i = 1, \dots, k$ is right.
+**The index.** The lab prints the product from $i = 0$. That would be $k+1$ factors, one too many, and would
+contradict the lab's own one-step and two-step cases. The receipt shows both products beside autograd; $i = 1,
+\dots, k$ is right.
 
-**"$w^k$ is gone" is not "solved".** Any constant $f < 1$ still decays exponentially, with a time constant of about
-$1/(1-f)$ steps. PyTorch starts an LSTM with $f \approx 0.5$, which forgets within a few steps; a forget bias of 1 or more
-is the usual remedy (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015), and the time scale one
-wants to remember even tells which bias to choose (Tallec & Ollivier 2018).
+**"$w^k$ is gone" is not "solved".** Any constant $f < 1$ still decays exponentially, with a time constant of
+about $1/(1-f)$ steps. PyTorch starts an LSTM with $f \approx 0.5$, which forgets within a few steps; a forget
+bias of 1 or more is the usual remedy (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015),
+and the time scale one wants to remember even tells which bias to choose (Tallec & Ollivier 2018).
 """
 
 _SERIES = {
@@ -54,8 +53,9 @@ _by_lag = drawings.by_lag("gates_by_lag", (*_SERIES.values(), _VANILLA), referen
 
 def prediction(settings: Settings) -> Prediction:
     reach = gradients.horizon(gradients.gated(settings.replace(gate="constant")))
-    told = (f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} "
-            + (f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."))
+    told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
+        f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."
+    )
     if settings.f < 1:
         told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - settings.f))} steps."
     return Prediction(
@@ -77,7 +77,9 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     named = {f"{GATES[kind].label}-gate": gradient for kind, gradient in kinds.items()} | {"vanilla": vanilla}
     return (
         Figure(
-            "Gradient against lag for three kinds of gate", _by_lag, drawings.by_lag_tables(lines, settings.k),
+            "Gradient against lag for three kinds of gate",
+            _by_lag,
+            drawings.by_lag_tables(lines, settings.k),
             f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {drawings.at_end(vanilla)}. "
             f"{drawings.horizons(named)}",
         ),
@@ -92,13 +94,16 @@ def receipt(settings: Settings) -> Receipt:
         return Receipt(
             r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} \left(f(t-i) + c^{(t-i)}\,"
             r"\frac{\partial f(t-i)}{\partial c^{(t-i)}}\right)",
-            autograd, Side("with the gate's own slope", float(gated.closed_form[-1])),
+            autograd,
+            Side("with the gate's own slope", float(gated.closed_form[-1])),
             others=(Side("∏ f(t−i), i = 1…k, alone", float(paths.product_of_gates[-1])), too_many),
             remark="This gate reads the state, so the product of gates is only the direct path. "
             + drawings.remark(gated),
         )
     return Receipt(
         r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} f(t-i)",
-        autograd, Side("∏ f(t−i), i = 1…k", float(paths.product_of_gates[-1])), others=(too_many,),
+        autograd,
+        Side("∏ f(t−i), i = 1…k", float(paths.product_of_gates[-1])),
+        others=(too_many,),
         remark=drawings.remark(gated),
     )

@@ -13,8 +13,8 @@ TITLE = "Two steps: the chain rule multiplies"
 MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
 
 ARGUMENT = r"""
-Go back one step further. The chain rule says: the derivative over two steps is the derivative over the last step times
-the derivative over the one before.
+Go back one step further. The chain rule says: the derivative over two steps is the derivative over the last step
+times the derivative over the one before.
 
 $$
 \frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right)
@@ -27,15 +27,16 @@ $$
 \frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w^2\,\sigma'\!\left(w\,h^{(t-1)}\right)\sigma'\!\left(w\,h^{(t-2)}\right)
 $$
 
-So two steps bring $w$ in twice: the gradient is proportional to :orange[$w^2$]. The ladder below climbs down (or up) this
-product, one factor a rung. The :blue[gated cell] has its own ladder beside it, with a gate $f$ for each step.
+So two steps bring $w$ in twice: the gradient is proportional to :orange[$w^2$]. The ladder below climbs down (or
+up) this product, one factor a rung. The :blue[gated cell] has its own ladder beside it, with a gate $f$ for each
+step.
 """
 
 REMEMBER = "Each step back multiplies by w once more, and by one more slope."
 
 LOOK_CLOSER = r"""
-"Proportional to $w^2$" hides that the slopes depend on $w$ as well: a larger $w$ drives a saturating σ further into its
-flat part, and the product can become *smaller*. Try tanh with $w$ = 1.5 and then with $w$ = 3.
+"Proportional to $w^2$" hides that the slopes depend on $w$ as well: a larger $w$ drives a saturating σ further
+into its flat part, and the product can become *smaller*. Try tanh with $w$ = 1.5 and then with $w$ = 3.
 """
 
 
@@ -61,7 +62,8 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
     return (
         Figure(
-            "The ladder of two steps: vanilla first", drawings.ladder,
+            "The ladder of two steps: vanilla first",
+            drawings.ladder,
             drawings.ladder_tables(settings, gated_first=False),
             f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
             f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
