@@ -378,16 +378,20 @@ def all_times(cell: str, symbol: str) -> figures.Drawing:
 
         x = alt.X("from:Q", scale=alt.Scale(reverse=True, nice=False, zero=False), axis=times(f"from {symbol} at"))
         y = alt.Y("to:Q", scale=alt.Scale(nice=False, zero=False), axis=times(f"to {symbol} at"))
-        base = alt.Chart(alt.NamedData("times")).encode(
-            x=x,
-            x2="from_end:Q",
-            y=y,
-            y2="to_end:Q",
-            tooltip=[
-                alt.Tooltip("between:N"),
-                alt.Tooltip("reads:N", title="gradient"),
-                alt.Tooltip("status:N"),
-            ],
+        base = (
+            alt.Chart(alt.NamedData("times"))
+            .transform_calculate(reads=style.READS)
+            .encode(
+                x=x,
+                x2="from_end:Q",
+                y=y,
+                y2="to_end:Q",
+                tooltip=[
+                    alt.Tooltip("between:N"),
+                    alt.Tooltip("reads:N", title="gradient"),
+                    alt.Tooltip("status:N"),
+                ],
+            )
         )
         alive = "isValid(datum.log10_magnitude)"
         return style.finish(
@@ -421,7 +425,6 @@ def all_times_tables(measured: gradients.AllTimes, symbol: str) -> dict[str, pa.
                 "gradient": measured.gradient[rows, columns],
                 "log10_magnitude": place,
                 "status": status,
-                "reads": [words.magnitude(value) for value in place.tolist()],
             }
         )
     }

@@ -435,8 +435,8 @@ class AllTimes:
 
     Attributes:
         lag: how far each of the times lies before t, descending to 0, shape (m,) (steps).
-        gradient: ``gradient[i, j]`` = ∂s(t−lag[i])/∂s(t−lag[j]); 0 above the diagonal, by one vectorised
-            backward pass, shape (m, m).
+        gradient: ``gradient[i, j]`` = ∂s(t−lag[i])/∂s(t−lag[j]); 0 above the diagonal, by one backward pass,
+            shape (m, m).
         log10_magnitude: of the closed form, shape (m, m).
     """
 
@@ -445,36 +445,38 @@ class AllTimes:
     log10_magnitude: np.ndarray
 
 
-def _all_times(states: list[Tensor], whole: Gradient, times: int) -> AllTimes:
-    last = states[-times:]
-    gradients = torch.autograd.grad(
-        torch.stack(last),
-        last,
-        torch.eye(times, dtype=torch.float64),
-        is_grads_batched=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
+def _all_times(step: Callable[[Tensor, Tensor], Tensor], whole: Gradient, times: int) -> AllTimes:
+    """``step(s, i)`` takes square batches of states and of step numbers, counted from t − k."""
+    now = torch.from_numpy(whole.state[:times][::-1].copy())
+    first = len(whole.factor) - (times - 1)  # the number of the window's first step
+    index = torch.arange(times)
+    ahead = index[:, None] - index[None, :]  # entry (i, j) goes i − j steps from the state at time j
+    starts = now.expand(times, times).clone().requires_grad_(True)
+    states = starts
+    for gone in range(times - 1):
+        at = (first + index[None, :] + gone).expand(times, times).clamp(max=max(len(whole.factor) - 1, 0))
+        states = torch.where(ahead > gone, step(states, at), states)
+    gradient = torch.autograd.grad((states * (ahead >= 0)).sum(), starts)[0]
     log10_magnitude = np.full((times, times), -np.inf)
     for i in range(times):  # row i is the time t − (times − 1 − i)
         log10_magnitude[i, i::-1] = _sum_from_now(whole.log10_factor[times - 1 - i : times - 1])
-    return AllTimes(np.arange(times)[::-1].copy(), torch.stack(gradients, dim=1).numpy(), log10_magnitude)
+    return AllTimes(np.arange(times)[::-1].copy(), gradient.numpy(), log10_magnitude)
 
 
 @_cached(_VANILLA_FIELDS, 32)
 def vanilla_all_times(settings: Settings, times: int) -> AllTimes:
     """∂h(t₁)/∂h(t₂) for every two of the last ``times`` times (at most k + 1)."""
     w = float(settings.w)
-    states = _unroll(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
-    return _all_times(states, vanilla(settings), min(times, settings.k + 1))
+    return _all_times(lambda h, i: cells.vanilla_step(settings, h, w), vanilla(settings), min(times, settings.k + 1))
 
 
 @_cached(_GATED_FIELDS, 32)
 def gated_all_times(settings: Settings, times: int) -> AllTimes:
     """∂c(t₁)/∂c(t₂) for every two of the last ``times`` times (at most k + 1)."""
     inputs = cells.gate_inputs(settings, settings.k)
-    states = _unroll(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
-    return _all_times(states, gated(settings), min(times, settings.k + 1))
+    return _all_times(
+        lambda c, i: cells.gated_step(settings, inputs, c, i), gated(settings), min(times, settings.k + 1)
+    )
 
 
 # --- several paths ------------------------------------------------------------------------------------------

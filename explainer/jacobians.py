@@ -115,8 +115,8 @@ class _Steps:
 
     With state = [h, memory], or [memory] alone where e = S − n is 0:
 
-        memory(t) = update(state(t−1), carried):    ∂ by state = ``gates`` (b, T, n, S), ∂ by carried = diag ``direct``
-        h(t) = expose(state(t−1), memory(t)):       ∂ by state = ``beside`` (b, T, e, S), ∂ by memory = ``lift`` (b, T, e, n)
+        memory(t) = update(state(t−1), carried)  by state: ``gates`` (b, T, n, S), by carried: diag ``direct`` (b, T, n)
+        h(t) = expose(state(t−1), memory(t))     by state: ``beside`` (b, T, e, S), by memory: ``lift`` (b, T, e, n)
     """
 
     direct: Tensor
@@ -263,8 +263,8 @@ class _Backwards:
     def advance(self, rest: Tensor, whole: Tensor, direct: Tensor, gates: Tensor, beside: Tensor) -> None:
         """One step further back, through the step that ended at T−k."""
         e = beside.shape[-2]
-        through = whole @ gates
-        through[..., e:] += rest * direct.unsqueeze(-2)
+        through = whole @ gates  # through h, the gates and the candidate, from the whole; and the rest straight on
+        through[..., e:].addcmul_(rest, direct.unsqueeze(-2))
         if e:
             through += self.through[..., :e] @ beside
         carried = self.direct * direct
@@ -277,9 +277,12 @@ class _Backwards:
 
 def _log10_frobenius(matrices: Tensor, exponent: Tensor) -> Tensor:
     """log10 of the Frobenius norm of 2^exponent × matrices (..., n, n); −inf for 0."""
+    norm = torch.linalg.vector_norm(matrices, dim=(-2, -1))
+    if ((norm > 1e-100) & (norm < 1e100)).all():  # no square has left float64
+        return norm.log10() + exponent.to(norm.dtype) * _LOG10_2
     largest = matrices.abs().amax((-2, -1))
     scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
-    return scaled.square().sum((-2, -1)).log10() / 2 + largest.log10() + exponent * _LOG10_2
+    return scaled.square().sum((-2, -1)).log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
 
 
 def _log10_spectral(matrices: Tensor, exponent: Tensor) -> Tensor:
@@ -290,7 +293,7 @@ def _log10_spectral(matrices: Tensor, exponent: Tensor) -> Tensor:
     largest = matrices.abs().amax((-2, -1))
     scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
     squared = torch.linalg.eigvalsh(scaled @ scaled.mT)[..., -1].clamp_min(0.0)
-    return squared.log10() / 2 + largest.log10() + exponent * _LOG10_2
+    return squared.log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
 
 
 _LOG10_NORM = {SPECTRAL: _log10_spectral, FROBENIUS: _log10_frobenius}
@@ -411,7 +414,11 @@ def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[Tensor]], Ten
     norms = {}
     exponent = torch.stack(exponents, 1)
     for name, log10_norm in _LOG10_NORM.items():
-        whole, rest = (log10_norm(torch.stack(matrices, 1), exponent) for matrices in (wholes, rests))
+        whole = log10_norm(torch.stack(wholes, 1), exponent)
+        if networks[0].type.keep is None:  # nothing goes straight on: from lag 1 the rest is the whole
+            rest = torch.where(torch.arange(length) == 0, -torch.inf, whole)
+        else:
+            rest = log10_norm(torch.stack(rests, 1), exponent)
         norms[name] = [whole, direct[name], rest]
     return norms, gate
 
@@ -488,7 +495,7 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
     steps = _unrolled(network).steps
     _, length, n, size = steps.gates.shape
     e = size - n
-    log10_norm = torch.full((length, length), torch.nan, dtype=torch.float64)
+    latest_first = torch.full((length, length), torch.nan, dtype=torch.float64)
     # ∂s(t)/∂state(u), transposed: (S, end times, n), the latest end time first, so that a step back in time is one wide
     # matrix product; the direct path (n, end times) apart from it, both times 2^−exponent
     through = torch.zeros(size, length, n, dtype=torch.float64)
@@ -501,10 +508,10 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
             rest = rest + _each(steps.lift[0, u].mT, hidden)
         whole = rest.clone()
         whole.diagonal(dim1=0, dim2=2).add_(carried.mT)
-        log10_norm[u:, u] = _LOG10_NORM[norm](whole.movedim(0, -1), exponent[:ends]).flip(0)
+        latest_first[:ends, u] = _LOG10_NORM[norm](whole.movedim(0, -1), exponent[:ends])
         if u:
             before = _each(steps.gates[0, u].mT, whole)
-            before[e:] += rest * steps.direct[0, u][:, None, None]
+            before[e:].addcmul_(rest, steps.direct[0, u][:, None, None])
             if e:
                 before += _each(steps.beside[0, u].mT, hidden)
             carried = carried * steps.direct[0, u][:, None]
@@ -513,7 +520,7 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
             torch.mul(carried, scale, out=direct[:, :ends])
             exponent[:ends] += shift
         progress(1 - (u / length) ** 2)
-    return Pairs(_frozen(np.arange(1, length + 1)), _frozen(log10_norm), norm)
+    return Pairs(_frozen(np.arange(1, length + 1)), _frozen(latest_first.flip(0)), norm)
 
 
 # --- the same derivative in one pass through the unrolled graph ------------------------------------------------------

@@ -1,5 +1,4 @@
-"""Long work in the background, for many readers: a bounded number of threads, one line, and an end for what nobody
-waits for.
+"""Long work in the background for many readers: few threads, one line, and an end for what nobody waits for.
 
 Work is a function that takes ``should_stop`` and yields its result so far again and again, the whole result last.
 A reader holds a :class:`Ticket` and polls it. Readers who ask for the same key share one job. A job that no reader
@@ -66,7 +65,7 @@ class _Job(Generic[Value]):
         self.error: BaseException | None = None
         self.began: float | None = None
         self.ended: float | None = None
-        self.last_polled: dict[int, float] = {}  # by ticket
+        self.last_polled: dict[object, float] = {}  # by ticket
 
 
 class Ticket(Generic[Value]):
@@ -75,17 +74,18 @@ class Ticket(Generic[Value]):
     def __init__(self, queue: "Queue", job: _Job[Value]) -> None:
         self._queue = queue
         self._job = job
+        self._name = object()
 
     def poll(self) -> Status[Value]:
         """How the job stands; keeps it wanted for another while.
 
         Raises whatever the work raised.
         """
-        return self._queue._poll(self._job, id(self))
+        return self._queue._poll(self._job, self._name)
 
     def leave(self) -> None:
         """This reader no longer waits; the job stops if nobody else does. Leaving twice does no harm."""
-        self._queue._leave(self._job, id(self))
+        self._queue._leave(self._job, self._name)
 
 
 class Queue(Generic[Value]):
@@ -122,7 +122,7 @@ class Queue(Generic[Value]):
             same = [job for job in self._running + self._waiting if job.key == key and self._wanted(job)]
             job = same[0] if same else _Job(key, work)
             ticket = Ticket(self, job)
-            job.last_polled[id(ticket)] = time.monotonic()
+            job.last_polled[ticket._name] = time.monotonic()
             if not same:
                 self._waiting.append(job)
                 self._begin()
@@ -157,7 +157,7 @@ class Queue(Generic[Value]):
 
     # --- the readers' side
 
-    def _poll(self, job: _Job[Value], ticket: int) -> Status[Value]:
+    def _poll(self, job: _Job[Value], ticket: object) -> Status[Value]:
         with self._lock:
             if ticket in job.last_polled:
                 job.last_polled[ticket] = time.monotonic()
@@ -167,12 +167,12 @@ class Queue(Generic[Value]):
             ahead = len(self._running) + self._waiting.index(job) if job.state == WAITING else 0
             elapsed = remaining = None
             if job.began is not None:
-                elapsed = (job.ended or time.monotonic()) - job.began
+                elapsed = (time.monotonic() if job.ended is None else job.ended) - job.began
             if job.state == RUNNING and job.value is not None and job.value.fraction > 0:
                 remaining = elapsed * (1 - job.value.fraction) / job.value.fraction
             return Status(job.state, ahead, job.value, elapsed, remaining)
 
-    def _leave(self, job: _Job[Value], ticket: int) -> None:
+    def _leave(self, job: _Job[Value], ticket: object) -> None:
         with self._lock:
             job.last_polled.pop(ticket, None)
             self._drop_unwanted()

@@ -14,13 +14,13 @@ from explainer import drawings, gradients, lesson, words
 from explainer.figures import Figure
 from explainer.lesson import Prediction, Receipt, Section
 from explainer.sections import SECTIONS
-from explainer.settings import BOTH, CONTROLS, GATED, PRESETS, VANILLA, Control, Preset, Settings, from_query
+from explainer.settings import CONTROLS, GATED, PRESETS, VANILLA, Control, Preset, Settings, from_query
 
 STYLESHEET = Path(__file__).with_name("page.css")
 ICON = str(Path(__file__).with_name("icon.svg"))
 _NOTES = "notes-on-the-link"
 _ANSWERED = "answered"
-_GROUP_COLOR = {BOTH: "gray", VANILLA: "orange", GATED: "blue"}
+_GROUP_COLOR = {VANILLA: "orange", GATED: "blue"}
 
 
 @st.cache_resource
@@ -115,7 +115,7 @@ def sidebar() -> Settings:
             key="reset",
         )
         for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
-            st.subheader(f":{_GROUP_COLOR[group]}[{group}]", anchor=False)
+            st.subheader(f":{_GROUP_COLOR.get(group, 'gray')}[{group}]", anchor=False)
             for control in controls:
                 _widget(control)
                 if control.name == "f":

@@ -40,6 +40,7 @@ REFERENCES = r"""
   *ICML*.
 - Le, Q. V., Jaitly, N. & Hinton, G. E. (2015). A simple way to initialize recurrent networks of rectified linear units.
   arXiv:1504.00941.
+- Micikevicius, P. et al. (2018). Mixed precision training. *ICLR*.
 - Pascanu, R., Mikolov, T. & Bengio, Y. (2013). On the difficulty of training recurrent neural networks. *ICML*, §2.1.
 - Raschka, S. & Mirjalili, V. (2019). *Python Machine Learning*, 3rd edition, chapter 16. Packt.
 - Tallec, C. & Ollivier, Y. (2018). Can recurrent neural networks warp time? *ICLR*.

@@ -76,7 +76,7 @@ class Control:
         return nearest, f"`{self.name}` is {self.text(nearest)} now, the step nearest to the link's value"
 
 
-BOTH, VANILLA, GATED = "Both cells", "Vanilla cell", "Gated cell"
+BOTH, VANILLA, GATED, FORMATS = "Both cells", "Vanilla cell", "Gated cell", "Number formats"
 
 _W = _mirrored(_steps((0.05, 0.8, 0.05), (0.8, 1.2, 0.01), (1.2, 2.0, 0.05), (2.0, 8.0, 0.25)))
 _F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0, 0.0001))
@@ -140,6 +140,14 @@ CONTROLS: tuple[Control, ...] = (
         1.0,
         _mirrored(_steps((0.1, 4.0, 0.1))),
     ),
+    Control(
+        "ls",
+        "Loss scale of float16, as a power of 2",
+        FORMATS,
+        "The backward pass in float16 starts with 2 to this power.",
+        0,
+        tuple(range(25)),
+    ),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
 
@@ -158,6 +166,7 @@ class Settings:
         spread: standard deviation of the noise on the forget bias, at least 0.
         seed: seed of that noise, a whole number from 0.
         u: weight with which the ``state`` gate reads c.
+        ls: log2 of the loss scale in float16, a whole number from 0 to 100.
 
     Raises:
         ValueError: a field is not finite, not whole, out of its range, or an unknown name.
@@ -172,6 +181,7 @@ class Settings:
     spread: float = CONTROL["spread"].default
     seed: int = CONTROL["seed"].default
     u: float = CONTROL["u"].default
+    ls: int = CONTROL["ls"].default
 
     def __post_init__(self) -> None:
         for name in ("act", "gate"):
@@ -182,7 +192,7 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, not {value!r}")
-        for name in ("k", "seed"):
+        for name in ("k", "seed", "ls"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError(f"{name} must be a whole number, not {value!r}")
@@ -194,6 +204,9 @@ class Settings:
             raise ValueError(f"spread must be at least 0, not {self.spread}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, not {self.seed}")
+
+        if not 0 <= self.ls <= 100:
+            raise ValueError(f"ls must be from 0 to 100, not {self.ls}")
 
     @property
     def forget_bias(self) -> float:
@@ -263,6 +276,11 @@ PRESETS: tuple[Preset, ...] = (
         "A gate that reads c",
         "f = logistic(u·c + b): the derivative is no longer the gate alone",
         {"gate": "state", "f": 0.9, "u": 2.0, "k": 20},
+    ),
+    Preset(
+        "Gone in float16",
+        "logistic with w = 1: float16 holds nothing of it after a dozen steps",
+        {"act": "logistic", "w": 1.0, "k": 30},
     ),
     Preset(
         "Restless gate",

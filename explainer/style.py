@@ -30,11 +30,17 @@ REGIME = alt.Scale(
 EXACT_ZERO = "#8c8c8c"
 
 
-def _superscript_expression(value: str) -> str:
-    expression = f"format({value}, 'd')"
+def _superscript_expression(value: str, number_format: str = "d") -> str:
+    expression = f"format({value}, '{number_format}')"
     for plain, raised in zip("−-0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True):
         expression = f"replace({expression}, regexp('{plain}', 'g'), '{raised}')"
-    return f"'10' + {expression}"
+    return f"'10' + replace({expression}, '.', '·')"
+
+
+# what a tooltip says of a column of log10 values, worked out in the browser: a map has thousands of them
+READS = (
+    "isValid(datum.log10_magnitude) ? " + _superscript_expression("datum.log10_magnitude", ".1~f") + " : datum.status"
+)
 
 
 POWER_OF_TEN_LABEL = _superscript_expression("datum.value")

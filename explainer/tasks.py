@@ -119,7 +119,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             loss_of_guessing=1 / 6,  # the variance of the sum of two uniform numbers
             # the sum has density 1 - |s - 1| on 0..2, and the best guess is 1
             accuracy_of_guessing=1 - (1 - RIGHT_SUM) ** 2,
-            decisive_lag=lambda k: math.ceil(3 * k / 4),
+            decisive_lag=lambda k: k - (k + 1) // 2 // 2,  # the median lag of the first mark, about 3k/4
             decisive_lag_reason=(
                 "the number marked last explains half of the variance; the next quarter needs the number "
                 "marked first in every other sequence, and its median lag is 3k/4"

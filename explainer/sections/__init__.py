@@ -5,6 +5,7 @@ from explainer.sections import (
     gated_state,
     k_steps,
     many_paths,
+    number_formats,
     one_recurrence,
     one_step,
     product_of_gates,
@@ -24,4 +25,5 @@ SECTIONS = (
     gate_steps,
     product_of_gates,
     many_paths,
+    number_formats,
 )

@@ -84,17 +84,21 @@ def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
             scale=alt.Scale(nice=False, zero=False),
             axis=style.axis("lag k", grid=False, tickCount=5, minExtent=56, maxExtent=56),
         )
-        cells = alt.Chart(alt.NamedData("grid")).encode(
-            x=x,
-            x2="to:Q",
-            y=y,
-            y2="lag_to:Q",
-            tooltip=[
-                alt.Tooltip("parameter:Q", title=symbol),
-                alt.Tooltip("lag:Q"),
-                alt.Tooltip("reads:N", title="gradient"),
-                alt.Tooltip("status:N"),
-            ],
+        cells = (
+            alt.Chart(alt.NamedData("grid"))
+            .transform_calculate(reads=style.READS)
+            .encode(
+                x=x,
+                x2="to:Q",
+                y=y,
+                y2="lag_to:Q",
+                tooltip=[
+                    alt.Tooltip("parameter:Q", title=symbol),
+                    alt.Tooltip("lag:Q"),
+                    alt.Tooltip("reads:N", title="gradient"),
+                    alt.Tooltip("status:N"),
+                ],
+            )
         )
         alive = "isValid(datum.log10_magnitude)"
         reader = alt.Chart(alt.NamedData("reader")).encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
@@ -178,7 +182,6 @@ def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table
                 "log10_magnitude": place.ravel(),
                 "status": status.ravel(),
                 "gradient": grid.gradient.ravel(),
-                "reads": [words.magnitude(value) for value in place.ravel().tolist()],
             }
         ),
         "own": pa.table(

@@ -1,0 +1,235 @@
+"""Beyond the lab: the same gradient in four number formats, and where each becomes exactly nothing."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import drawings, figures, gradients, number_formats, style, words
+from explainer.figures import Figure, table
+from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.number_formats import FORMATS, Comparison, FormatGradient
+from explainer.settings import Settings
+
+TITLE = "Where the gradient becomes exactly nothing"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "ls")
+
+ARGUMENT = r"""
+*Beyond the lab.* So far a vanishing gradient was a small number. A computer has only so many small numbers. Below
+the smallest one there is nothing, and a gradient that falls below it is not small but **exactly 0**: nothing that
+comes afterwards can bring it back.
+
+How soon that happens depends on the **number format**. Networks are often trained in float16 or bfloat16, which
+need a quarter of the memory of float64. float16 has few exponents: it ends near $6 \cdot 10^{-8}$. bfloat16 has
+the exponents of float32 and ends near $10^{-40}$, but it keeps only about two decimal digits.
+
+Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. If all four lines
+still run together, choose a longer lag, or the logistic function.
+
+**Loss scaling** (Micikevicius et al. 2018) multiplies the loss by a large number before the backward pass and
+divides the gradient afterwards. It lifts a small gradient into float16's range, until it lifts it out at the top.
+Try it in the sidebar.
+"""
+
+REMEMBER = "A gradient that underflows is not small but gone, and the number format decides at which lag."
+
+LOOK_CLOSER = r"""
+**A factor of 0.25 is gone after 75 steps in float32.** Powers of two make it exact: $0.25^{74} = 2^{-148}$ is
+still a subnormal number, and $0.25^{75} = 2^{-150}$ rounds to 0. A logistic cell, whose factor is at most
+$|w|/4$, gets there as quickly for $w = 1$.
+
+**Some gradients stop falling instead.** Just above 0 the numbers of a format are evenly spaced. A factor between
+1/2 and 1 then takes the smallest of them to themselves, rounded to nearest, and the decay ends at a *subnormal*
+number that has nothing to do with the true gradient any more. The figure says where a line is stuck.
+"""
+
+_DASHES = {"float64": [1, 0], "float32": [9, 4], "bfloat16": [4, 3], "float16": [1, 3]}
+assert set(_DASHES) == set(FORMATS)
+
+
+def _compare(settings: Settings) -> dict[str, Comparison]:
+    scale = {"float16": 2.0**settings.ls}
+    return {
+        style.VANILLA: number_formats.compare(number_formats.vanilla, settings, scale),
+        style.GATED: number_formats.compare(number_formats.gated, settings, scale),
+    }
+
+
+def prediction(settings: Settings) -> Prediction:
+    comparison = _compare(settings)[style.VANILLA]
+    half = comparison.gradients.get("float16")
+    if half is None:
+        return Prediction(
+            "Can torch on this computer run your cell in float16?",
+            (Option("Yes", comparison.missing["float16"]), Option("No", comparison.missing["float16"])),
+            1,
+        )
+    told = (
+        f"{_fate('float16', half)}. Its smallest normal number is {words.number(half.format.smallest_normal)}, "
+        f"its smallest subnormal one {words.number(half.format.smallest_subnormal)}."
+    )
+    right = 0 if half.zero_from is not None else 1 if half.subnormal_from is not None else 2
+    return Prediction(
+        f"In float16, what is left of your vanilla gradient at k = {settings.k}?",
+        (
+            Option("Nothing: it is exactly 0", told),
+            Option("A subnormal number that has lost most of its digits", told),
+            Option("A normal number, or more than float16 can hold", told),
+        ),
+        right,
+    )
+
+
+def _fate(name: str, gradient: FormatGradient) -> str:
+    """What becomes of the gradient in this format, within the lags that are drawn."""
+    if gradient.not_finite_from is not None:
+        return f"{name} overflows at lag {gradient.not_finite_from}"
+    if gradient.zero_from is not None:
+        return f"{name} is exactly 0 from lag {gradient.zero_from} on"
+    if gradient.stuck is not None and gradient.stuck[1] == gradient.lag[-1]:
+        stuck = words.number(abs(float(gradient.gradient[-1])), 2)
+        return f"{name} is stuck at {stuck} from lag {gradient.stuck[0]} on"
+    return f"{name} still holds it at lag {gradient.lag[-1]}"
+
+
+def _drawing(cell: str, color: str) -> figures.Drawing:
+    def build() -> alt.LayerChart:
+        legend = alt.Legend(
+            title=None,
+            orient="top",
+            symbolType="stroke",
+            symbolStrokeWidth=2.5,
+            symbolSize=500,
+            symbolStrokeColor=color,
+            labelFontSize=style.FONT_SIZE,
+        )
+        x, y = style.lag_x(), style.log10_y(drawings.GRADIENT_TITLE)
+        lines = alt.Chart(alt.NamedData("formats")).encode(x=x)
+        limits = alt.Chart(alt.NamedData("limits")).encode(y=alt.Y("log10_magnitude:Q"))
+        ends = alt.Chart(alt.NamedData("ends")).encode(x=alt.X("lag:Q"))
+        rail = alt.value(alt.ExprRef("height"))
+        tooltip = [
+            alt.Tooltip("format:N"),
+            alt.Tooltip("lag:Q"),
+            alt.Tooltip("reads:N", title="gradient"),
+            alt.Tooltip("status:N"),
+        ]
+        notes = [
+            ends.transform_filter(f"datum.row == {row}")
+            .mark_text(dy=-9 - 16 * row, dx=-3, align="right", fontSize=style.FONT_SIZE)
+            .encode(y=rail, text="label:N")
+            for row in range(len(FORMATS))
+        ]
+        return style.finish(
+            alt.layer(
+                style.invisible_frame(x, y),
+                style.line_of_one(),
+                style.lag_marker(),
+                limits.mark_rule(color=style.REFERENCE, strokeDash=[2, 2]),
+                limits.mark_text(align="left", dx=4, dy=-6, fontSize=style.FONT_SIZE - 1).encode(
+                    x=alt.value(0), text="label:N"
+                ),
+                lines.mark_line(strokeWidth=2.5, color=color).encode(
+                    y=y,
+                    strokeDash=alt.StrokeDash(
+                        "format:N",
+                        legend=legend,
+                        scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())),
+                    ),
+                ),
+                lines.mark_circle(size=140, opacity=0).encode(y=y, tooltip=tooltip),
+                ends.mark_point(shape="cross", size=70, filled=True, color=color, clip=False).encode(y=rail),
+                *notes,
+            ),
+            style.FULL_HEIGHT,
+        )
+
+    return figures.drawing(build)
+
+
+_drawings = {
+    style.VANILLA: _drawing(style.VANILLA, style.VERMILION),
+    style.GATED: _drawing(style.GATED, style.BLUE),
+}
+
+
+def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
+    rows, ends = [], {"lag": [], "label": [], "row": []}
+    for row, (name, gradient) in enumerate(comparison.gradients.items()):
+        with np.errstate(divide="ignore"):
+            place, status = gradients.drawn_log10(gradient.gradient, np.log10(np.abs(gradient.gradient)))
+        status = np.where(np.isinf(gradient.gradient), gradients.OVERFLOW, status)
+        rows.append(
+            table(
+                lag=gradient.lag,
+                format=[name] * len(place),
+                gradient=gradient.gradient,
+                log10_magnitude=place,
+                status=status,
+                reads=[words.number(value) for value in gradient.gradient.tolist()],
+            )
+        )
+        if gradient.zero_from is not None:
+            ends["lag"].append(gradient.zero_from)
+            ends["label"].append(f"{name}: 0 from lag {gradient.zero_from}")
+            ends["row"].append(row)
+    both = figures.stack(*rows)
+    place = both["log10_magnitude"].to_numpy(zero_copy_only=False)
+    frame = figures.frame((0, int(gradient.lag[-1])), [place])
+    lowest = frame["log10_magnitude"][0].as_py()
+    limits = [
+        (np.log10(value), f"{name}: smallest {kind}")
+        for name, one in FORMATS.items()
+        for kind, value in (("normal", one.smallest_normal), ("subnormal", one.smallest_subnormal))
+        if np.log10(value) > lowest and not (name == "bfloat16" and kind == "normal")
+    ]
+    return {
+        "formats": both,
+        "frame": frame,
+        "marks": table(lag=[settings.k], label=[f"k = {settings.k}"]),
+        "limits": pa.table(
+            {
+                "log10_magnitude": pa.array([value for value, _ in limits], pa.float64()),
+                "label": pa.array([label for _, label in limits], pa.string()),
+            }
+        ),
+        "ends": pa.table(
+            {
+                "lag": pa.array(ends["lag"], pa.float64()),
+                "label": pa.array(ends["label"], pa.string()),
+                "row": pa.array(ends["row"], pa.int64()),
+            }
+        ),
+    }
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    scaled = "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
+    shown = []
+    for cell, comparison in _compare(settings).items():
+        fates = "; ".join(_fate(name, gradient) for name, gradient in comparison.gradients.items())
+        lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
+        shown.append(
+            Figure(
+                f"The {cell} gradient by lag in four number formats",
+                _drawings[cell],
+                _tables(comparison, settings),
+                f"{fates}.{scaled}{lacking}",
+            )
+        )
+    return tuple(shown)
+
+
+def receipt(settings: Settings) -> Receipt:
+    exact = gradients.vanilla(settings)
+    comparison = number_formats.compare(number_formats.vanilla, settings, {"float16": 2.0**settings.ls})
+    measured = {name: float(gradient.gradient[-1]) for name, gradient in comparison.gradients.items()}
+    return Receipt(
+        r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)"
+        r"\quad\text{in every format}",
+        Side("autograd in float64", measured.pop("float64")),
+        Side("∏ w·σ′ in float64", float(exact.closed_form[-1])),
+        others=tuple(Side(f"autograd in {name}", value) for name, value in measured.items()),
+        remark=drawings.remark(exact),
+    )
