@@ -141,6 +141,4 @@ def test_the_arrows_go_one_way():
 
 
 def test_nothing_is_called_utils():
-    assert {
-        name for name in ALL if name.split(".")[-1] in {"utils", "util", "helpers", "misc", "common"}
-    } == set()
+    assert {name for name in ALL if name.split(".")[-1] in {"utils", "util", "helpers", "misc", "common"}} == set()

@@ -92,12 +92,8 @@ def test_the_cells_have_the_same_marks_in_both_themes(theme: str):
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_what_belongs_to_the_page_has_no_cells_colour(theme: str):
-    of_the_cells = {
-        color(theme, option) for option in ("orangeTextColor", "blueTextColor", "orangeColor", "blueColor")
-    }
-    assert not of_the_cells & {
-        color(theme, option) for option in ("primaryColor", "linkColor", "codeTextColor")
-    }
+    of_the_cells = {color(theme, option) for option in ("orangeTextColor", "blueTextColor", "orangeColor", "blueColor")}
+    assert not of_the_cells & {color(theme, option) for option in ("primaryColor", "linkColor", "codeTextColor")}
 
 
 @pytest.mark.parametrize("scale", ["chartSequentialColors", "chartDivergingColors"])
@@ -122,8 +118,6 @@ def test_streamlit_knows_every_option():
         text=True,
         check=True,
     )
-    complaints = [
-        line for line in (shown.stdout + shown.stderr).splitlines() if "not a valid" in line.lower()
-    ]
+    complaints = [line for line in (shown.stdout + shown.stderr).splitlines() if "not a valid" in line.lower()]
     assert complaints == []
     assert shown.stderr == ""

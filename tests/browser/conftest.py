@@ -28,9 +28,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-HOW_TO_GET_ONE = (
-    "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
-)
+HOW_TO_GET_ONE = "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
 
 SERVER_START_SECONDS = 60
 PATIENCE_MILLISECONDS = 60_000  # how long to wait for what must come; no test measures time with it
@@ -247,9 +245,7 @@ def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab
     """
     tabs: list[Tab] = []
 
-    def open_one(
-        address: str = "", *, width: int = 1280, height: int = 900, settle: bool = True, **options
-    ) -> Tab:
+    def open_one(address: str = "", *, width: int = 1280, height: int = 900, settle: bool = True, **options) -> Tab:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         tab = Tab(context.new_page())
         tabs.append(tab)
