@@ -62,7 +62,7 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
         points = alt.Chart(alt.NamedData("gradients")).encode(x=x, color=color)
         lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
         # wide and unseen: something to point at everywhere along a line
-        targets = points.mark_circle(size=160, opacity=0).encode(y=y, tooltip=tooltip)
+        targets = points.mark_circle(size=160, opacity=0, aria=False).encode(y=y, tooltip=tooltip)
         layers = [
             style.invisible_frame(x, y),
             style.line_of_one(),
@@ -80,7 +80,7 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
             layers.insert(
                 3,
                 reference.transform_filter("isValid(datum.label)")
-                .mark_text(align="right", dx=-4, dy=-8, fontSize=style.FONT_SIZE)
+                .mark_text(aria=False, align="right", dx=-4, dy=-8, fontSize=style.FONT_SIZE)
                 .encode(text="label:N"),
             )
         return style.finish(alt.layer(*layers), style.FULL_HEIGHT)
@@ -191,10 +191,10 @@ def factor_by_step() -> alt.LayerChart:
     lines = alt.Chart(alt.NamedData("factors")).encode(x=x, y=y, color=style.cell_color())
     return style.finish(
         alt.layer(
-            alt.Chart(alt.NamedData("frame")).mark_point(opacity=0, tooltip=None).encode(x=x, y=y),
-            alt.Chart(alt.NamedData("one")).mark_rule(color=style.REFERENCE).encode(y="factor:Q"),
+            alt.Chart(alt.NamedData("frame")).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y),
+            alt.Chart(alt.NamedData("one")).mark_rule(aria=False, color=style.REFERENCE).encode(y="factor:Q"),
             alt.Chart(alt.NamedData("one"))
-            .mark_text(align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE)
+            .mark_text(aria=False, align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE)
             .encode(x=alt.value(0), y="factor:Q", text="label:N"),
             lines.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             lines.mark_point(size=40, filled=True).encode(
@@ -249,14 +249,14 @@ def ladder() -> alt.LayerChart:
             style.line_of_one(),
             on_axis.mark_line(strokeWidth=2.5, interpolate="step-after").encode(strokeDash=style.cell_dash()),
             on_axis.mark_point(size=90, filled=True, opacity=1).encode(shape=style.cell_shape(), tooltip=tooltip),
-            on_rail.mark_point(size=90, filled=True, shape="cross", clip=False).encode(tooltip=tooltip),
+            on_rail.mark_point(size=90, filled=True, shape="cross", clip=False, aria=False).encode(tooltip=tooltip),
             on_axis.transform_filter(is_gated)
-            .mark_text(dy=-12, **label)
+            .mark_text(aria=False, dy=-12, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_axis.transform_filter("!(" + is_gated + ")")
-            .mark_text(dy=14, **label)
+            .mark_text(aria=False, dy=14, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
-            on_rail.mark_text(dy=-12, **label).encode(text="rung:N", color=alt.ColorValue("black")),
+            on_rail.mark_text(aria=False, dy=-12, **label).encode(text="rung:N", color=alt.ColorValue("black")),
         ),
         style.FULL_HEIGHT,
     )
@@ -396,10 +396,8 @@ def all_times(cell: str, symbol: str) -> figures.Drawing:
         alive = "isValid(datum.log10_magnitude)"
         return style.finish(
             alt.layer(
-                base.transform_filter(alive)
-                .mark_rect(strokeWidth=0.7)
-                .encode(color=style.regime_color(), stroke=style.regime_stroke()),
-                base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO),
+                base.transform_filter(alive).mark_rect().encode(color=style.regime_color()),
+                base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
             ),
             style.FULL_HEIGHT,
         )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import math
 import threading
 from collections import OrderedDict
@@ -48,6 +49,10 @@ _BATCH_ELEMENTS = 2_000_000  # cotangents × pre-activations in one vmapped back
 # --- kept results -------------------------------------------------------------------------------------------
 
 
+def _ignore(fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
 def _kept(entries: int) -> Callable:
     """Keep the latest results by the value of the arguments; of several askers at once, one computes.
 
@@ -59,6 +64,7 @@ def _kept(entries: int) -> Callable:
         results: OrderedDict = OrderedDict()
         locks: dict = {}
         guard = threading.Lock()
+        signature = inspect.signature(function)
 
         def look_up(key):
             with guard:
@@ -68,10 +74,12 @@ def _kept(entries: int) -> Callable:
                 return False, locks.setdefault(key, threading.Lock())
 
         @functools.wraps(function)
-        def call(network: Network, *arguments, progress: Progress | None = None, **options):
+        def call(network: Network, *arguments, progress: Progress = _ignore, **options):
             if network.type.keep is None:
                 network = dataclasses.replace(network, forget_bias=None)
-            key = (network, arguments, tuple(sorted(options.items())))
+            bound = signature.bind(network, *arguments, **options)
+            bound.apply_defaults()
+            key = bound.args
             found, item = look_up(key)
             if found:
                 return item
@@ -79,7 +87,7 @@ def _kept(entries: int) -> Callable:
                 found, result = look_up(key)
                 if not found:
                     try:
-                        result = function(network, *arguments, progress=progress or _ignore, **options)
+                        result = function(*key, progress=progress)
                         with guard:
                             results[key] = result
                             if len(results) > entries:
@@ -94,10 +102,6 @@ def _kept(entries: int) -> Callable:
         return call
 
     return decorate
-
-
-def _ignore(fraction: float) -> None:
-    """Progress that nobody watches."""
 
 
 def _frozen(values: Tensor | np.ndarray) -> np.ndarray:

@@ -237,6 +237,6 @@ def _receipt(receipt: Receipt) -> None:
         verdict = f":material/warning: Relative difference {words.number(receipt.difference, 2)}."
     sides = (("left side", receipt.autograd), ("right side", receipt.formula))
     sides += tuple(("for comparison", other) for other in receipt.others)
-    rows = "\n".join(f"- `{words.all_digits(side.value)}` {role}: {side.what}" for role, side in sides)
+    rows = "\n".join(f"- **{words.all_digits(side.value)}**, {role}: {side.what}" for role, side in sides)
     with st.container(border=True):
         st.markdown(f"**Receipt**\n\n$$\n{receipt.equation}\n$$\n\n{rows}\n\n{verdict} {receipt.remark}")

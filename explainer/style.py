@@ -84,11 +84,6 @@ def regime_color() -> alt.Color:
     )
 
 
-def regime_stroke() -> alt.Stroke:
-    """The cell's own colour around it, so that no seam shows between neighbours."""
-    return alt.Stroke("log10_magnitude:Q", scale=REGIME, legend=None)
-
-
 def line_legend(columns: int = 0) -> alt.Legend:
     """A legend on top whose keys are short pieces of the lines themselves."""
     return alt.Legend(
@@ -135,22 +130,22 @@ def line_of_one(dataset: str = "frame") -> alt.Chart:
     """The line where the gradient is 1: neither growing nor shrinking."""
     return (
         alt.Chart(alt.NamedData(dataset))
-        .mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9)
+        .mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9, aria=False)
         .encode(y=alt.Y("one:Q"))
     )
 
 
 def invisible_frame(x: alt.X, y: alt.Y, dataset: str = "frame") -> alt.Chart:
     """Rows that are not seen but stretch the axes: limits move with the numbers, the drawing stays."""
-    return alt.Chart(alt.NamedData(dataset)).mark_point(opacity=0, tooltip=None).encode(x=x, y=y)
+    return alt.Chart(alt.NamedData(dataset)).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y)
 
 
 def lag_marker(dataset: str = "marks") -> alt.LayerChart:
-    """A thin line at the reader's lag k, labelled on top."""
+    """A thin line at the reader's lag k, labelled above the plot."""
     base = alt.Chart(alt.NamedData(dataset)).encode(x=alt.X("lag:Q"))
-    rule = base.mark_rule(color=REFERENCE, strokeDash=[2, 3], strokeWidth=1.5)
-    label = base.mark_text(align="right", dx=-5, dy=0, baseline="top", fontSize=FONT_SIZE).encode(
-        text="label:N", y=alt.value(2)
+    rule = base.mark_rule(color=REFERENCE, strokeDash=[2, 3], strokeWidth=1.5, aria=False)
+    label = base.mark_text(align="right", baseline="bottom", fontSize=FONT_SIZE, aria=False).encode(
+        text="label:N", y=alt.value(-4)
     )
     return rule + label
 
@@ -166,10 +161,10 @@ def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: st
     on_rail = f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
     marks = alt.Chart(alt.NamedData(points)).encode(x=x, color=color, shape=shape)
     words = alt.Chart(alt.NamedData(notes)).encode(x=x, text="label:N")
-    text = {"align": "left", "dx": 7, "fontSize": FONT_SIZE}
+    text = {"align": "left", "dx": 7, "fontSize": FONT_SIZE, "aria": False}
     return alt.layer(
-        marks.transform_filter(is_placed).mark_point(size=34, strokeWidth=1.2, fill=None).encode(y=y),
-        marks.transform_filter(on_rail).mark_point(size=60, filled=True, clip=False).encode(y=rail),
+        marks.transform_filter(is_placed).mark_point(size=34, strokeWidth=1.2, fill=None, aria=False).encode(y=y),
+        marks.transform_filter(on_rail).mark_point(size=60, filled=True, clip=False, aria=False).encode(y=rail),
         words.transform_filter(is_placed).mark_text(dy=-8, **text).encode(y=y),
         words.transform_filter(on_rail).mark_text(dy=-10, **text).encode(y=rail),
     )

@@ -117,15 +117,15 @@ def _cell() -> alt.LayerChart:
     peephole = alt.Chart(alt.NamedData("peephole")).encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
     return style.finish(
         alt.layer(
-            wires.transform_filter(beside).mark_rule(color=style.REFERENCE, strokeWidth=1.2),
+            wires.transform_filter(beside).mark_rule(aria=False, color=style.REFERENCE, strokeWidth=1.2),
             ends.transform_filter(beside).mark_point(size=40, color=style.REFERENCE, **arrow).encode(angle=angle),
-            wires.transform_filter(on_path).mark_rule(color=style.BLUE, strokeWidth=5),
+            wires.transform_filter(on_path).mark_rule(aria=False, color=style.BLUE, strokeWidth=5),
             ends.transform_filter(on_path).mark_point(size=160, color=style.BLUE, **arrow).encode(angle=angle),
-            peephole.mark_rule(color=style.BLUE, strokeWidth=2, strokeDash=[4, 3]),
+            peephole.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[4, 3]),
             boxes.mark_point(shape="square", size=1500, filled=False, strokeWidth=1.6).encode(
                 color=alt.condition("datum.gate == 'f'", alt.value(style.BLUE), alt.value(style.REFERENCE))
             ),
-            boxes.mark_text(fontSize=17, fontStyle="italic", font="Source Serif").encode(text="gate:N"),
+            boxes.mark_text(aria=False, fontSize=17, fontStyle="italic", font="Source Serif").encode(text="gate:N"),
             nodes.mark_point(
                 shape="circle", size=640, filled=True, opacity=1, color="white", stroke=style.REFERENCE
             ).encode(color=alt.condition(on_path, alt.value(style.BLUE), alt.value(style.REFERENCE))),
@@ -135,10 +135,14 @@ def _cell() -> alt.LayerChart:
             nodes.transform_filter("length(datum.operation) > 1")
             .mark_text(fontSize=10, aria=False)
             .encode(text="operation:N"),
-            values.transform_filter("datum.align == 'start'").mark_text(align="left", fontSize=style.FONT_SIZE),
-            values.transform_filter("datum.align == 'end'").mark_text(align="right", fontSize=style.FONT_SIZE),
+            values.transform_filter("datum.align == 'start'").mark_text(
+                aria=False, align="left", fontSize=style.FONT_SIZE
+            ),
+            values.transform_filter("datum.align == 'end'").mark_text(
+                aria=False, align="right", fontSize=style.FONT_SIZE
+            ),
             values.transform_filter("datum.align == 'middle'").mark_text(
-                align="left", fontSize=style.FONT_SIZE, fontWeight="bold"
+                aria=False, align="left", fontSize=style.FONT_SIZE, fontWeight="bold"
             ),
         ),
         style.FULL_HEIGHT,
@@ -210,7 +214,7 @@ def _over_time() -> alt.LayerChart:
                 color=alt.Color("series:N", scale=alt.Scale(domain=domain, range=colors), legend=legend),
                 strokeDash=alt.StrokeDash("series:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend),
             ),
-            base.mark_circle(size=140, opacity=0).encode(
+            base.mark_circle(size=140, opacity=0, aria=False).encode(
                 tooltip=[alt.Tooltip("series:N"), alt.Tooltip("lag:Q"), alt.Tooltip("value:Q", format=".4~g")]
             ),
         ),

@@ -37,7 +37,7 @@ REMEMBER = "A gradient that underflows is not small but gone, and the number for
 LOOK_CLOSER = r"""
 **A factor of 0.25 is gone after 75 steps in float32.** Powers of two make it exact: $0.25^{74} = 2^{-148}$ is
 still a subnormal number, and $0.25^{75} = 2^{-150}$ rounds to 0. A logistic cell, whose factor is at most
-$|w|/4$, gets there as quickly for $w = 1$.
+$|w|/4$, gets there even sooner for $w = 1$.
 
 **Some gradients stop falling instead.** Just above 0 the numbers of a format are evenly spaced. A factor between
 1/2 and 1 then takes the smallest of them to themselves, rounded to nearest, and the decay ends at a *subnormal*
@@ -117,7 +117,7 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
         ]
         notes = [
             ends.transform_filter(f"datum.row == {row}")
-            .mark_text(dy=-9 - 16 * row, dx=-3, align="right", fontSize=style.FONT_SIZE)
+            .mark_text(aria=False, dy=-9 - 16 * row, dx=-3, align="right", fontSize=style.FONT_SIZE)
             .encode(y=rail, text="label:N")
             for row in range(len(FORMATS))
         ]
@@ -126,9 +126,9 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
                 style.invisible_frame(x, y),
                 style.line_of_one(),
                 style.lag_marker(),
-                limits.mark_rule(color=style.REFERENCE, strokeDash=[2, 2]),
-                limits.mark_text(align="left", dx=4, dy=-6, fontSize=style.FONT_SIZE - 1).encode(
-                    x=alt.value(0), text="label:N"
+                limits.mark_rule(aria=False, color=style.REFERENCE, strokeDash=[2, 2]),
+                limits.mark_text(aria=False, align="right", dy=-6, fontSize=style.FONT_SIZE - 1).encode(
+                    x=alt.value(alt.ExprRef("width")), text="label:N"
                 ),
                 lines.mark_line(strokeWidth=2.5, color=color).encode(
                     y=y,
@@ -138,7 +138,7 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
                         scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())),
                     ),
                 ),
-                lines.mark_circle(size=140, opacity=0).encode(y=y, tooltip=tooltip),
+                lines.mark_circle(size=140, opacity=0, aria=False).encode(y=y, tooltip=tooltip),
                 ends.mark_point(shape="cross", size=70, filled=True, color=color, clip=False).encode(y=rail),
                 *notes,
             ),
@@ -178,12 +178,7 @@ def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
     place = both["log10_magnitude"].to_numpy(zero_copy_only=False)
     frame = figures.frame((0, int(gradient.lag[-1])), [place])
     lowest = frame["log10_magnitude"][0].as_py()
-    limits = [
-        (np.log10(value), f"{name}: smallest {kind}")
-        for name, one in FORMATS.items()
-        for kind, value in (("normal", one.smallest_normal), ("subnormal", one.smallest_subnormal))
-        if np.log10(value) > lowest and not (name == "bfloat16" and kind == "normal")
-    ]
+    limits = _limits(lowest, frame["log10_magnitude"][1].as_py())
     return {
         "formats": both,
         "frame": frame,
@@ -202,6 +197,22 @@ def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
             }
         ),
     }
+
+
+def _limits(lowest: float, highest: float) -> list[tuple[float, str | None]]:
+    """The ends of the formats within the axis, from the bottom; labelled where there is room for it."""
+    ends = sorted(
+        (float(np.log10(value)), f"{kind} of {name}")
+        for name, one in FORMATS.items()
+        for kind, value in (("smallest normal", one.smallest_normal), ("smallest subnormal", one.smallest_subnormal))
+    )
+    shown, last = [], -np.inf
+    for place, label in ends:
+        if lowest < place < highest:
+            has_room = place - last > 0.06 * (highest - lowest)
+            shown.append((place, label if has_room else None))
+            last = place if has_room else last
+    return shown
 
 
 def figures_at(settings: Settings) -> tuple[Figure, ...]:

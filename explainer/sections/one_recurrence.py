@@ -89,7 +89,7 @@ def _cobweb(cell: str, symbol: str, color: str) -> figures.Drawing:
                     shape=alt.Shape("label:N", legend=None, scale=alt.Scale(range=["circle", "diamond"])),
                     tooltip=[alt.Tooltip("label:N"), alt.Tooltip("next_state:Q", format=".4~g")],
                 ),
-                ends.mark_text(align="left", dx=8, dy=10, fontSize=style.FONT_SIZE).encode(text="label:N"),
+                ends.mark_text(aria=False, align="left", dx=8, dy=10, fontSize=style.FONT_SIZE).encode(text="label:N"),
             ),
             style.FULL_HEIGHT,
         )

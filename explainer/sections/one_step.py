@@ -75,10 +75,12 @@ def _derivative() -> alt.LayerChart:
     one = alt.Chart(alt.NamedData("one")).encode(y=alt.Y("gradient:Q"))
     return style.finish(
         alt.layer(
-            one.mark_rule(color=style.REFERENCE),
-            one.mark_text(align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE).encode(x=alt.value(0), text="label:N"),
+            one.mark_rule(aria=False, color=style.REFERENCE),
+            one.mark_text(aria=False, align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE).encode(
+                x=alt.value(0), text="label:N"
+            ),
             curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
-            here.mark_rule(strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
+            here.mark_rule(aria=False, strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
             here.mark_point(filled=True, size=130, opacity=1).encode(
                 shape=alt.Shape("cell:N", scale=style.SHAPE, legend=None),
                 tooltip=[
@@ -87,7 +89,9 @@ def _derivative() -> alt.LayerChart:
                     alt.Tooltip("gradient:Q", format=".4~g"),
                 ],
             ),
-            here.mark_text(fontSize=style.FONT_SIZE, dy=-14).encode(text="label:N", color=alt.ColorValue("black")),
+            here.mark_text(aria=False, fontSize=style.FONT_SIZE, dy=-14).encode(
+                text="label:N", color=alt.ColorValue("black")
+            ),
         ),
         style.FULL_HEIGHT,
     )

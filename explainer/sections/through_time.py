@@ -134,16 +134,16 @@ def _unrolled() -> alt.LayerChart:
     return style.finish(
         alt.layer(
             links.transform_filter(alive)
-            .mark_rule(strokeCap="butt")
+            .mark_rule(aria=False, strokeCap="butt")
             .encode(strokeWidth=width, opacity=dark, tooltip=tooltip),
             links.transform_filter("!(" + alive + ")")
-            .mark_rule(strokeDash=[1, 5], strokeWidth=1.5)
+            .mark_rule(aria=False, strokeDash=[1, 5], strokeWidth=1.5)
             .encode(tooltip=tooltip),
             nodes.mark_point(filled=True, opacity=1, size=150).encode(
                 shape=alt.Shape("cell:N", scale=style.SHAPE, legend=None)
             ),
             alt.Chart(alt.NamedData("ends"))
-            .mark_text(dy=26, fontSize=style.FONT_SIZE)
+            .mark_text(aria=False, dy=26, fontSize=style.FONT_SIZE)
             .encode(x=x, y=y, text="label:N"),
         ),
         style.HALF_HEIGHT,

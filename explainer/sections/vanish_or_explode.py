@@ -104,11 +104,8 @@ def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
         reader = alt.Chart(alt.NamedData("reader")).encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
         # the selection lives in one layer; a second mark under it would take the pointer away
         above = alt.layer(
-            cells.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO),
-            cells.transform_filter(alive)
-            .mark_rect(strokeWidth=0.7)
-            .encode(color=style.regime_color(), stroke=style.regime_stroke())
-            .add_params(pointer),
+            cells.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
+            cells.transform_filter(alive).mark_rect().encode(color=style.regime_color()).add_params(pointer),
             reader.mark_point(
                 shape="diamond",
                 size=130,
@@ -143,19 +140,19 @@ def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
             style.invisible_frame(slice_x, slice_y),
             style.line_of_one(),
             own.mark_line(color=style.REFERENCE, strokeDash=[4, 3], strokeWidth=2),
-            under.mark_line(color=color, strokeWidth=2.5).encode(x=slice_x, y=slice_y),
+            under.mark_line(color=color, strokeWidth=2.5, aria=False).encode(x=slice_x, y=slice_y),
             own.transform_filter("isValid(datum.label)")
-            .mark_text(align="left", dx=6, dy=-8, fontSize=style.FONT_SIZE)
+            .mark_text(aria=False, align="left", dx=6, dy=-8, fontSize=style.FONT_SIZE)
             .encode(text="label:N"),
             under.transform_filter(f"datum.lag == {LAGS[0]}")
             .transform_calculate(pointed=f"'under the pointer: {symbol} = ' + format(datum.parameter, '~g')")
-            .mark_text(align="right", baseline="top", fontSize=style.FONT_SIZE, fontWeight="bold")
+            .mark_text(aria=False, align="right", baseline="top", fontSize=style.FONT_SIZE, fontWeight="bold")
             .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
         ).properties(height=150)
         chart = alt.vconcat(above, below, spacing=18)
         chart = chart.configure_view(stroke=None).configure_axis(domain=False, ticks=False)
-        # thousands of cells on canvas, all text in SVG, where the page's colours reach it
-        return chart.properties(usermeta={"embedOptions": {"renderer": "hybrid"}})
+        # as SVG, however many cells: there the page's colours reach the text
+        return chart.properties(usermeta={"embedOptions": {"renderer": "svg"}})
 
     build.__name__ = f"map_{cell}"
     return figures.drawing(build)
