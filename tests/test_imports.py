@@ -17,6 +17,7 @@ MATHS = {
     f"{PACKAGE}.{name}"
     for name in ("cells", "gradients", "networks", "jacobians", "training", "tasks", "number_formats")
 }
+CHOICES = {f"{PACKAGE}.{name}" for name in ("controls", "settings", "presets")}
 DRAWING = {f"{PACKAGE}.{name}" for name in ("figures", "style", "drawings")}
 
 
@@ -117,12 +118,12 @@ def test_altair_stays_in_drawings_and_sections():
     assert {name for name in importers_of("altair") - DRAWING if not is_section(name)} == set()
 
 
-def test_settings_imports_nothing_of_the_project():
-    assert ARROWS[f"{PACKAGE}.settings"] == set()
+def test_what_the_reader_can_choose_knows_nothing_else_of_the_project():
+    assert {(name, other) for name in CHOICES & set(ALL) for other in ARROWS[name] - CHOICES} == set()
 
 
 def test_the_maths_knows_nothing_of_drawings_and_words():
-    below = MATHS | {f"{PACKAGE}.settings"}
+    below = MATHS | CHOICES | {f"{PACKAGE}.jobs"}
     assert {(name, other) for name in MATHS & set(ALL) for other in ARROWS[name] - below} == set()
 
 
