@@ -2,7 +2,7 @@
 
 The map, in the order in which a number travels::
 
-    settings            what the reader chose (imports nothing of the project)
+    controls, settings, presets    what the reader can choose, and chose (nothing else of the project)
     words               numbers as text: powers of ten, percentages, verdicts
     cells               the recurrences that are differentiated
     gradients           every measured quantity of the scalar cells, by autograd, beside its closed form

@@ -225,16 +225,25 @@ def power_of_w(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     return _power(abs(settings.w), np.arange(settings.k + 1))
 
 
-def horizon(gradient: Gradient, threshold: float = HORIZON) -> int | None:
-    """The first lag at which the magnitude is below the threshold; None: never within reach (0…k).
+def first_below(log10_magnitude: np.ndarray, threshold: float) -> int | None:
+    """The first index at which a magnitude, given by its log10 (lags,), is below the threshold; None: nowhere.
 
     Raises:
         ValueError: the threshold is not positive.
     """
     if not threshold > 0:
         raise ValueError(f"threshold must be positive, not {threshold!r}")
-    below = np.flatnonzero(gradient.log10_magnitude < math.log10(threshold))
+    below = np.flatnonzero(log10_magnitude < math.log10(threshold))
     return int(below[0]) if len(below) else None
+
+
+def horizon(gradient: Gradient, threshold: float = HORIZON) -> int | None:
+    """The first lag at which the magnitude is below the threshold; None: never within reach (0…k).
+
+    Raises:
+        ValueError: the threshold is not positive.
+    """
+    return first_below(gradient.log10_magnitude, threshold)
 
 
 def verdict(gradient: Gradient) -> str:
@@ -371,111 +380,6 @@ def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) 
         settings.h0,
         lambda c, f, i: cells.gated_step(settings, in_columns, c, i),
         log10_factor,
-    )
-
-
-# --- the sum of backpropagation through time ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What each lag contributes to the gradient of the last state in a weight that every step shares.
-
-    Attributes:
-        lag: 0, 1, …, k−1: the weight's copy used when s(t−lag) was computed, shape (k,).
-        contribution: ∂s(t)/∂s(t−lag) times the direct effect on s(t−lag), shape (k,), by autograd, each step
-            with a copy of the weight of its own.
-        total: the gradient in the shared weight, by autograd; the contributions add up to it.
-    """
-
-    lag: np.ndarray
-    contribution: np.ndarray
-    total: float
-
-    @property
-    def fraction(self) -> np.ndarray:
-        """|contribution| / Σ |contribution|, shape (k,); NaN where every contribution is 0 or one overflows."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            return np.abs(self.contribution) / np.abs(self.contribution).sum()
-
-
-def _shares(step: Callable[[Tensor, Tensor, int], Tensor], weight: float, start: float, steps: int) -> Shares:
-    def last_state(copies: Sequence[Tensor]) -> Tensor:
-        state = torch.tensor(start, dtype=torch.float64)
-        for i in range(steps):
-            state = step(state, copies[i], i)
-        return state
-
-    copies = [torch.tensor(weight, dtype=torch.float64, requires_grad=True) for _ in range(steps)]
-    shared = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
-    contribution = torch.stack(torch.autograd.grad(last_state(copies), copies)).flip(0).numpy()
-    total = torch.autograd.grad(last_state([shared] * steps), shared)[0].item()
-    return Shares(np.arange(steps), contribution, total)
-
-
-@_cached(_VANILLA_FIELDS, 128)
-def vanilla_shares(settings: Settings) -> Shares:
-    """∂h(t)/∂w, lag by lag: the scalar form of the sum that ∂L(t)/∂W_hh is (the lab's first step); k ≥ 1."""
-    return _shares(lambda h, w, i: cells.vanilla_step(settings, h, w), settings.w, settings.h0, settings.k)
-
-
-@_cached(_GATED_FIELDS, 128)
-def gated_shares(settings: Settings) -> Shares:
-    """The same of the gated cell, whose shared weight is a gain g = 1 in front of every gate; k ≥ 1."""
-    inputs = cells.gate_inputs(settings, settings.k)
-    return _shares(lambda c, g, i: g * cells.gated_step(settings, inputs, c, i), 1.0, settings.h0, settings.k)
-
-
-# --- between every two times --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class AllTimes:
-    """∂s(t₁)/∂s(t₂) for every two of the last times, t₂ ≤ t₁.
-
-    Attributes:
-        lag: how far each of the times lies before t, descending to 0, shape (m,) (steps).
-        gradient: ``gradient[i, j]`` = ∂s(t−lag[i])/∂s(t−lag[j]); 0 above the diagonal, by one backward pass,
-            shape (m, m).
-        log10_magnitude: of the closed form, shape (m, m).
-    """
-
-    lag: np.ndarray
-    gradient: np.ndarray
-    log10_magnitude: np.ndarray
-
-
-def _all_times(step: Callable[[Tensor, Tensor], Tensor], whole: Gradient, times: int) -> AllTimes:
-    """``step(s, i)`` takes square batches of states and of step numbers, counted from t − k."""
-    now = torch.from_numpy(whole.state[:times][::-1].copy())
-    first = len(whole.factor) - (times - 1)  # the number of the window's first step
-    index = torch.arange(times)
-    ahead = index[:, None] - index[None, :]  # entry (i, j) goes i − j steps from the state at time j
-    starts = now.expand(times, times).clone().requires_grad_(True)
-    states = starts
-    for gone in range(times - 1):
-        at = (first + index[None, :] + gone).expand(times, times).clamp(max=max(len(whole.factor) - 1, 0))
-        states = torch.where(ahead > gone, step(states, at), states)
-    gradient = torch.autograd.grad((states * (ahead >= 0)).sum(), starts)[0]
-    log10_magnitude = np.full((times, times), -np.inf)
-    for i in range(times):  # row i is the time t − (times − 1 − i)
-        log10_magnitude[i, i::-1] = _sum_from_now(whole.log10_factor[times - 1 - i : times - 1])
-    return AllTimes(np.arange(times)[::-1].copy(), gradient.numpy(), log10_magnitude)
-
-
-@_cached(_VANILLA_FIELDS, 32)
-def vanilla_all_times(settings: Settings, times: int) -> AllTimes:
-    """∂h(t₁)/∂h(t₂) for every two of the last ``times`` times (at most k + 1)."""
-    w = float(settings.w)
-    return _all_times(lambda h, i: cells.vanilla_step(settings, h, w), vanilla(settings), min(times, settings.k + 1))
-
-
-@_cached(_GATED_FIELDS, 32)
-def gated_all_times(settings: Settings, times: int) -> AllTimes:
-    """∂c(t₁)/∂c(t₂) for every two of the last ``times`` times (at most k + 1)."""
-    inputs = cells.gate_inputs(settings, settings.k)
-    return _all_times(
-        lambda c, i: cells.gated_step(settings, inputs, c, i), gated(settings), min(times, settings.k + 1)
     )
 
 

@@ -284,8 +284,8 @@ def _log10_frobenius(matrices: Tensor, exponent: Tensor) -> Tensor:
     norm = torch.linalg.vector_norm(matrices, dim=(-2, -1))
     if ((norm > 1e-100) & (norm < 1e100)).all():  # no square has left float64
         return norm.log10() + exponent.to(norm.dtype) * _LOG10_2
-    largest = matrices.abs().amax((-2, -1))
-    scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
+    largest = matrices.abs().amax((-2, -1)).clamp_min(torch.finfo(matrices.dtype).tiny)
+    scaled = matrices / largest[..., None, None]
     return scaled.square().sum((-2, -1)).log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
 
 
@@ -294,8 +294,8 @@ def _log10_spectral(matrices: Tensor, exponent: Tensor) -> Tensor:
 
     The root of the largest eigenvalue of M·Mᵀ: for the largest one that loses no digits, and it takes half the time.
     """
-    largest = matrices.abs().amax((-2, -1))
-    scaled = matrices / largest.clamp_min(torch.finfo(matrices.dtype).tiny)[..., None, None]
+    largest = matrices.abs().amax((-2, -1)).clamp_min(torch.finfo(matrices.dtype).tiny)
+    scaled = matrices / largest[..., None, None]
     squared = torch.linalg.eigvalsh(scaled @ scaled.mT)[..., -1].clamp_min(0.0)
     return squared.log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
 

@@ -323,7 +323,7 @@ def _real(what: str, value: object, low: float, high: float) -> float:
 
 
 def _known(cell: object) -> str:
-    if cell not in CELLS:
+    if not isinstance(cell, str) or cell not in CELLS:
         raise ValueError(f"unknown cell type {cell!r}; known are {', '.join(CELLS)}")
     return cell
 

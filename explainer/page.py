@@ -11,15 +11,16 @@ from pathlib import Path
 import streamlit as st
 
 from explainer import drawings, gradients, lesson, words
+from explainer.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
 from explainer.figures import Figure
 from explainer.lesson import Prediction, Receipt, Section
+from explainer.presets import PRESETS, Preset
 from explainer.sections import SECTIONS
-from explainer.settings import CONTROLS, GATED, PRESETS, VANILLA, Control, Preset, Settings, from_query
+from explainer.settings import Settings, from_query
 
 STYLESHEET = Path(__file__).with_name("page.css")
 ICON = str(Path(__file__).with_name("icon.svg"))
 _NOTES = "notes-on-the-link"
-_ANSWERED = "answered"
 _GROUP_COLOR = {VANILLA: "orange", GATED: "blue"}
 
 
@@ -41,22 +42,25 @@ def read_link() -> None:
     """On a reader's first run: take over what the URL asks for; what cannot be taken gives way and is noted once."""
     if _NOTES in st.session_state:
         return
-    settings, notes = from_query(st.query_params)
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    settings, notes = from_query(asked)
     st.session_state[_NOTES] = notes
-    st.session_state[_ANSWERED] = set()
     for control in CONTROLS:
-        asked = st.query_params.get(control.name)
         value = getattr(settings, control.name)
-        if asked is not None and asked != control.text(value):
+        if control.name in asked and asked[control.name] != control.texts(value):
             # the widget will not know the URL's text; what stands here then takes its place
-            st.session_state[control.name] = value
+            st.session_state[control.name] = _as_widget(value)
+
+
+def _as_widget(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def show_notes() -> None:
     """The notes on the link, until the reader has seen them: they leave with the next change."""
     place = st.empty()  # always there, so that the charts below keep their place
     if notes := st.session_state[_NOTES]:
-        place.info("Some of this link could not be used as it is: " + "; ".join(notes) + ".", icon=":material/link:")
+        place.warning("Some of this link could not be used as it is: " + "; ".join(notes) + ".", icon=":material/link:")
         st.session_state[_NOTES] = ()
 
 
@@ -65,7 +69,7 @@ def show_notes() -> None:
 
 def _set(settings: Settings) -> None:
     for control in CONTROLS:
-        st.session_state[control.name] = getattr(settings, control.name)
+        st.session_state[control.name] = _as_widget(getattr(settings, control.name))
 
 
 def _moves(control: Control) -> str:
@@ -76,27 +80,18 @@ def _moves(control: Control) -> str:
 
 
 def _widget(control: Control) -> None:
-    label, explanation = control.label, f"{control.help} {_moves(control)}"
-    if control.is_named_choice:
+    shared = {"key": control.name, "bind": "query-params", "help": _moves(control)}
+    if isinstance(control, Choice):
         st.segmented_control(
-            label,
-            control.values,
-            default=control.default,
-            key=control.name,
-            bind="query-params",
-            required=True,
-            width="stretch",
+            control.label, control.values, default=control.default, required=True, width="stretch", **shared
+        )
+    elif isinstance(control, Several):
+        st.pills(
+            control.label, control.values, default=control.default, required=True, selection_mode="multi", **shared
         )
     else:
-        st.select_slider(
-            label,
-            control.values,
-            value=control.default,
-            key=control.name,
-            bind="query-params",
-            format_func=control.text,
-        )
-    st.caption(explanation)
+        st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
+    st.caption(control.help)
 
 
 def sidebar() -> Settings:
@@ -121,7 +116,8 @@ def sidebar() -> Settings:
                 if control.name == "f":
                     bias = Settings(f=st.session_state["f"]).forget_bias
                     st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
-    return Settings(**{control.name: st.session_state[control.name] for control in CONTROLS})
+    values = {control.name: st.session_state[control.name] for control in CONTROLS}
+    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def _preset_button(preset: Preset) -> None:
@@ -166,9 +162,13 @@ def section(number: int, module: Section, settings: Settings) -> None:
     with st.container(key=f"section-{slug}"):
         st.header(f"{number}. {module.TITLE}", anchor=slug)
         st.markdown(module.ARGUMENT)
-        _prediction(slug, module.prediction(settings))
-        _figures(number, module.figures_at(settings))
-        _receipt(module.receipt(settings))
+        with st.spinner("Computing these networks …", show_time=True):  # appears only where it takes a while
+            prediction = module.prediction(settings)
+            figures = module.figures_at(settings)
+            receipt = module.receipt(settings)
+        _prediction(slug, prediction)
+        _figures(number, figures)
+        _receipt(receipt)
         with st.container(key=f"remember-{slug}"):
             st.markdown(f"**What to remember.** {module.REMEMBER}")
         if module.LOOK_CLOSER:

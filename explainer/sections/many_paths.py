@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from explainer import drawings, gradients, style, words
+from explainer import drawings, gradients, jacobians, style, words
+from explainer import network_drawings as drawn
 from explainer.figures import Figure
 from explainer.gradients import Paths
+from explainer.jacobians import ByLag
 from explainer.lesson import Option, Prediction, Receipt, Side
 from explainer.settings import Settings
 
 TITLE = "Still no guarantee, but several paths"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "nets", "n", "T", "gain", "bf", "xs", "ns")
 
 ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the
@@ -27,8 +29,12 @@ $$
 \;+\; \underbrace{\cdots}_{\text{paths through the gates}}
 $$
 
-The direct path is the one that a network can hold open by learning its gates. The square pictures below show
-where gradients survive: one cell for every pair of times.
+The direct path is the one that a network can hold open by learning its gates.
+
+The second figure leaves the single number behind and takes torch's own :orange[nn.RNN], :blue[nn.LSTM] and :blue[nn.GRU],
+with matrices, inputs and biases. Now ∂s(t)/∂s(t−k) is a matrix, and its norm says how much it can pass on. With the
+biases that torch draws, all three vanish at much the same pace. Raise the forget bias and watch the LSTM's direct path
+come alive. Raise the gain, and all of them can explode. The square pictures show every pair of times at once.
 """
 
 REMEMBER = "Gates do not abolish vanishing; they add a path that the network itself can hold open."
@@ -44,8 +50,6 @@ gradients neither vanish nor explode, long memory stays hard to learn, because s
 weights (Zucchet & Orvieto 2024).
 """
 
-WINDOW = 40
-
 _series = (
     drawings.Series("whole derivative", style.BLUE, (1, 0)),
     drawings.Series("direct path: ∏ f", style.BLUE, (7, 3)),
@@ -53,8 +57,6 @@ _series = (
     drawings.Series("vanilla", style.VERMILION, (1, 0)),
 )
 _by_lag = drawings.by_lag("paths_by_lag", _series, references=False)
-_vanilla_times = drawings.all_times("vanilla", "h")
-_gated_times = drawings.all_times("gated", "c")
 
 
 def _reading_gate(settings: Settings) -> Settings:
@@ -99,12 +101,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     paths = gradients.paths(reading)
     whole, direct = float(paths.whole[-1]), float(paths.direct[-1])
     share = f"{words.percent(direct / whole)} of the whole" if whole else "and the whole is exactly 0"
-    times = min(WINDOW, settings.k) + 1
-    squares = {
-        style.VANILLA: gradients.vanilla_all_times(settings, times),
-        style.GATED: gradients.gated_all_times(settings, times),
-    }
-    weakest = {cell: float(np.abs(square.gradient[-1, 0])) for cell, square in squares.items()}
+    nets = {cell: jacobians.by_lag(drawn.network(cell, settings), drawn.SEEDS) for cell in settings.nets}
     return (
         Figure(
             "The direct path and the whole derivative of a gate that reads its state",
@@ -114,21 +111,77 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"is {words.number(whole)}. The direct path is {words.number(direct)}, {share}.",
         ),
         Figure(
-            "Vanilla gradients between every two times",
-            _vanilla_times,
-            drawings.all_times_tables(squares[style.VANILLA], "h"),
-            f"From the first to the last of these {times} times the vanilla gradient is "
-            f"{words.number(weakest[style.VANILLA])} in size.",
-            half=True,
+            "Real networks: norm of the gradient against lag",
+            drawn.norms_by_lag,
+            drawn.norms_tables({drawn.label(cell): one.spectral.whole for cell, one in nets.items()}, settings),
+            f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
+            f"{drawn.bias_words(settings.bf)}. At lag {settings.T - 1}: {_ends(nets)}. "
+            f"Line and band: middle and range of {drawn.SEEDS} draws.",
         ),
+        _lstm_paths(settings),
+        *_squares(settings),
+    )
+
+
+def _ends(nets: dict[str, ByLag]) -> str:
+    """Each network at its longest lag: the middle of its seeds, how many explode, and the growth per step."""
+    said = []
+    for cell, one in nets.items():
+        last = one.spectral.whole[:, -1]
+        explode = int((last > np.log10(gradients.EXPLODED)).sum())
+        rate = words.number(float(np.median(one.growth_rate)), 2)
+        said.append(
+            f"{drawn.label(cell)} {words.magnitude(float(np.median(last)), 1, 2)}"
+            + (f" with {explode} of {len(last)} draws exploding" if explode else "")
+            + f" ({rate} decades a step)"
+        )
+    return "; ".join(said)
+
+
+_lstm_series = (
+    drawings.Series("whole", style.BLUE, (1, 0)),
+    drawings.Series("direct path: the product of forget gates", style.BLUE, (7, 3)),
+    drawings.Series("direct path with torch's own biases", style.REFERENCE, (2, 2)),
+)
+_lstm_by_lag = drawings.by_lag("lstm_paths", _lstm_series, references=False)
+
+
+def _lstm_paths(settings: Settings) -> Figure:
+    mine = jacobians.by_lag(drawn.network("lstm", settings), drawn.SEEDS).spectral
+    default = jacobians.by_lag(drawn.network("lstm", settings, forget_bias=None), drawn.SEEDS).spectral
+    middles = [np.median(log10, axis=0) for log10 in (mine.whole, mine.direct, default.direct)]
+    lag, rows = np.arange(settings.T), []
+    for series, log10 in zip(_lstm_series, middles, strict=True):
+        with np.errstate(over="ignore", under="ignore"):
+            norm = 10.0**log10
+        reads = [words.magnitude(value) for value in log10.tolist()]
+        rows.append(drawings.line_table(series, lag, norm, log10, gradients.drawn_log10(norm, log10)[1], reads))
+    held = [gradients.first_below(log10, gradients.HORIZON) for log10 in middles]
+    whole, direct, direct_by_default = (
+        f"lag {lag}" if lag is not None else f"no lag up to {settings.T - 1}" for lag in held
+    )
+    return Figure(
+        "A real LSTM: its direct path and its whole derivative",
+        _lstm_by_lag,
+        drawings.lines_tables(rows, settings.T - 1),
+        f"An nn.LSTM with {drawn.bias_words(settings.bf)}, spectral norms, middle of {drawn.SEEDS} draws. "
+        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path from {direct} on, and of the whole "
+        f"derivative from {whole} on. With torch's own biases the direct path is gone from {direct_by_default} on.",
+    )
+
+
+def _squares(settings: Settings) -> tuple[Figure, ...]:
+    squares = {cell: jacobians.pairs(drawn.network(cell, settings)) for cell in settings.nets}
+    return tuple(
         Figure(
-            "Gated gradients between every two times",
-            _gated_times,
-            drawings.all_times_tables(squares[style.GATED], "c"),
-            f"From the first to the last of these {times} times the gated gradient is "
-            f"{words.number(weakest[style.GATED])} in size.",
+            f"{drawn.label(cell)}: gradients between every two times",
+            drawn.all_times,
+            drawn.all_times_tables(pairs),
+            f"Frobenius norms of one draw; the colours mean the same in every square. "
+            f"From the first state to the last: {words.magnitude(float(pairs.log10_norm[-1, 0]), 1, 2)}.",
             half=True,
-        ),
+        )
+        for cell, pairs in squares.items()
     )
 
 

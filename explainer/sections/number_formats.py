@@ -24,8 +24,8 @@ How soon that happens depends on the **number format**. Networks are often train
 need a quarter of the memory of float64. float16 has few exponents: it ends near $6 \cdot 10^{-8}$. bfloat16 has
 the exponents of float32 and ends near $10^{-40}$, but it keeps only about two decimal digits.
 
-Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. If all four lines
-still run together, choose a longer lag, or the logistic function.
+Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. If all four
+lines still run together, choose a longer lag, or the logistic function.
 
 **Loss scaling** (Micikevicius et al. 2018) multiplies the loss by a large number before the backward pass and
 divides the gradient afterwards. It lifts a small gradient into float16's range, until it lifts it out at the top.

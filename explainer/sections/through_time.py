@@ -5,14 +5,16 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 
-from explainer import figures, gradients, style, words
+from explainer import figures, gradients, jacobians, style, words
+from explainer import network_drawings as drawn
 from explainer.figures import Figure, table
-from explainer.gradients import Gradient, Shares
+from explainer.gradients import Gradient
+from explainer.jacobians import Shares
 from explainer.lesson import Option, Prediction, Receipt, Side
 from explainer.settings import Settings
 
 TITLE = "Training a network means looking back in time"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "n", "T", "gain", "bf", "xs", "ns")
 
 ARGUMENT = r"""
 A recurrent network reads a sequence one step at a time and carries what it has seen in a **hidden state**
@@ -48,44 +50,42 @@ LOOK_CLOSER = r"""
 always there. A network whose long-lag terms have vanished still learns, but only from the recent past (Bengio,
 Simard & Frasconi 1994). The second figure shows who contributes how much.
 
-In the :blue[gated cell] the shared weight of the second figure is a gain $g = 1$ in front of every gate; in the
-:orange[vanilla cell] it is $w$. For a constant gate every lag contributes the same amount.
+The shares are exact: each step of the network gets a copy of $\mathbf{W}_{hh}$ of its own, and the gradient of
+each copy is that lag's share. A share is drawn as its projection on the sum, so that all shares add up to 100 %;
+single ones can be negative. The loss is $L = \tfrac12 \lVert h^{(t)} - y \rVert^2$ with a random target $y$.
 """
+
+CELL_PAIR = ("rnn", "lstm")
+
+
+def _shares(settings: Settings) -> dict[str, Shares]:
+    return {cell: jacobians.shares(drawn.network(cell, settings), drawn.SEEDS) for cell in CELL_PAIR}
+
+
+def _lags_for(shares: Shares, part: float) -> int:
+    """The number of latest lags whose shares, middle of the seeds, first reach this part of the sum."""
+    reached = np.median(np.cumsum(shares.fraction, axis=1), axis=0) >= part
+    return int(np.argmax(reached)) + 1 if reached.any() else len(shares.lag)
 
 
 def prediction(settings: Settings) -> Prediction:
-    shares = gradients.vanilla_shares(settings)
-    half = _lags_for_half(shares)
-    told = "At these settings every contribution is exactly 0 or too large for float64: there is no sum to divide."
-    if half is not None:
-        told = (
-            f"The first {words.lags(half)} of {settings.k} make up half of ∂L/∂w: "
-            f"{words.percent(half / settings.k)} of the lags."
-        )
-    few = half is not None and half <= settings.k / 10
-    all_alike = half is not None and abs(half - settings.k / 2) <= 1 and settings.k > 2
+    lags = _lags_for(_shares(settings)["rnn"], 0.9)
+    told = (
+        f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, "
+        f"the middle of {drawn.SEEDS} draws."
+    )
     return Prediction(
-        "In the vanilla cell, how many of the lags does it take to make up half of ∂L/∂w?",
+        f"An nn.RNN has read {settings.T} steps. How many of the latest lags make up nine tenths of ∂L/∂W_hh?",
         (
-            Option("The most recent tenth, or fewer", told),
+            Option("At most 10 of them", told),
+            Option("More than 10, but at most half of them", told),
             Option(
-                "About half of them: all lags count alike",
-                told + " Lags count alike only if each step passes the gradient on undiminished.",
-            ),
-            Option(
-                "Something else: more than a tenth, or the far past weighs most",
-                told + " Look for the lags at which the line in the second figure is high.",
+                "More than half of them",
+                told + " They would be needed if every lag contributed alike; but the far ones arrive weakened.",
             ),
         ),
-        0 if few else 1 if all_alike else 2,
+        0 if lags <= 10 else 1 if lags <= settings.T / 2 else 2,
     )
-
-
-def _lags_for_half(shares: Shares) -> int | None:
-    fraction = shares.fraction
-    if not np.isfinite(fraction).all():
-        return None
-    return int(np.searchsorted(np.cumsum(fraction), 0.5)) + 1
 
 
 @figures.drawing
@@ -180,92 +180,42 @@ def _nodes_and_links(cell: str, gradient: Gradient) -> tuple:
     )
 
 
-@figures.drawing
-def _shares() -> alt.LayerChart:
-    x = style.lag_x()
-    y = alt.Y(
-        "fraction:Q",
-        scale=alt.Scale(zero=True, nice=True),
-        axis=style.axis("share of ∂L(t)/∂W", format=".3~%", tickCount=5),
-    )
-    base = alt.Chart(alt.NamedData("shares")).encode(x=x, y=y, color=style.cell_color())
-    return style.finish(
-        alt.layer(
-            base.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
-            base.mark_point(filled=True, size=36).encode(
-                shape=style.cell_shape(),
-                tooltip=[
-                    alt.Tooltip("cell:N"),
-                    alt.Tooltip("lag:Q"),
-                    alt.Tooltip("fraction:Q", format=".3~%"),
-                    alt.Tooltip("contribution:Q", format=".4~g"),
-                ],
-            ),
-        ),
-        style.HALF_HEIGHT,
-    )
-
-
 def figures_at(settings: Settings) -> tuple[Figure, ...]:
     cells = {style.VANILLA: gradients.vanilla(settings), style.GATED: gradients.gated(settings)}
-    shares = {
-        style.VANILLA: gradients.vanilla_shares(settings),
-        style.GATED: gradients.gated_shares(settings),
-    }
-    drawn = [_nodes_and_links(cell, gradient) for cell, gradient in cells.items()]
+    parts = [_nodes_and_links(cell, gradient) for cell, gradient in cells.items()]
+    nodes, links, ends = (figures.stack(*tables) for tables in zip(*parts, strict=True))
     reach = {cell: words.magnitude(gradient.log10_magnitude[-1], gradient.sign[-1]) for cell, gradient in cells.items()}
     stride = -(-settings.k // MOST_NODES)
     every = "" if stride == 1 else f" Drawn is every {words.ordinal(stride)} state."
-    half = {cell: _lags_for_half(share) for cell, share in shares.items()}
-    parts = [f"in the {cell} cell {_half_words(half[cell], settings.k)}" for cell in style.CELLS]
+    shares = _shares(settings)
+    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in shares.items()}
     return (
         Figure(
             "The unrolled network: the gradient that reaches each state",
             _unrolled,
-            dict(
-                zip(
-                    ("nodes", "links", "ends"),
-                    (figures.stack(*tables) for tables in zip(*drawn, strict=True)),
-                    strict=True,
-                )
-            ),
+            {"nodes": nodes, "links": links, "ends": ends},
             f"Each link is as thick and as dark as the gradient that still reaches it from time t. Of a gradient of 1, "
             f"{reach[style.VANILLA]} arrives {words.steps(settings.k)} back in the vanilla cell and "
             f"{reach[style.GATED]} in the gated cell.{every}",
         ),
         Figure(
             "Share of the weight gradient that each lag contributes",
-            _shares,
-            {
-                "shares": figures.stack(
-                    *(
-                        table(
-                            lag=share.lag,
-                            cell=[cell] * len(share.lag),
-                            fraction=share.fraction,
-                            contribution=share.contribution,
-                        )
-                        for cell, share in shares.items()
-                    )
-                )
-            },
-            f"Half of the weight gradient comes, {parts[0]}; {parts[1]}.",
+            drawn.shares_by_lag,
+            drawn.shares_tables({drawn.label(cell): one for cell, one in shares.items()}, settings),
+            f"A real nn.RNN and nn.LSTM with {settings.n} units and {drawn.bias_words(settings.bf)}; line and band are "
+            f"the middle and the range of {drawn.SEEDS} draws. Nine tenths of the sum come from the latest "
+            f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM.",
         ),
     )
 
 
-def _half_words(half: int | None, k: int) -> str:
-    if half is None:
-        return "from nowhere: every contribution is exactly 0, or too large for float64"
-    return f"from the latest {words.lags(half)} of {k}"
-
-
 def receipt(settings: Settings) -> Receipt:
-    shares = gradients.vanilla_shares(settings)
+    shares = _shares(settings)["rnn"]
     return Receipt(
-        r"\frac{\partial L}{\partial w} = \sum_{i=0}^{k-1} \frac{\partial h^{(t)}}{\partial h^{(t-i)}}"
-        r"\,\frac{\partial^{+} h^{(t-i)}}{\partial w}",
-        Side("autograd, one shared w", shares.total),
-        Side("sum over the lags, each step with its own copy of w", float(shares.contribution.sum())),
-        remark="∂⁺ is the direct effect of one step's own copy of w; the loss here is L = h(t).",
+        r"\left\lVert\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}}\right\rVert = \left\lVert\sum_{k}"
+        r"\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}^{(t-k)}}\right\rVert",
+        Side("backward() on the nn.RNN itself", float(shares.backward_norm[0])),
+        Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
+        remark="Entry by entry the two matrices differ by at most a relative "
+        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.",
     )

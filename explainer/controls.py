@@ -1,0 +1,226 @@
+"""Every control of the page: its name, the values it can take, its default and its words.
+
+A control's name is at once the field of ``Settings``, the widget's key and the URL's parameter. Names, defaults
+and grids are a public interface: a link made today must mean the same tomorrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+def _steps(*stretches: tuple[float, float, float]) -> tuple[float, ...]:
+    """A grid that is fine in some stretches: (first, last, step), joined, without repeats, exact decimals."""
+    values: list[float] = []
+    for first, last, step in stretches:
+        for i in range(round((last - first) / step) + 1):
+            value = round(first + i * step, 6) + 0.0
+            if not values or value > values[-1]:
+                values.append(value)
+    return tuple(values)
+
+
+def _mirrored(positive: tuple[float, ...]) -> tuple[float, ...]:
+    return (*(-v for v in reversed(positive)), 0.0, *positive)
+
+
+@dataclass(frozen=True)
+class Control:
+    """What every kind of control has.
+
+    Attributes:
+        name: field, widget key and URL parameter.
+        label: as it stands above the widget.
+        group: the heading of the sidebar it stands under.
+        help: what it does, in one line.
+        default: its value where the URL says nothing.
+        values: what it can take, in order.
+    """
+
+    name: str
+    label: str
+    group: str
+    help: str
+    default: object
+    values: tuple
+
+    def text(self, value) -> str:
+        """One value as the URL and the widget write it."""
+        return str(value)
+
+    def texts(self, value) -> list[str]:
+        """The URL's parameters that say this value."""
+        return [self.text(value)]
+
+    def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
+        """The value that the URL's parameters of this name stand for, and a kind note where it had to give way.
+
+        Off the grid becomes the nearest step; out of range, not a number or unknown becomes the default.
+        """
+        raise NotImplementedError
+
+
+class Choice(Control):
+    """One of several names."""
+
+    def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
+        if texts[-1] in self.values:
+            return texts[-1], None
+        return self.default, f"`{self.name}` takes one of {', '.join(self.values)}; it is {self.default} now"
+
+
+class Several(Control):
+    """At least one of several names, each a parameter of its own in the URL; kept in the registry's order."""
+
+    def texts(self, value: tuple[str, ...]) -> list[str]:
+        return list(value)
+
+    def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
+        known = tuple(name for name in self.values if name in texts)
+        if known and set(texts) <= set(self.values):
+            return known, None
+        kept = known or self.default
+        return kept, f"`{self.name}` takes any of {', '.join(self.values)}; it is {', '.join(kept)} now"
+
+
+class Number(Control):
+    """A number on a grid; ``None`` in front of the numbers stands for torch's own default."""
+
+    def text(self, value: float | int | None) -> str:
+        return "torch" if value is None else f"{value:g}"
+
+    def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
+        text = texts[-1]
+        if text == self.text(None) and None in self.values:
+            return None, None
+        numbers = tuple(value for value in self.values if value is not None)
+        fallback = f"`{self.name}` is {self.text(self.default)} now, its default"
+        span = f"{self.text(numbers[0])} to {self.text(numbers[-1])}"
+        try:
+            number = float(text) if len(text) <= 32 else math.nan
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            return self.default, f"{fallback}: it takes a number from {span}"
+        if not numbers[0] <= number <= numbers[-1]:
+            return self.default, f"{fallback}: it goes from {span}"
+        nearest = min(numbers, key=lambda value: abs(value - number))
+        if nearest == number:
+            return nearest, None
+        return nearest, f"`{self.name}` is {self.text(nearest)} now, the step nearest to the link's value"
+
+
+BOTH, VANILLA, GATED, FORMATS = "Both cells", "Vanilla cell", "Gated cell", "Number formats"
+NETWORKS = "Real networks"
+
+_W = _mirrored(_steps((0.05, 0.8, 0.05), (0.8, 1.2, 0.01), (1.2, 2.0, 0.05), (2.0, 8.0, 0.25)))
+_F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0, 0.0001))
+
+CONTROLS: tuple[Control, ...] = (
+    Number("k", "Lag k", BOTH, "How many steps back the gradient has to reach.", 50, tuple(range(1, 201))),
+    Number(
+        "h0",
+        "Start h(t−k)",
+        BOTH,
+        "The value from which both cells start, k steps ago.",
+        0.5,
+        _mirrored(_steps((0.01, 2.0, 0.01))),
+    ),
+    Choice(
+        "act",
+        "Activation σ",
+        VANILLA,
+        "The function around w·h(t−1).",
+        "tanh",
+        ("identity", "relu", "tanh", "logistic"),
+    ),
+    Number("w", "Recurrent weight w", VANILLA, "Multiplies the state at every step; fine steps near ±1.", 0.9, _W),
+    Choice(
+        "gate",
+        "Kind of gate",
+        GATED,
+        "Constant, varying from step to step, or set by the state itself.",
+        "constant",
+        ("constant", "varying", "state"),
+    ),
+    Number(
+        "f",
+        "Gate f",
+        GATED,
+        "How much of the cell state one step keeps: its typical value if the gate varies.",
+        0.95,
+        _F,
+    ),
+    Number(
+        "spread",
+        "Spread of the varying gate",
+        GATED,
+        "Standard deviation of the forget bias from step to step.",
+        1.0,
+        _steps((0.0, 3.0, 0.1)),
+    ),
+    Number(
+        "seed",
+        "Seed of the varying gate",
+        GATED,
+        "Another seed, another sequence of gates.",
+        0,
+        tuple(range(100)),
+    ),
+    Number(
+        "u",
+        "State weight u",
+        GATED,
+        "How strongly the state-dependent gate reads c: f = logistic(u·c + b).",
+        1.0,
+        _mirrored(_steps((0.1, 4.0, 0.1))),
+    ),
+    Number(
+        "ls",
+        "Loss scale of float16, as a power of 2",
+        FORMATS,
+        "The backward pass in float16 starts with 2 to this power.",
+        0,
+        tuple(range(25)),
+    ),
+    Several(
+        "nets",
+        "Cell types",
+        NETWORKS,
+        "Which networks the figures show.",
+        ("rnn", "lstm", "gru"),
+        ("rnn", "lstm", "gru", "peephole", "mgu"),
+    ),
+    Number("n", "Hidden size n", NETWORKS, "How many numbers each state has.", 16, (1, 2, 4, 8, 16, 32, 64)),
+    Number("T", "Length T", NETWORKS, "How many steps the networks read.", 100, (10, 20, 30, 50, 75, 100, 150, 200)),
+    Number(
+        "gain",
+        "Gain",
+        NETWORKS,
+        "Multiplies the recurrent weights that torch draws.",
+        1.0,
+        _steps((0.25, 2.0, 0.25), (2.0, 8.0, 0.5)),
+    ),
+    Number(
+        "bf",
+        "Forget bias b_f",
+        NETWORKS,
+        "The sum of the gate's two biases; “torch” leaves the biases that torch draws.",
+        None,
+        (None, *_steps((-2.0, 6.0, 0.5))),
+    ),
+    Number(
+        "xs",
+        "Input scale",
+        NETWORKS,
+        "Standard deviation of the normal inputs; 0 for none.",
+        1.0,
+        (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
+    ),
+    Number(
+        "ns", "Seed of the networks", NETWORKS, "The first of five draws of weights and inputs.", 0, tuple(range(100))
+    ),
+)
+CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}

@@ -1,0 +1,205 @@
+"""The drawings of the real networks that several sections share: a band over seeds by lag, and every two times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import figures, jacobians, style
+from explainer.drawings import GRADIENT_TITLE
+from explainer.figures import table
+from explainer.networks import CELLS, Network
+from explainer.settings import Settings
+
+SEEDS = 5  # one lucky draw proves nothing
+
+_GATED_DASHES = ([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3])
+
+
+def network(cell: str, settings: Settings, **changes) -> Network:
+    """The reader's network of one cell type; nothing of it depends on the scalar cells' settings."""
+    chosen = {
+        "hidden_size": settings.n,
+        "length": settings.T,
+        "gain": settings.gain,
+        "forget_bias": settings.bf,
+        "input_scale": settings.xs,
+        "seed": settings.ns,
+    }
+    return Network(cell, **(chosen | changes))
+
+
+def bias_words(bias: float | None) -> str:
+    return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
+
+
+def _palette() -> tuple[list[str], list[str], list[list[int]]]:
+    """(label, colour, dashes) of every cell type in the registry: the kind of cell by colour, the type by dashes."""
+    gated = [cell for cell in CELLS.values() if cell.gated]
+    dashes = {cell.label: _GATED_DASHES[i % len(_GATED_DASHES)] for i, cell in enumerate(gated)}
+    labels = [cell.label for cell in CELLS.values()]
+    return (
+        labels,
+        [style.BLUE if cell.gated else style.VERMILION for cell in CELLS.values()],
+        [dashes.get(label, [1, 0]) for label in labels],
+    )
+
+
+def _band_chart(y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -> alt.LayerChart:
+    """Lines of the column ``middle``, which y must name too, in bands from ``low`` to ``high``."""
+    labels, colors, dashes = _palette()
+    legend = style.line_legend(columns=3)
+    color_scale = alt.Scale(domain=labels, range=colors)
+    color = alt.Color("cell:N", scale=color_scale, legend=legend)
+    dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
+    x = style.lag_x()
+    base = alt.Chart(alt.NamedData("bands")).encode(x=x)
+    band_color = alt.Color("cell:N", scale=color_scale, legend=None)
+    return style.finish(
+        alt.layer(
+            style.invisible_frame(x, y),
+            *below,
+            style.lag_marker(),
+            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=band_color),
+            base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
+            base.mark_circle(size=120, opacity=0, aria=False).encode(
+                y=y,
+                tooltip=[
+                    alt.Tooltip("cell:N"),
+                    alt.Tooltip("lag:Q"),
+                    *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high)),
+                ],
+            ),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+@figures.drawing
+def norms_by_lag() -> alt.LayerChart:
+    return _band_chart(
+        style.log10_y(f"{GRADIENT_TITLE} (spectral norm)"),
+        "log10_lowest",
+        "log10_magnitude",
+        "log10_highest",
+        style.line_of_one(),
+    )
+
+
+def _lag_in_reach(k: int, length: int) -> pa.Table:
+    inside = [k] if k < length else []
+    return pa.table({"lag": pa.array(inside, pa.float64()), "label": pa.array([f"k = {k}"] * len(inside), pa.string())})
+
+
+def norms_tables(measured: Mapping[str, np.ndarray], settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`norms_by_lag` from log10 norms (seeds, T) by the label of their cell type."""
+    lag = np.arange(settings.T)
+    bands = {label: jacobians.band(norms) for label, norms in measured.items()}
+    rows = [
+        table(
+            lag=lag, cell=[label] * len(lag), log10_magnitude=one.middle, log10_lowest=one.low, log10_highest=one.high
+        )
+        for label, one in bands.items()
+    ]
+    everything = [values for one in bands.values() for values in (one.low, one.high)]
+    return {
+        "bands": figures.stack(*rows),
+        "frame": figures.frame((0, settings.T - 1), everything),
+        "marks": _lag_in_reach(settings.k, settings.T),
+    }
+
+
+@figures.drawing
+def shares_by_lag() -> alt.LayerChart:
+    y = alt.Y(
+        "share:Q",
+        scale=alt.Scale(zero=True, nice=False, padding=6),
+        axis=style.axis("share of ∂L(t)/∂W_hh", format="%", tickCount=5),
+    )
+    return _band_chart(y, "lowest_share", "share", "highest_share")
+
+
+def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`shares_by_lag` by the label of the cell type."""
+    bands = {label: jacobians.band(shares.fraction) for label, shares in measured.items()}
+    lag = np.arange(settings.T)
+    rows = [
+        table(lag=lag, cell=[label] * len(lag), share=one.middle, lowest_share=one.low, highest_share=one.high)
+        for label, one in bands.items()
+    ]
+    return {
+        "bands": figures.stack(*rows),
+        "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1]),
+        "marks": _lag_in_reach(settings.k, settings.T),
+    }
+
+
+# --- every two times ----------------------------------------------------------------------------------------
+
+MOST_TIMES = 40  # rows of the square picture; a longer sequence shows every so many-th time
+
+
+@figures.drawing
+def all_times() -> alt.LayerChart:
+    """A square: row t, column u, and in it the norm of ∂s(t)/∂s(u); one colour scale for all networks."""
+    x = alt.X(
+        "from:Q", scale=alt.Scale(nice=False, zero=False), axis=style.axis("from time u", grid=False, tickCount=5)
+    )
+    y = alt.Y(
+        "to:Q",
+        scale=alt.Scale(nice=False, zero=False, reverse=True),
+        axis=style.axis("to time t", grid=False, tickCount=5),
+    )
+    alive = "isValid(datum.log10_magnitude)"
+    base = (
+        alt.Chart(alt.NamedData("times"))
+        .transform_calculate(reads=style.READS)
+        .encode(
+            x=x,
+            x2="from_end:Q",
+            y=y,
+            y2="to_end:Q",
+            tooltip=[
+                alt.Tooltip("u:Q", title="from time u"),
+                alt.Tooltip("t:Q", title="to time t"),
+                alt.Tooltip("reads:N", title="norm"),
+            ],
+        )
+    )
+    return style.finish(
+        alt.layer(
+            base.transform_filter(alive).mark_rect().encode(color=style.regime_color()),
+            base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+def all_times_tables(pairs: jacobians.Pairs) -> dict[str, pa.Table]:
+    stride = -(-len(pairs.time) // MOST_TIMES)
+    shown = np.arange(len(pairs.time) - 1, -1, -stride)[::-1]
+    rows, columns = np.tril_indices(len(shown))
+    t, u = pairs.time[shown[rows]], pairs.time[shown[columns]]
+    half = stride / 2
+    log10 = pairs.log10_norm[shown[rows], shown[columns]]
+    return {
+        "times": table(
+            **{
+                "t": t,
+                "u": u,
+                "to": t - half,
+                "to_end": t + half,
+                "from": u - half,
+                "from_end": u + half,
+                "log10_magnitude": log10,
+                "status": ["exactly 0" if value == -np.inf else "value" for value in log10.tolist()],
+            }
+        )
+    }
+
+
+def label(cell: str) -> str:
+    return CELLS[cell].label
