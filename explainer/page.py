@@ -39,17 +39,20 @@ def settle_memory() -> None:
 
 
 def read_link() -> None:
-    """On a reader's first run: take over what the URL asks for; what cannot be taken gives way and is noted once."""
+    """On a reader's first run: put the URL right where it asks for what cannot be, and note it once."""
     if _NOTES in st.session_state:
         return
-    asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    settings, notes = from_query(asked)
-    st.session_state[_NOTES] = notes
-    for control in CONTROLS:
-        value = getattr(settings, control.name)
-        if control.name in asked and asked[control.name] != control.texts(value):
-            # the widget will not know the URL's text; what stands here then takes its place
-            st.session_state[control.name] = _as_widget(value)
+    asked = {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
+    settings, st.session_state[_NOTES] = from_query(asked)
+    canonical = settings.to_query()
+    unlike = [name for name, texts in asked.items() if texts and texts != canonical.get(name)]
+    for name in unlike:  # no widget is there yet; each takes its value from the URL
+        if name in canonical:
+            st.query_params[name] = canonical[name]
+        else:
+            del st.query_params[name]
+    if unlike:
+        st.rerun()
 
 
 def _as_widget(value: object) -> object:
@@ -86,9 +89,7 @@ def _widget(control: Control) -> None:
             control.label, control.values, default=control.default, required=True, width="stretch", **shared
         )
     elif isinstance(control, Several):
-        st.pills(
-            control.label, control.values, default=control.default, required=True, selection_mode="multi", **shared
-        )
+        st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
         st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
     st.caption(control.help)
@@ -116,8 +117,14 @@ def sidebar() -> Settings:
                 if control.name == "f":
                     bias = Settings(f=st.session_state["f"]).forget_bias
                     st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
-    values = {control.name: st.session_state[control.name] for control in CONTROLS}
-    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    return Settings(**{control.name: _chosen(control) for control in CONTROLS})
+
+
+def _chosen(control: Control) -> object:
+    value = st.session_state[control.name]
+    if isinstance(control, Several):
+        return tuple(name for name in control.values if name in value) or control.default  # none is no choice
+    return value
 
 
 def _preset_button(preset: Preset) -> None:

@@ -31,10 +31,11 @@ $$
 
 The direct path is the one that a network can hold open by learning its gates.
 
-The second figure leaves the single number behind and takes torch's own :orange[nn.RNN], :blue[nn.LSTM] and :blue[nn.GRU],
-with matrices, inputs and biases. Now ∂s(t)/∂s(t−k) is a matrix, and its norm says how much it can pass on. With the
-biases that torch draws, all three vanish at much the same pace. Raise the forget bias and watch the LSTM's direct path
-come alive. Raise the gain, and all of them can explode. The square pictures show every pair of times at once.
+The second figure leaves the single number behind and takes torch's own :orange[nn.RNN], :blue[nn.LSTM] and
+:blue[nn.GRU], with matrices, inputs and biases. Now ∂s(t)/∂s(t−k) is a matrix, and its norm says how much it can
+pass on. With the biases that torch draws, all three vanish at much the same pace. Raise the forget bias and watch
+the LSTM's direct path come alive. Raise the gain, and all of them can explode. The square pictures show every
+pair of times at once.
 """
 
 REMEMBER = "Gates do not abolish vanishing; they add a path that the network itself can hold open."
