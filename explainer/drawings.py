@@ -108,13 +108,21 @@ def line_table(
     )
 
 
-def lines_tables(rows: Sequence[pa.Table], k: int, references: Iterable[np.ndarray] = ()) -> dict[str, pa.Table]:
+def lag_mark(k: int, last_lag: int) -> pa.Table:
+    """Where the reader's lag is marked: nowhere if the axis ends before it."""
+    inside = [k] if k <= last_lag else []
+    return pa.table({"lag": pa.array(inside, pa.float64()), "label": pa.array([f"k = {k}"] * len(inside), pa.string())})
+
+
+def lines_tables(
+    rows: Sequence[pa.Table], k: int, last_lag: int, references: Iterable[np.ndarray] = ()
+) -> dict[str, pa.Table]:
     """The tables of a by-lag chart from those of its lines; the references only stretch the axis."""
     places = [one["log10_magnitude"].to_numpy(zero_copy_only=False) for one in rows]
     return {
         "gradients": figures.stack(*rows),
-        "frame": figures.frame((0, k), [*places, *references]),
-        "marks": table(lag=[k], label=[f"k = {k}"]),
+        "frame": figures.frame((0, last_lag), [*places, *references]),
+        "marks": lag_mark(k, last_lag),
         "notes": _first_of_each_status(rows),
     }
 
@@ -163,7 +171,7 @@ def by_lag_tables(
         )
         for series, gradient in lines.items()
     ]
-    tables = lines_tables(rows, k, references.values())
+    tables = lines_tables(rows, k, k, references.values())
     if references:
         ends = [[None] * k + [name] for name in references]
         tables["references"] = pa.table(

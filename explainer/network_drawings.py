@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import figures, jacobians, style
-from explainer.drawings import GRADIENT_TITLE
+from explainer.drawings import GRADIENT_TITLE, lag_mark
 from explainer.figures import table
 from explainer.networks import CELLS, Network
 from explainer.settings import Settings
@@ -57,13 +57,13 @@ def _band_chart(y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
     x = style.lag_x()
     base = alt.Chart(alt.NamedData("bands")).encode(x=x)
-    band_color = alt.Color("cell:N", scale=color_scale, legend=None)
+    band_fill = alt.Fill("cell:N", scale=color_scale, legend=None)
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
             *below,
             style.lag_marker(),
-            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=band_color),
+            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", fill=band_fill),
             base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
             base.mark_circle(size=120, opacity=0, aria=False).encode(
                 y=y,
@@ -89,11 +89,6 @@ def norms_by_lag() -> alt.LayerChart:
     )
 
 
-def _lag_in_reach(k: int, length: int) -> pa.Table:
-    inside = [k] if k < length else []
-    return pa.table({"lag": pa.array(inside, pa.float64()), "label": pa.array([f"k = {k}"] * len(inside), pa.string())})
-
-
 def norms_tables(measured: Mapping[str, np.ndarray], settings: Settings) -> dict[str, pa.Table]:
     """Tables for :func:`norms_by_lag` from log10 norms (seeds, T) by the label of their cell type."""
     lag = np.arange(settings.T)
@@ -108,7 +103,7 @@ def norms_tables(measured: Mapping[str, np.ndarray], settings: Settings) -> dict
     return {
         "bands": figures.stack(*rows),
         "frame": figures.frame((0, settings.T - 1), everything),
-        "marks": _lag_in_reach(settings.k, settings.T),
+        "marks": lag_mark(settings.k, settings.T - 1),
     }
 
 
@@ -133,7 +128,7 @@ def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) 
     return {
         "bands": figures.stack(*rows),
         "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1]),
-        "marks": _lag_in_reach(settings.k, settings.T),
+        "marks": lag_mark(settings.k, settings.T - 1),
     }
 
 

@@ -208,8 +208,8 @@ def _prediction(slug: str, prediction: Prediction) -> None:
 
 def _figures(number: int, figures: tuple[Figure, ...]) -> None:
     for count, row in _rows(figures):
-        places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]
-        for place, (offset, figure) in zip(places, enumerate(row), strict=True):
+        places = st.columns(2, gap="large") if row[0].half else [st.container()]
+        for place, (offset, figure) in zip(places, enumerate(row), strict=False):  # a last half may stand alone
             with place:
                 _figure(f"Figure {number}.{count + offset}", figure)
 

@@ -93,6 +93,7 @@ def line_legend(columns: int = 0) -> alt.Legend:
         symbolStrokeWidth=2.5,
         symbolSize=500,
         labelFontSize=FONT_SIZE,
+        labelLimit=400,
         columns=columns,
     )
 

@@ -94,7 +94,7 @@ def _paths_tables(paths: Paths, settings: Settings) -> dict:
         reads = [words.number(value) for value in values.tolist()]
         rows.append(drawings.line_table(series, paths.lag, values, place, status, reads))
     rows.append(drawings.by_lag_tables({_series[3]: gradients.vanilla(settings)}, settings.k)["gradients"])
-    return drawings.lines_tables(rows, settings.k)
+    return drawings.lines_tables(rows, settings.k, settings.k)
 
 
 def figures_at(settings: Settings) -> tuple[Figure, ...]:
@@ -159,15 +159,15 @@ def _lstm_paths(settings: Settings) -> Figure:
         rows.append(drawings.line_table(series, lag, norm, log10, gradients.drawn_log10(norm, log10)[1], reads))
     held = [gradients.first_below(log10, gradients.HORIZON) for log10 in middles]
     whole, direct, direct_by_default = (
-        f"lag {lag}" if lag is not None else f"no lag up to {settings.T - 1}" for lag in held
+        f"from lag {lag} on" if lag is not None else f"nowhere up to lag {settings.T - 1}" for lag in held
     )
     return Figure(
         "A real LSTM: its direct path and its whole derivative",
         _lstm_by_lag,
-        drawings.lines_tables(rows, settings.T - 1),
+        drawings.lines_tables(rows, settings.k, settings.T - 1),
         f"An nn.LSTM with {drawn.bias_words(settings.bf)}, spectral norms, middle of {drawn.SEEDS} draws. "
-        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path from {direct} on, and of the whole "
-        f"derivative from {whole} on. With torch's own biases the direct path is gone from {direct_by_default} on.",
+        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole derivative "
+        f"{whole}. With torch's own biases less than that is left of the direct path {direct_by_default}.",
     )
 
 
