@@ -2,6 +2,8 @@
 # make test    run every test
 # make check   lint, and check the formatting
 # make format  put the formatting right
+# make bench   print what the engine costs
+# make screenshots  render the README's pictures
 # make clean   remove the environment and the caches
 #
 # PYTHON is the interpreter the environment is made with (3.11 to 3.13): make test PYTHON=python3.12
@@ -17,7 +19,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check format clean
+.PHONY: run test check format bench screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -32,6 +34,12 @@ check: $(VENV)/tests.stamp
 format: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check --fix
 	$(BIN)/python -m ruff format
+
+bench: $(VENV)/tests.stamp
+	@for script in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+
+screenshots: $(VENV)/tests.stamp
+	$(BIN)/python scripts/screenshots.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache

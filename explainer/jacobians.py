@@ -14,7 +14,8 @@ two ∂c/∂c: the products are taken over the packed state, then read off.
 How. The states are the module's own. One vmapped backward pass gives the Jacobians of all steps of all seeds at
 once; their product is taken from t backwards, exactly rescaled by a power of two at every step, so that a norm of
 10⁻⁵⁰⁰ or 10⁺⁵⁰⁰ is right in log10. Where a network is chaotic (a positive growth rate) its trajectory is sensitive to
-the last digit of float64; the derivatives are those along the trajectory that torch computed.
+the last digit of float64; the derivatives are those along the trajectory that torch computed. And where tanh is
+saturated, float64 loses digits as torch forms 1 − y²: at large gain with n = 1 or 2 up to 10⁻⁵ of a norm.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ FROBENIUS = "frobenius"  # the root of the sum of squares: at least the spectral
 MAX_SEEDS = 64
 
 _LOG10_2 = math.log10(2.0)
-_SHARED_ELEMENTS = 51_200  # n²·T: under 3 MB of Jacobians, up to n = 16 at T = 200
+_SHARED_ELEMENTS = 51_200  # n²·T of a network whose Jacobians, under 3 MB, are worth keeping: n = 16 at T = 200
+_SHARED_NETWORKS = 20
 _BATCH_ELEMENTS = 2_000_000  # cotangents × pre-activations in one vmapped backward pass (16 MB in float64)
 
 
@@ -182,15 +184,25 @@ class _Unrolled:
     states: Tensor
     steps: _Steps
 
-    def only(self, i: int) -> _Unrolled:
-        """The i-th network alone."""
-        pick = slice(i, i + 1)
-        steps = _Steps(*(getattr(self.steps, field.name)[pick] for field in dataclasses.fields(_Steps)))
-        weights = {name: weight[pick] for name, weight in self.weights.items()}
-        return _Unrolled(weights, self.inputs[pick], self.states[pick], steps)
+    def parts(self) -> list[_Unrolled]:
+        """The networks one by one, as views."""
+        one_by_one = [tensor.split(1) for tensor in _leaves(self)]
+        return [_like(self, leaves) for leaves in zip(*one_by_one, strict=True)]
 
 
-def _unroll(networks: Sequence[Network]) -> _Unrolled:
+def _leaves(unrolled: _Unrolled) -> list[Tensor]:
+    steps = unrolled.steps
+    fixed = [unrolled.inputs, unrolled.states, steps.direct, steps.gates, steps.beside, steps.lift]
+    return [*fixed, *unrolled.weights.values()]
+
+
+def _like(unrolled: _Unrolled, leaves: Sequence[Tensor]) -> _Unrolled:
+    inputs, states, direct, gates, beside, lift, *weights = leaves
+    named = dict(zip(unrolled.weights, weights, strict=True))
+    return _Unrolled(named, inputs, states, _Steps(direct, gates, beside, lift))
+
+
+def _compute_unrolled(networks: Sequence[Network]) -> _Unrolled:
     cell = networks[0].type
     built = [network.materialise() for network in networks]
     weights = stacked_weights([network.module for network in built])
@@ -201,21 +213,28 @@ def _unroll(networks: Sequence[Network]) -> _Unrolled:
     return _Unrolled(weights, inputs, states, _steps(cell, weights, inputs, states))
 
 
-@functools.lru_cache(maxsize=8)
-def _recently_unrolled(network: Network) -> list[_Unrolled]:
-    """A place for one network's Jacobians, filled by whoever computes them first."""
+@functools.lru_cache(maxsize=_SHARED_NETWORKS)
+def _place(network: Network) -> list[_Unrolled]:
+    """Where one small network's Jacobians lie for the next figure that is drawn of it; at first empty."""
     return []
 
 
-def _unrolled(network: Network) -> _Unrolled:
-    """One network run over its inputs; small ones are shared by the figures that are drawn of it."""
-    place = _recently_unrolled(network)
-    return place[0] if place else _share(network, _unroll([network]))
+def forget_shared() -> None:
+    """Empty the places that networks' Jacobians are kept in, as for a first visit."""
+    _place.cache_clear()
 
 
-def _share(network: Network, unrolled: _Unrolled) -> _Unrolled:
-    if network.hidden_size**2 * network.length <= _SHARED_ELEMENTS:
-        _recently_unrolled(network)[:] = [unrolled]
+def _unroll(networks: Sequence[Network]) -> _Unrolled:
+    """Networks of one kind run over their inputs, the small ones from their places."""
+    if networks[0].hidden_size ** 2 * networks[0].length > _SHARED_ELEMENTS:
+        return _compute_unrolled(networks)
+    places = [_place(network) for network in networks]
+    found = [place[0] for place in places if place]
+    if len(found) == len(places):
+        return _like(found[0], [torch.cat(leaves) for leaves in zip(*map(_leaves, found), strict=True)])
+    unrolled = _compute_unrolled(networks)
+    for place, part in zip(places, unrolled.parts(), strict=True):
+        place[:] = [part]
     return unrolled
 
 
@@ -400,9 +419,7 @@ def _directs(gate: Tensor) -> dict[str, Tensor]:
 
 def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[Tensor]], Tensor]:
     """{norm: [whole, direct, rest]} (b, T) each, and the gates (b, T, n), latest first."""
-    unrolled = _unroll(networks)
-    _share(networks[0], unrolled.only(0))
-    steps = unrolled.steps
+    steps = _unroll(networks).steps
     b, length, n, size = steps.gates.shape
     product = _Backwards(b, n, size)
     rests, wholes, exponents = [], [], []
@@ -496,7 +513,7 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
     """
     if norm not in _LOG10_NORM:
         raise ValueError(f"norm must be one of {', '.join(_LOG10_NORM)}, not {norm!r}")
-    steps = _unrolled(network).steps
+    steps = _unroll([network]).steps
     _, length, n, size = steps.gates.shape
     e = size - n
     latest_first = torch.full((length, length), torch.nan, dtype=torch.float64)
@@ -590,45 +607,57 @@ class Shares:
 
 
 def _adjoints(steps: _Steps, last: Tensor) -> tuple[Tensor, Tensor]:
-    """∂L/∂state(T−k) for k = 0…T−1 of one network, (T, S) times 2^exponent (T,), from ∂L/∂state(T) (S,)."""
+    """∂L/∂state(T−k) for k = 0…T−1, (b, T, S) times 2^exponent (b, T), from ∂L/∂state(T) (b, S)."""
     length = steps.direct.shape[1]
     e = steps.beside.shape[-2]
-    adjoint, exponent = last, torch.zeros((), dtype=torch.int32)
+    adjoint = last.unsqueeze(1)
+    exponent = torch.zeros(len(last), dtype=torch.int32)
     adjoints, exponents = [], []
     for t in reversed(range(length)):
-        scale, shift = _power_of_two(adjoint.abs().amax())
-        adjoint = adjoint * scale
+        scale, shift = _power_of_two(adjoint.abs().amax((1, 2)))
+        adjoint = adjoint * scale[:, None, None]
         exponent = exponent + shift
         adjoints.append(adjoint)
         exponents.append(exponent)
-        by_memory = adjoint[e:] + adjoint[:e] @ steps.lift[0, t]
-        adjoint = by_memory @ steps.gates[0, t] + adjoint[:e] @ steps.beside[0, t]
-        adjoint[e:] += by_memory * steps.direct[0, t]
-    return torch.stack(adjoints), torch.stack(exponents)
+        by_memory = adjoint[..., e:]
+        if e:
+            by_memory = by_memory + adjoint[..., :e] @ steps.lift[:, t]
+        before = by_memory @ steps.gates[:, t]
+        before[..., e:].addcmul_(by_memory, steps.direct[:, t].unsqueeze(1))
+        if e:
+            before += adjoint[..., :e] @ steps.beside[:, t]
+        adjoint = before
+    return torch.cat(adjoints, 1), torch.stack(exponents, 1)
 
 
-def _shares(network: Network) -> tuple[Tensor, Tensor, Tensor]:
-    """Shares by lag (T, rows, n) times 2^exponent (T,), and the module's own gradient (rows, n)."""
-    cell, n = network.type, network.hidden_size
-    module, inputs, target = network.materialise()
-    hidden, _ = module(inputs)
-    (0.5 * (hidden[-1] - target).square().sum()).backward()
-    unrolled = _unrolled(network)
-    last = torch.zeros(cell.state_size(n), dtype=torch.float64)
-    last[:n] = hidden[-1].detach() - target
+def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor, Tensor]:
+    """Shares by lag (b, T, rows, n) times 2^exponent (b, T), and the modules' own gradients (b, rows, n)."""
+    cell, n = networks[0].type, networks[0].hidden_size
+    gradients, errors = [], []
+    for network in networks:
+        module, inputs, target = network.materialise()
+        error = module(inputs)[0][-1] - target
+        (0.5 * error.square().sum()).backward()
+        gradients.append(module.get_parameter(RECURRENT_WEIGHT).grad)
+        errors.append(error.detach())
+    unrolled = _unroll(networks)
+    b, length, _ = unrolled.inputs.shape
+    last = torch.zeros(b, cell.state_size(n), dtype=torch.float64)
+    last[:, :n] = torch.stack(errors)
     adjoints, exponents = _adjoints(unrolled.steps, last)
-    # every step with its own copy of W_hh, as a batch of T networks of one step each, latest first
-    copies = unrolled.weights[RECURRENT_WEIGHT].expand(network.length, -1, -1).requires_grad_()
-    before, now = unrolled.states[0, :-1].flip(0), inputs.flip(0)
-    after = cell.step({**unrolled.weights, RECURRENT_WEIGHT: copies}, now.unsqueeze(1), before.unsqueeze(1))
-    (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(1))
-    return shares, exponents, module.get_parameter(RECURRENT_WEIGHT).grad
+    # every step with its own copy of W_hh, as a batch of b × T networks of one step each, latest first
+    weights = {name: weight.unsqueeze(1) for name, weight in unrolled.weights.items()}
+    copies = weights[RECURRENT_WEIGHT].expand(-1, length, -1, -1).requires_grad_()
+    before, now = unrolled.states[:, :-1].flip(1), unrolled.inputs.flip(1)
+    after = cell.step({**weights, RECURRENT_WEIGHT: copies}, now.unsqueeze(2), before.unsqueeze(2))
+    (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(2))
+    return shares, exponents, torch.stack(gradients)
 
 
 def share_matrices(network: Network) -> np.ndarray:
     """Each lag's own share of ∂L(T)/∂W_hh, shape (T, rows of W_hh, n), in plain float64; not kept."""
-    shares, exponents, _ = _shares(network)
-    return _frozen(torch.ldexp(shares, exponents[:, None, None]))
+    shares, exponents, _ = _shares([network])
+    return _frozen(torch.ldexp(shares[0], exponents[0][:, None, None]))
 
 
 @_kept(64)
@@ -642,21 +671,22 @@ def shares(network: Network, seeds: int = 1, *, progress: Progress = _ignore) ->
         ValueError: seeds is not a whole number from 1 to 64.
     """
     draws = _draws(network, seeds)
-    rows = []
-    for done, draw in enumerate(draws, 1):
-        matrices, exponents, gradient = _shares(draw)
-        log10_norm = _log10_frobenius(matrices, exponents)
-        plain = torch.ldexp(matrices, exponents[:, None, None])
-        total = plain.sum(0)
+    rows, done = [], 0
+    for chunk in _chunks(draws):
+        matrices, exponents, gradients = _shares(chunk)
+        plain = torch.ldexp(matrices, exponents[..., None, None])
+        total = plain.sum(1)
+        backward_norm = torch.linalg.matrix_norm(gradients)
         rows.append(
             (
-                log10_norm,
-                (plain * total).sum((-2, -1)) / total.square().sum(),
+                _log10_frobenius(matrices, exponents),
+                torch.einsum("btij,bij->bt", plain, total) / total.square().sum((1, 2))[:, None],
                 torch.linalg.matrix_norm(total),
-                torch.linalg.matrix_norm(gradient),
-                torch.linalg.matrix_norm(total - gradient) / torch.linalg.matrix_norm(gradient),
+                backward_norm,
+                torch.linalg.matrix_norm(total - gradients) / backward_norm,
             )
         )
+        done += len(chunk)
         progress(done / seeds)
-    columns = [_frozen(torch.stack(column)) for column in zip(*rows, strict=True)]
+    columns = [_frozen(torch.cat(column)) for column in zip(*rows, strict=True)]
     return Shares(_frozen(np.array([draw.seed for draw in draws])), _frozen(np.arange(network.length)), *columns)

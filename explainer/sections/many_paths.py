@@ -166,8 +166,8 @@ def _lstm_paths(settings: Settings) -> Figure:
         _lstm_by_lag,
         drawings.lines_tables(rows, settings.k, settings.T - 1),
         f"An nn.LSTM with {drawn.bias_words(settings.bf)}, spectral norms, middle of {drawn.SEEDS} draws. "
-        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole derivative "
-        f"{whole}. With torch's own biases less than that is left of the direct path {direct_by_default}.",
+        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "
+        f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}.",
     )
 
 
