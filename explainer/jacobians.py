@@ -177,10 +177,11 @@ def _trajectory(cell: CellType, weights: Weights, inputs: Tensor, hidden: Tensor
 
 @dataclass(frozen=True)
 class _Unrolled:
-    """b networks run over their inputs: inputs (b, T, I), states (b, T+1, S) and the Jacobians of all steps."""
+    """b networks run over their inputs (b, T, I): states (b, T+1, S), Jacobians of all steps; targets (b, n)."""
 
     weights: Weights
     inputs: Tensor
+    targets: Tensor
     states: Tensor
     steps: _Steps
 
@@ -192,14 +193,14 @@ class _Unrolled:
 
 def _leaves(unrolled: _Unrolled) -> list[Tensor]:
     steps = unrolled.steps
-    fixed = [unrolled.inputs, unrolled.states, steps.direct, steps.gates, steps.beside, steps.lift]
+    fixed = [unrolled.inputs, unrolled.targets, unrolled.states, steps.direct, steps.gates, steps.beside, steps.lift]
     return [*fixed, *unrolled.weights.values()]
 
 
 def _like(unrolled: _Unrolled, leaves: Sequence[Tensor]) -> _Unrolled:
-    inputs, states, direct, gates, beside, lift, *weights = leaves
+    inputs, targets, states, direct, gates, beside, lift, *weights = leaves
     named = dict(zip(unrolled.weights, weights, strict=True))
-    return _Unrolled(named, inputs, states, _Steps(direct, gates, beside, lift))
+    return _Unrolled(named, inputs, targets, states, _Steps(direct, gates, beside, lift))
 
 
 def _compute_unrolled(networks: Sequence[Network]) -> _Unrolled:
@@ -210,7 +211,8 @@ def _compute_unrolled(networks: Sequence[Network]) -> _Unrolled:
     with torch.no_grad():
         hidden = torch.stack([network.module(network.inputs)[0] for network in built])
         states = _trajectory(cell, weights, inputs, hidden)
-    return _Unrolled(weights, inputs, states, _steps(cell, weights, inputs, states))
+    targets = torch.stack([network.target for network in built])
+    return _Unrolled(weights, inputs, targets, states, _steps(cell, weights, inputs, states))
 
 
 @functools.lru_cache(maxsize=_SHARED_NETWORKS)
@@ -593,8 +595,9 @@ class Shares:
         log10_norm: log10 of the Frobenius norm of each lag's share, shape (seeds, T); −inf for exactly 0.
         fraction: each share's projection on the total over the total's square, shape (seeds, T): signed, sums to 1.
         total_norm: Frobenius norm of the sum of the shares, shape (seeds,).
-        backward_norm: the same of the gradient that ``backward()`` leaves on the module itself, shape (seeds,).
-        relative_difference: ‖sum of shares − backward()‖/‖backward()‖, shape (seeds,).
+        backward_norm: the same of the gradient that ``backward()`` leaves on the module itself, shape (receipts,): for
+            the first seeds, at least the network's own.
+        relative_difference: ‖sum of shares − backward()‖/‖backward()‖, shape (receipts,).
     """
 
     seed: np.ndarray
@@ -630,20 +633,20 @@ def _adjoints(steps: _Steps, last: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(adjoints, 1), torch.stack(exponents, 1)
 
 
-def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor, Tensor]:
-    """Shares by lag (b, T, rows, n) times 2^exponent (b, T), and the modules' own gradients (b, rows, n)."""
+def _backward(network: Network) -> Tensor:
+    """∂L(T)/∂W_hh (rows, n) as ``backward()`` leaves it on the module itself."""
+    module, inputs, target = network.materialise()
+    (0.5 * (module(inputs)[0][-1] - target).square().sum()).backward()
+    return module.get_parameter(RECURRENT_WEIGHT).grad
+
+
+def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor]:
+    """Shares by lag (b, T, rows, n) times 2^exponent (b, T)."""
     cell, n = networks[0].type, networks[0].hidden_size
-    gradients, errors = [], []
-    for network in networks:
-        module, inputs, target = network.materialise()
-        error = module(inputs)[0][-1] - target
-        (0.5 * error.square().sum()).backward()
-        gradients.append(module.get_parameter(RECURRENT_WEIGHT).grad)
-        errors.append(error.detach())
     unrolled = _unroll(networks)
     b, length, _ = unrolled.inputs.shape
     last = torch.zeros(b, cell.state_size(n), dtype=torch.float64)
-    last[:, :n] = torch.stack(errors)
+    last[:, :n] = unrolled.states[:, -1, :n] - unrolled.targets
     adjoints, exponents = _adjoints(unrolled.steps, last)
     # every step with its own copy of W_hh, as a batch of b × T networks of one step each, latest first
     weights = {name: weight.unsqueeze(1) for name, weight in unrolled.weights.items()}
@@ -651,42 +654,49 @@ def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor, Tensor]:
     before, now = unrolled.states[:, :-1].flip(1), unrolled.inputs.flip(1)
     after = cell.step({**weights, RECURRENT_WEIGHT: copies}, now.unsqueeze(2), before.unsqueeze(2))
     (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(2))
-    return shares, exponents, torch.stack(gradients)
+    return shares, exponents
 
 
 def share_matrices(network: Network) -> np.ndarray:
     """Each lag's own share of ∂L(T)/∂W_hh, shape (T, rows of W_hh, n), in plain float64; not kept."""
-    shares, exponents, _ = _shares([network])
+    shares, exponents = _shares([network])
     return _frozen(torch.ldexp(shares[0], exponents[0][:, None, None]))
 
 
 @_kept(64)
-def shares(network: Network, seeds: int = 1, *, progress: Progress = _ignore) -> Shares:
+def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Progress = _ignore) -> Shares:
     """Each lag's share of ∂L(T)/∂W_hh, and the receipt: their sum beside ``backward()`` on the torch module.
 
     The lab's sum over k (Raschka & Mirjalili, chapter 16; Werbos 1990): the step that ends at T−k gets its own copy
-    of W_hh, and ∂L(T)/∂state(T−k) as what arrives there. ``progress`` is told the share that is done.
+    of W_hh, and ∂L(T)/∂state(T−k) as what arrives there. The first ``receipts`` of the seeds get their receipt, which
+    costs as much as the rest together. ``progress`` is told the share that is done.
 
     Raises:
-        ValueError: seeds is not a whole number from 1 to 64.
+        ValueError: seeds is not a whole number from 1 to 64, or receipts not one from 1 to seeds.
     """
     draws = _draws(network, seeds)
-    rows, done = [], 0
+    if isinstance(receipts, bool) or not isinstance(receipts, int) or not 1 <= receipts <= seeds:
+        raise ValueError(f"receipts must be a whole number from 1 to {seeds}, not {receipts!r}")
+    rows, totals, done = [], [], 0
     for chunk in _chunks(draws):
-        matrices, exponents, gradients = _shares(chunk)
+        matrices, exponents = _shares(chunk)
         plain = torch.ldexp(matrices, exponents[..., None, None])
         total = plain.sum(1)
-        backward_norm = torch.linalg.matrix_norm(gradients)
-        rows.append(
-            (
-                _log10_frobenius(matrices, exponents),
-                torch.einsum("btij,bij->bt", plain, total) / total.square().sum((1, 2))[:, None],
-                torch.linalg.matrix_norm(total),
-                backward_norm,
-                torch.linalg.matrix_norm(total - gradients) / backward_norm,
-            )
-        )
+        totals.append(total)
+        fraction = torch.einsum("btij,bij->bt", plain, total) / total.square().sum((1, 2))[:, None]
+        rows.append((_log10_frobenius(matrices, exponents), fraction, torch.linalg.matrix_norm(total)))
         done += len(chunk)
         progress(done / seeds)
-    columns = [_frozen(torch.cat(column)) for column in zip(*rows, strict=True)]
-    return Shares(_frozen(np.array([draw.seed for draw in draws])), _frozen(np.arange(network.length)), *columns)
+    log10_norm, fraction, total_norm = (_frozen(torch.cat(column)) for column in zip(*rows, strict=True))
+    gradients = torch.stack([_backward(draw) for draw in draws[:receipts]])
+    backward_norm = torch.linalg.matrix_norm(gradients)
+    difference = torch.linalg.matrix_norm(torch.cat(totals)[:receipts] - gradients)
+    return Shares(
+        seed=_frozen(np.array([draw.seed for draw in draws])),
+        lag=_frozen(np.arange(network.length)),
+        log10_norm=log10_norm,
+        fraction=fraction,
+        total_norm=total_norm,
+        backward_norm=_frozen(backward_norm),
+        relative_difference=_frozen(difference / backward_norm),
+    )
