@@ -113,7 +113,7 @@ class Number(Control):
 
 
 BOTH, VANILLA, GATED, FORMATS = "Both cells", "Vanilla cell", "Gated cell", "Number formats"
-NETWORKS = "Real networks"
+NETWORKS, TRAINING = "Real networks", "Training"
 
 _W = _mirrored(_steps((0.05, 0.8, 0.05), (0.8, 1.2, 0.01), (1.2, 2.0, 0.05), (2.0, 8.0, 0.25)))
 _F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0, 0.0001))
@@ -221,6 +221,34 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Number(
         "ns", "Seed of the networks", NETWORKS, "The first of five draws of weights and inputs.", 0, tuple(range(100))
+    ),
+    Choice(
+        "task", "Task", TRAINING, "What the networks have to learn.", "memory", ("memory", "memory-in-noise", "adding")
+    ),
+    Number(
+        "tk",
+        "Length k of the task",
+        TRAINING,
+        "How many steps back the answer lies.",
+        50,
+        (10, 20, 30, 40, 50, 75, 100),
+    ),
+    Number(
+        "tb",
+        "Forget bias of your LSTM",
+        TRAINING,
+        "One LSTM starts with this forget bias, one with torch's own.",
+        3.0,
+        _steps((0.5, 6.0, 0.5)),
+    ),
+    Number("tn", "Seeds", TRAINING, "How many draws of each network are trained.", 3, (1, 2, 3, 4, 5)),
+    Choice(
+        "clip",
+        "Gradient clipping",
+        TRAINING,
+        "Cut the norm of the whole gradient at 1, or leave it.",
+        "off",
+        ("off", "on"),
     ),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}

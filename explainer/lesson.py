@@ -22,11 +22,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question to answer before looking; which option is right is computed from the settings."""
+    """A question to answer before looking; which option is right is computed from the settings.
+
+    ``right`` is None while nobody can know: the work that decides it has not been done.
+    """
 
     question: str
     options: tuple[Option, ...]
-    right: int
+    right: int | None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,31 @@ class Section(Protocol):
 
     @staticmethod
     def receipt(settings: Settings) -> Receipt: ...
+
+
+class LongWork(Protocol):
+    """What a section offers besides, whose figures need minutes rather than milliseconds.
+
+    ``plan`` says what is to be done, ``known`` returns its result if it is there already, ``start`` begins it in the
+    background; ``outcomes`` is a Markdown table of a result.
+    """
+
+    PLAN_WORDS: str
+
+    @staticmethod
+    def plan(settings: Settings): ...
+
+    @staticmethod
+    def known(plan): ...
+
+    @staticmethod
+    def start(plan): ...
+
+    @staticmethod
+    def figures_of(plan, result) -> tuple[Figure, ...]: ...
+
+    @staticmethod
+    def outcomes(result) -> str: ...
 
 
 def slug(section: Section) -> str:

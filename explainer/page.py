@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer import drawings, gradients, lesson, words
+from explainer import drawings, gradients, lesson, page_work, words
 from explainer.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
 from explainer.figures import Figure
 from explainer.lesson import Prediction, Receipt, Section
@@ -76,18 +76,20 @@ def _set(settings: Settings) -> None:
 
 
 def _moves(control: Control) -> str:
-    numbers = [str(n) for n, section in enumerate(SECTIONS, 1) if control.name in section.MOVED_BY]
-    if len(numbers) == len(SECTIONS):
-        return "Moves every section."
-    return f"Moves section{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}."
+    numbers = [n for n, section in enumerate(SECTIONS, 1) if control.name in section.MOVED_BY]
+    return f"Moves {words.sections(numbers)}."
+
+
+def _group_moves(controls: list[Control]) -> str:
+    names = {control.name for control in controls}
+    numbers = [n for n, section in enumerate(SECTIONS, 1) if names & set(section.MOVED_BY)]
+    return f"These move {words.sections(numbers)}."
 
 
 def _widget(control: Control) -> None:
     shared = {"key": control.name, "bind": "query-params", "help": _moves(control)}
     if isinstance(control, Choice):
-        st.segmented_control(
-            control.label, control.values, default=control.default, required=True, width="stretch", **shared
-        )
+        st.pills(control.label, control.values, default=control.default, required=True, **shared)
     elif isinstance(control, Several):
         st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
@@ -112,6 +114,8 @@ def sidebar() -> Settings:
         )
         for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
             st.subheader(f":{_GROUP_COLOR.get(group, 'gray')}[{group}]", anchor=False)
+            controls = list(controls)
+            st.caption(_group_moves(controls))
             for control in controls:
                 _widget(control)
                 if control.name == "f":
@@ -174,7 +178,10 @@ def section(number: int, module: Section, settings: Settings) -> None:
             figures = module.figures_at(settings)
             receipt = module.receipt(settings)
         _prediction(slug, prediction)
-        _figures(number, figures)
+        if hasattr(module, "plan"):
+            page_work.panel(slug, module, settings, lambda drawn: _figures(number, drawn))
+        else:
+            _figures(number, figures)
         _receipt(receipt)
         with st.container(key=f"remember-{slug}"):
             st.markdown(f"**What to remember.** {module.REMEMBER}")
@@ -199,9 +206,13 @@ def _prediction(slug: str, prediction: Prediction) -> None:
         if chosen is not None:
             right, told = chosen == prediction.right, prediction.options[chosen].told
             lead = (
-                ":material/check: **Yes.**"
-                if right
-                else (f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
+                ""
+                if prediction.right is None
+                else (
+                    ":material/check: **Yes.**"
+                    if right
+                    else (f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
+                )
             )
             answer.markdown(f"{lead} {told}")
 

@@ -30,6 +30,8 @@ class Settings:
         n: their hidden size. T: their length (steps). gain: factor on their recurrent weights.
         bf: their effective forget bias, or None for what torch draws.
         xs: standard deviation of their inputs. ns: the first of their seeds.
+        task: what is trained. tk: its length (steps). tb: the forget bias of the reader's LSTM in training.
+        tn: how many seeds are trained. clip: ``on`` cuts the norm of the whole gradient at 1.
         ls: log2 of the loss scale in float16, a whole number from 0 to 100.
 
     Raises:
@@ -53,19 +55,24 @@ class Settings:
     bf: float | None = CONTROL["bf"].default
     xs: float = CONTROL["xs"].default
     ns: int = CONTROL["ns"].default
+    task: str = CONTROL["task"].default
+    tk: int = CONTROL["tk"].default
+    tb: float = CONTROL["tb"].default
+    tn: int = CONTROL["tn"].default
+    clip: str = CONTROL["clip"].default
 
     def __post_init__(self) -> None:
-        for name in ("act", "gate"):
+        for name in ("act", "gate", "task", "clip"):
             value = getattr(self, name)
             if value not in CONTROL[name].values:
                 raise ValueError(f"{name} must be one of {', '.join(CONTROL[name].values)}, not {value!r}")
-        for name in ("w", "h0", "f", "spread", "u", "gain", "bf", "xs"):
+        for name in ("w", "h0", "f", "spread", "u", "gain", "bf", "xs", "tb"):
             value = getattr(self, name)
             if name == "bf" and value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, not {value!r}")
-        for name in ("k", "seed", "ls", "n", "T", "ns"):
+        for name in ("k", "seed", "ls", "n", "T", "ns", "tk", "tn"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError(f"{name} must be a whole number, not {value!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -76,6 +77,30 @@ def steps(count: int) -> str:
 
 def lags(count: int) -> str:
     return "lag" if count == 1 else f"{count:,} lags"
+
+
+def sections(numbers: Sequence[int]) -> str:
+    """``section 6``, ``sections 1, 3 to 6 and 10``: runs of three or more are joined."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    parts = []
+    for run in runs:
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(n) for n in run]
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"section{'s' if len(numbers) > 1 else ''} {listed}"
+
+
+def seconds(count: float) -> str:
+    whole = max(1, round(count))
+    return "1 second" if whole == 1 else f"{whole} seconds"
+
+
+def others(count: int) -> str:
+    return "one other training" if count == 1 else f"{count} other trainings"
 
 
 def ordinal(count: int) -> str:

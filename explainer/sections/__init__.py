@@ -1,6 +1,7 @@
 """The order of the lesson: the Nth name is section N."""
 
 from explainer.sections import (
+    does_it_learn,
     gate_steps,
     gated_state,
     k_steps,
@@ -26,4 +27,5 @@ SECTIONS = (
     product_of_gates,
     many_paths,
     number_formats,
+    does_it_learn,
 )

@@ -261,7 +261,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"and c(t) is {words.number(float(gated.state[0]))}; the gate {span}.",
         ),
         Figure(
-            "The factor that each single step contributes",
+            "The factor of each step, behind a gate and without one",
             drawings.factor_by_step,
             drawings.factor_tables(settings),
             f"At the last step the vanilla cell multiplies the gradient by {words.number(float(vanilla.factor[0]))}, "

@@ -13,7 +13,7 @@ from explainer.lesson import Option, Prediction, Receipt, Side
 from explainer.settings import Settings
 
 TITLE = "Still no guarantee, but several paths"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "nets", "n", "T", "gain", "bf", "xs", "ns")
+MOVED_BY = ("k", "h0", "act", "w", "f", "u", "nets", "n", "T", "gain", "bf", "xs", "ns")
 
 ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the

@@ -10,7 +10,7 @@ from explainer.lesson import Option, Prediction, Receipt, Side
 from explainer.settings import Settings
 
 TITLE = "k gates in place of wᵏ"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+MOVED_BY = ("k", "h0", "act", "w", "f", "spread", "seed", "u")
 
 ARGUMENT = r"""
 For any number of steps the gates simply multiply:
