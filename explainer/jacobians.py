@@ -106,8 +106,7 @@ def _kept(entries: int) -> Callable:
     return decorate
 
 
-def _frozen(values: Tensor | np.ndarray) -> np.ndarray:
-    array = values.detach().numpy() if isinstance(values, Tensor) else values
+def _frozen(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array
 
@@ -129,6 +128,10 @@ class _Steps:
     gates: Tensor
     beside: Tensor
     lift: Tensor
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The four as numpy arrays: what autograd gave is multiplied there, three times as fast for small matrices."""
+        return self.direct.numpy(), self.gates.numpy(), self.beside.numpy(), self.lift.numpy()
 
 
 def _jacobians(output: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -258,10 +261,10 @@ def _chunks(networks: list[Network]) -> list[list[Network]]:
 # --- products that leave float64 ---------------------------------------------------------------------------------
 
 
-def _power_of_two(largest: Tensor) -> tuple[Tensor, Tensor]:
+def _power_of_two(largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(2^−shift, shift) that brings the largest magnitudes near 1 without losing a digit; 1 and 0 for 0."""
-    shift = torch.frexp(largest).exponent.clamp_(-1000, 1000)
-    return torch.ldexp(torch.ones_like(largest), -shift), shift
+    shift = np.frexp(largest)[1].clip(-1000, 1000)
+    return np.ldexp(1.0, -shift), shift
 
 
 class _Backwards:
@@ -271,54 +274,65 @@ class _Backwards:
     """
 
     def __init__(self, b: int, n: int, size: int) -> None:
-        self.through = torch.zeros(b, n, size, dtype=torch.float64)
-        self.direct = torch.ones(b, n, dtype=torch.float64)
-        self.exponent = torch.zeros(b, dtype=torch.int32)
+        self.through = np.zeros((b, n, size))
+        self.direct = np.ones((b, n))
+        self.exponent = np.zeros(b, dtype=int)
 
-    def read(self, lift: Tensor) -> tuple[Tensor, Tensor]:
+    def read(self, lift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rest, whole), (b, n, n) each, times 2^−exponent, from ``lift`` of the step that ended at T−k."""
-        e = lift.shape[-2]
+        e, n = lift.shape[-2:]
         rest = self.through[..., e:]
         if e:
             rest = rest + self.through[..., :e] @ lift
-        whole = rest.clone()
-        whole.diagonal(dim1=-2, dim2=-1).add_(self.direct)
+        whole = rest.copy()
+        whole.reshape(-1, n * n)[:, :: n + 1] += self.direct  # on the diagonal
         return rest, whole
 
-    def advance(self, rest: Tensor, whole: Tensor, direct: Tensor, gates: Tensor, beside: Tensor) -> None:
+    def advance(
+        self, rest: np.ndarray, whole: np.ndarray, direct: np.ndarray, gates: np.ndarray, beside: np.ndarray
+    ) -> None:
         """One step further back, through the step that ended at T−k."""
         e = beside.shape[-2]
         through = whole @ gates  # through h, the gates and the candidate, from the whole; and the rest straight on
-        through[..., e:].addcmul_(rest, direct.unsqueeze(-2))
+        through[..., e:] += rest * direct[:, None]
         if e:
             through += self.through[..., :e] @ beside
         carried = self.direct * direct
-        largest = torch.maximum(through.abs().amax((-2, -1)), carried.amax(-1))
+        largest = np.maximum(np.abs(through).reshape(len(through), -1).max(1), carried.max(1))
         scale, shift = _power_of_two(largest)
-        self.through = through.mul_(scale[:, None, None])
-        self.direct = carried.mul_(scale[:, None])
-        self.exponent = self.exponent + shift
+        through *= scale[:, None, None]
+        carried *= scale[:, None]
+        self.through, self.direct, self.exponent = through, carried, self.exponent + shift
 
 
-def _log10_frobenius(matrices: Tensor, exponent: Tensor) -> Tensor:
+def _log10(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.log10(values)
+
+
+def _scaled(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices (..., n, n) with their largest entry at 1 (all 0 stays 0), and log10 of what it was."""
+    largest = np.abs(matrices).max((-2, -1)).clip(np.finfo(float).tiny)
+    return matrices / largest[..., None, None], np.log10(largest)
+
+
+def _log10_frobenius(matrices: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """log10 of the Frobenius norm of 2^exponent × matrices (..., n, n); −inf for 0."""
-    norm = torch.linalg.vector_norm(matrices, dim=(-2, -1))
-    if ((norm > 1e-100) & (norm < 1e100)).all():  # no square has left float64
-        return norm.log10() + exponent.to(norm.dtype) * _LOG10_2
-    largest = matrices.abs().amax((-2, -1)).clamp_min(torch.finfo(matrices.dtype).tiny)
-    scaled = matrices / largest[..., None, None]
-    return scaled.square().sum((-2, -1)).log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
+    squared = np.einsum("...ij,...ij->...", matrices, matrices)
+    if ((squared > 1e-200) & (squared < 1e200)).all():  # no square has left float64
+        return np.log10(squared) / 2 + exponent * _LOG10_2
+    scaled, log10_largest = _scaled(matrices)
+    return _log10(np.square(scaled).sum((-2, -1))) / 2 + log10_largest + exponent * _LOG10_2
 
 
-def _log10_spectral(matrices: Tensor, exponent: Tensor) -> Tensor:
+def _log10_spectral(matrices: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """log10 of the largest singular value of 2^exponent × matrices (..., n, n); −inf for 0.
 
     The root of the largest eigenvalue of M·Mᵀ: for the largest one that loses no digits, and it takes half the time.
     """
-    largest = matrices.abs().amax((-2, -1)).clamp_min(torch.finfo(matrices.dtype).tiny)
-    scaled = matrices / largest[..., None, None]
-    squared = torch.linalg.eigvalsh(scaled @ scaled.mT)[..., -1].clamp_min(0.0)
-    return squared.log10() / 2 + largest.log10() + exponent.to(largest.dtype) * _LOG10_2
+    scaled, log10_largest = _scaled(matrices)
+    squared = np.linalg.eigvalsh(scaled @ scaled.swapaxes(-2, -1))[..., -1].clip(0)
+    return _log10(squared) / 2 + log10_largest + exponent * _LOG10_2
 
 
 _LOG10_NORM = {SPECTRAL: _log10_spectral, FROBENIUS: _log10_frobenius}
@@ -407,42 +421,42 @@ def first_below(log10_norm: np.ndarray, threshold: float) -> tuple[int | None, .
     return tuple(int(row.argmax()) if row.any() else None for row in below)
 
 
-def _directs(gate: Tensor) -> dict[str, Tensor]:
+def _directs(gate: np.ndarray) -> dict[str, np.ndarray]:
     """log10 norms (b, T) of the product of the gates at lags 0…T−1, from gates (b, T, n) latest first.
 
     Per unit as a sum of logarithms; a diagonal matrix's singular values are its entries.
     """
-    logs = torch.cat((torch.zeros_like(gate[:, :1]), gate[:, :-1].log10().cumsum(1)), 1)
-    largest = logs.amax(-1)
-    relative = torch.where(largest.isneginf()[..., None], -torch.inf, logs - largest[..., None])
-    squares = (10 ** (2 * relative)).sum(-1)
-    return {SPECTRAL: largest, FROBENIUS: squares.log10() / 2 + torch.where(largest.isneginf(), 0.0, largest)}
+    logs = np.concatenate([np.zeros_like(gate[:, :1]), _log10(gate[:, :-1]).cumsum(1)], axis=1)
+    largest = logs.max(-1)
+    finite = np.where(np.isneginf(largest), 0.0, largest)
+    squares = (10 ** (2 * (logs - finite[..., None]))).sum(-1)
+    return {SPECTRAL: largest, FROBENIUS: _log10(squares) / 2 + finite}
 
 
-def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[Tensor]], Tensor]:
+def _norms_by_lag(networks: list[Network]) -> tuple[dict[str, list[np.ndarray]], np.ndarray]:
     """{norm: [whole, direct, rest]} (b, T) each, and the gates (b, T, n), latest first."""
-    steps = _unroll(networks).steps
-    b, length, n, size = steps.gates.shape
+    direct, gates, beside, lift = _unroll(networks).steps.arrays()
+    b, length, n, size = gates.shape
     product = _Backwards(b, n, size)
     rests, wholes, exponents = [], [], []
     for t in reversed(range(length)):
-        rest, whole = product.read(steps.lift[:, t])
+        rest, whole = product.read(lift[:, t])
         rests.append(rest)
         wholes.append(whole)
         exponents.append(product.exponent)
         if t:
-            product.advance(rest, whole, steps.direct[:, t], steps.gates[:, t], steps.beside[:, t])
-    gate = steps.direct.flip(1)
-    direct = _directs(gate)
+            product.advance(rest, whole, direct[:, t], gates[:, t], beside[:, t])
+    gate = direct[:, ::-1].copy()
+    norm_of_direct = _directs(gate)
     norms = {}
-    exponent = torch.stack(exponents, 1)
+    exponent = np.stack(exponents, 1)
     for name, log10_norm in _LOG10_NORM.items():
-        whole = log10_norm(torch.stack(wholes, 1), exponent)
+        whole = log10_norm(np.stack(wholes, 1), exponent)
         if networks[0].type.keep is None:  # nothing goes straight on: from lag 1 the rest is the whole
-            rest = torch.where(torch.arange(length) == 0, -torch.inf, whole)
+            rest = np.where(np.arange(length) == 0, -np.inf, whole)
         else:
-            rest = log10_norm(torch.stack(rests, 1), exponent)
-        norms[name] = [whole, direct[name], rest]
+            rest = log10_norm(np.stack(rests, 1), exponent)
+        norms[name] = [whole, norm_of_direct[name], rest]
     return norms, gate
 
 
@@ -464,7 +478,8 @@ def by_lag(network: Network, seeds: int = 5, *, progress: Progress = _ignore) ->
         gates.append(gate)
         progress(sum(map(len, gates)) / seeds)
     joined = {
-        name: Norms(*(_frozen(torch.cat([part[name][i] for part in parts])) for i in range(3))) for name in _LOG10_NORM
+        name: Norms(*(_frozen(np.concatenate([part[name][i] for part in parts])) for i in range(3)))
+        for name in _LOG10_NORM
     }
     whole = joined[SPECTRAL].whole
     with np.errstate(invalid="ignore"):
@@ -474,7 +489,7 @@ def by_lag(network: Network, seeds: int = 5, *, progress: Progress = _ignore) ->
         lag=_frozen(np.arange(network.length)),
         spectral=joined[SPECTRAL],
         frobenius=joined[FROBENIUS],
-        gate=_frozen(torch.cat(gates)),
+        gate=_frozen(np.concatenate(gates)),
         growth_rate=_frozen(rate),
     )
 
@@ -498,9 +513,9 @@ class Pairs:
     norm: str
 
 
-def _each(matrix: Tensor, columns: Tensor) -> Tensor:
+def _each(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """matrix (p, m) times columns (m, end times, n), as one product."""
-    return (matrix @ columns.flatten(1)).unflatten(1, columns.shape[1:])
+    return (matrix @ columns.reshape(len(columns), -1)).reshape(-1, *columns.shape[1:])
 
 
 @_kept(32)
@@ -515,35 +530,37 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = _igno
     """
     if norm not in _LOG10_NORM:
         raise ValueError(f"norm must be one of {', '.join(_LOG10_NORM)}, not {norm!r}")
-    steps = _unroll([network]).steps
-    _, length, n, size = steps.gates.shape
+    direct_of, gates, beside, lift = (array[0] for array in _unroll([network]).steps.arrays())
+    length, n, size = gates.shape
     e = size - n
-    latest_first = torch.full((length, length), torch.nan, dtype=torch.float64)
+    latest_first = np.full((length, length), np.nan)
     # ∂s(t)/∂state(u), transposed: (S, end times, n), the latest end time first, so that a step back in time is one wide
-    # matrix product; the direct path (n, end times) apart from it, both times 2^−exponent
-    through = torch.zeros(size, length, n, dtype=torch.float64)
-    direct = torch.ones(n, length, dtype=torch.float64)
-    exponent = torch.zeros(length, dtype=torch.int32)
-    for ends in range(1, length + 1):
-        u = length - ends
-        hidden, rest, carried = through[:e, :ends], through[e:, :ends], direct[:, :ends]
+    # matrix product; the direct path (end times, n) apart from it, both times 2^−exponent
+    through, direct, exponent = np.zeros((size, 0, n)), np.ones((0, n)), np.zeros(0, dtype=int)
+    diagonal = np.arange(n)
+    for u in reversed(range(length)):
+        # one more end time, t = u, where the derivative is the identity
+        through = np.concatenate([through, np.zeros((size, 1, n))], axis=1)
+        direct = np.concatenate([direct, np.ones((1, n))])
+        exponent = np.append(exponent, 0)
+        rest = through[e:]
         if e:
-            rest = rest + _each(steps.lift[0, u].mT, hidden)
-        whole = rest.clone()
-        whole.diagonal(dim1=0, dim2=2).add_(carried.mT)
-        latest_first[:ends, u] = _LOG10_NORM[norm](whole.movedim(0, -1), exponent[:ends])
+            rest = rest + _each(lift[u].T, through[:e])
+        whole = rest.copy()
+        whole[diagonal, :, diagonal] += direct.T
+        latest_first[: length - u, u] = _LOG10_NORM[norm](whole.swapaxes(0, 1), exponent)
         if u:
-            before = _each(steps.gates[0, u].mT, whole)
-            before[e:].addcmul_(rest, steps.direct[0, u][:, None, None])
+            before = _each(gates[u].T, whole)
+            before[e:] += rest * direct_of[u][:, None, None]
             if e:
-                before += _each(steps.beside[0, u].mT, hidden)
-            carried = carried * steps.direct[0, u][:, None]
-            scale, shift = _power_of_two(torch.maximum(before.abs().amax((0, 2)), carried.amax(0)))
-            torch.mul(before, scale[:, None], out=through[:, :ends])
-            torch.mul(carried, scale, out=direct[:, :ends])
-            exponent[:ends] += shift
+                before += _each(beside[u].T, through[:e])
+            carried = direct * direct_of[u]
+            scale, shift = _power_of_two(np.maximum(np.abs(before).max(0).max(1), carried.max(1)))
+            before *= scale[:, None]
+            carried *= scale[:, None]
+            through, direct, exponent = before, carried, exponent + shift
         progress(1 - (u / length) ** 2)
-    return Pairs(_frozen(np.arange(1, length + 1)), _frozen(latest_first.flip(0)), norm)
+    return Pairs(_frozen(np.arange(1, length + 1)), _frozen(latest_first[::-1].copy()), norm)
 
 
 # --- the same derivative in one pass through the unrolled graph ------------------------------------------------------
@@ -576,8 +593,8 @@ def one_pass(network: Network, *, progress: Progress = _ignore) -> OnePass:
         memories.append(carried)
     basis = torch.eye(n, dtype=torch.float64)
     rows = torch.autograd.grad(carried, memories[::-1], basis, is_grads_batched=True)
-    matrices = torch.stack(rows, 0)
-    spectral = 10 ** _log10_spectral(matrices, torch.zeros(len(inputs), dtype=torch.float64))
+    with np.errstate(over="ignore"):
+        spectral = 10 ** _log10_spectral(torch.stack(rows).numpy(), np.zeros(len(inputs)))
     progress(1.0)
     return OnePass(_frozen(np.arange(network.length)), _frozen(spectral))
 
@@ -594,6 +611,7 @@ class Shares:
         lag: 0, 1, …, T−1, shape (T,); lag k is the use of W_hh in the step that ends at T−k.
         log10_norm: log10 of the Frobenius norm of each lag's share, shape (seeds, T); −inf for exactly 0.
         fraction: each share's projection on the total over the total's square, shape (seeds, T): signed, sums to 1.
+            NaN where the total is 0, as at T = 1: the state before the first step is 0.
         total_norm: Frobenius norm of the sum of the shares, shape (seeds,).
         backward_norm: the same of the gradient that ``backward()`` leaves on the module itself, shape (receipts,): for
             the first seeds, at least the network's own.
@@ -609,43 +627,41 @@ class Shares:
     relative_difference: np.ndarray
 
 
-def _adjoints(steps: _Steps, last: Tensor) -> tuple[Tensor, Tensor]:
+def _adjoints(steps: _Steps, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """∂L/∂state(T−k) for k = 0…T−1, (b, T, S) times 2^exponent (b, T), from ∂L/∂state(T) (b, S)."""
-    length = steps.direct.shape[1]
-    e = steps.beside.shape[-2]
-    adjoint = last.unsqueeze(1)
-    exponent = torch.zeros(len(last), dtype=torch.int32)
+    direct, gates, beside, lift = steps.arrays()
+    e = beside.shape[-2]
+    adjoint, exponent = last[:, None], np.zeros(len(last), dtype=int)
     adjoints, exponents = [], []
-    for t in reversed(range(length)):
-        scale, shift = _power_of_two(adjoint.abs().amax((1, 2)))
-        adjoint = adjoint * scale[:, None, None]
-        exponent = exponent + shift
+    for t in reversed(range(direct.shape[1])):
+        scale, shift = _power_of_two(np.abs(adjoint[:, 0]).max(1))
+        adjoint, exponent = adjoint * scale[:, None, None], exponent + shift
         adjoints.append(adjoint)
         exponents.append(exponent)
         by_memory = adjoint[..., e:]
         if e:
-            by_memory = by_memory + adjoint[..., :e] @ steps.lift[:, t]
-        before = by_memory @ steps.gates[:, t]
-        before[..., e:].addcmul_(by_memory, steps.direct[:, t].unsqueeze(1))
+            by_memory = by_memory + adjoint[..., :e] @ lift[:, t]
+        before = by_memory @ gates[:, t]
+        before[..., e:] += by_memory * direct[:, t, None]
         if e:
-            before += adjoint[..., :e] @ steps.beside[:, t]
+            before += adjoint[..., :e] @ beside[:, t]
         adjoint = before
-    return torch.cat(adjoints, 1), torch.stack(exponents, 1)
+    return np.concatenate(adjoints, axis=1), np.stack(exponents, axis=1)
 
 
-def _backward(network: Network) -> Tensor:
+def _backward(network: Network) -> np.ndarray:
     """∂L(T)/∂W_hh (rows, n) as ``backward()`` leaves it on the module itself."""
     module, inputs, target = network.materialise()
     (0.5 * (module(inputs)[0][-1] - target).square().sum()).backward()
-    return module.get_parameter(RECURRENT_WEIGHT).grad
+    return module.get_parameter(RECURRENT_WEIGHT).grad.numpy()
 
 
-def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor]:
+def _shares(networks: Sequence[Network]) -> tuple[np.ndarray, np.ndarray]:
     """Shares by lag (b, T, rows, n) times 2^exponent (b, T)."""
     cell, n = networks[0].type, networks[0].hidden_size
     unrolled = _unroll(networks)
     b, length, _ = unrolled.inputs.shape
-    last = torch.zeros(b, cell.state_size(n), dtype=torch.float64)
+    last = np.zeros((b, cell.state_size(n)))
     last[:, :n] = unrolled.states[:, -1, :n] - unrolled.targets
     adjoints, exponents = _adjoints(unrolled.steps, last)
     # every step with its own copy of W_hh, as a batch of b × T networks of one step each, latest first
@@ -653,14 +669,20 @@ def _shares(networks: Sequence[Network]) -> tuple[Tensor, Tensor]:
     copies = weights[RECURRENT_WEIGHT].expand(-1, length, -1, -1).requires_grad_()
     before, now = unrolled.states[:, :-1].flip(1), unrolled.inputs.flip(1)
     after = cell.step({**weights, RECURRENT_WEIGHT: copies}, now.unsqueeze(2), before.unsqueeze(2))
-    (shares,) = torch.autograd.grad(after, copies, adjoints.unsqueeze(2))
-    return shares, exponents
+    (shares,) = torch.autograd.grad(after, copies, torch.from_numpy(adjoints).unsqueeze(2))
+    return shares.numpy(), exponents
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole; NaN for 0 / 0."""
+    with np.errstate(invalid="ignore"):
+        return part / whole
 
 
 def share_matrices(network: Network) -> np.ndarray:
     """Each lag's own share of ∂L(T)/∂W_hh, shape (T, rows of W_hh, n), in plain float64; not kept."""
     shares, exponents = _shares([network])
-    return _frozen(torch.ldexp(shares[0], exponents[0][:, None, None]))
+    return _frozen(np.ldexp(shares[0], exponents[0][:, None, None]))
 
 
 @_kept(64)
@@ -680,17 +702,17 @@ def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Pro
     rows, totals, done = [], [], 0
     for chunk in _chunks(draws):
         matrices, exponents = _shares(chunk)
-        plain = torch.ldexp(matrices, exponents[..., None, None])
+        plain = np.ldexp(matrices, exponents[..., None, None])
         total = plain.sum(1)
         totals.append(total)
-        fraction = torch.einsum("btij,bij->bt", plain, total) / total.square().sum((1, 2))[:, None]
-        rows.append((_log10_frobenius(matrices, exponents), fraction, torch.linalg.matrix_norm(total)))
+        fraction = _ratio(np.einsum("btij,bij->bt", plain, total), np.square(total).sum((1, 2))[:, None])
+        rows.append((_log10_frobenius(matrices, exponents), fraction, np.linalg.norm(total, axis=(1, 2))))
         done += len(chunk)
         progress(done / seeds)
-    log10_norm, fraction, total_norm = (_frozen(torch.cat(column)) for column in zip(*rows, strict=True))
-    gradients = torch.stack([_backward(draw) for draw in draws[:receipts]])
-    backward_norm = torch.linalg.matrix_norm(gradients)
-    difference = torch.linalg.matrix_norm(torch.cat(totals)[:receipts] - gradients)
+    log10_norm, fraction, total_norm = (_frozen(np.concatenate(column)) for column in zip(*rows, strict=True))
+    gradients = np.stack([_backward(draw) for draw in draws[:receipts]])
+    backward_norm = np.linalg.norm(gradients, axis=(1, 2))
+    difference = np.linalg.norm(np.concatenate(totals)[:receipts] - gradients, axis=(1, 2))
     return Shares(
         seed=_frozen(np.array([draw.seed for draw in draws])),
         lag=_frozen(np.arange(network.length)),
@@ -698,5 +720,5 @@ def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Pro
         fraction=fraction,
         total_norm=total_norm,
         backward_norm=_frozen(backward_norm),
-        relative_difference=_frozen(difference / backward_norm),
+        relative_difference=_frozen(_ratio(difference, backward_norm)),
     )

@@ -225,17 +225,17 @@ def test_log10_norms_are_right_along_a_chaotic_trajectory():
 
 def test_products_are_right_far_above_float64():
     """No bounded network gets there in 200 steps; the product does not know that."""
-    generator = torch.Generator().manual_seed(3)
-    gates_ = 1e4 * torch.randn(150, 1, 3, 3, generator=generator, dtype=torch.float64)
-    direct = 1e4 * torch.rand(150, 1, 3, generator=generator, dtype=torch.float64)
-    nothing = torch.zeros(1, 0, 3, dtype=torch.float64)
+    generator = np.random.default_rng(3)
+    gates_ = 1e4 * generator.standard_normal((150, 1, 3, 3))
+    direct = 1e4 * generator.random((150, 1, 3))
+    nothing = np.zeros((1, 0, 3))
     product = jacobians._Backwards(1, 3, 3)
     exact = mpmath.eye(3)
     with mpmath.workdps(60):
         for t in range(150):
             rest, whole = product.read(nothing)
             product.advance(rest, whole, direct[t], gates_[t], nothing)
-            exact = exact * mpmath.matrix((gates_[t, 0] + torch.diag(direct[t, 0])).tolist())
+            exact = exact * mpmath.matrix((gates_[t, 0] + np.diag(direct[t, 0])).tolist())
         _, whole = product.read(nothing)
         expected = float(mpmath.log10(mpmath.norm(exact, 2)))
         spectral = float(mpmath.log10(max(mpmath.svd_r(exact, compute_uv=False))))
@@ -246,12 +246,12 @@ def test_products_are_right_far_above_float64():
 
 @pytest.mark.parametrize("log10_norm", [jacobians._log10_frobenius, jacobians._log10_spectral])
 def test_norms_of_tiny_huge_and_zero_matrices(log10_norm):
-    matrix = torch.tensor([[3.0, 0.0], [4.0, 0.0]], dtype=torch.float64)
-    stack = torch.stack([matrix, 1e-200 * matrix, 1e200 * matrix, 0 * matrix, 1e-310 * matrix])
+    matrix = np.array([[3.0, 0.0], [4.0, 0.0]])
+    stack = np.stack([matrix, 1e-200 * matrix, 1e200 * matrix, 0 * matrix, 1e-310 * matrix])
     expected = np.log10([5.0, 5e-200, 5e200, 1.0, 5e-310])
     expected[3] = -np.inf
-    np.testing.assert_allclose(log10_norm(stack, torch.zeros(5)), expected, atol=1e-12)
-    shifted = log10_norm(stack, torch.full((5,), 10_000, dtype=torch.int32))
+    np.testing.assert_allclose(log10_norm(stack, np.zeros(5)), expected, atol=1e-12)
+    shifted = log10_norm(stack, np.full(5, 10_000))
     np.testing.assert_allclose(shifted, expected + 10_000 * np.log10(2), rtol=1e-12)
 
 
@@ -392,6 +392,38 @@ def test_invariants(network):
     assert (frobenius <= spectral + np.log10(n) / 2 + 1e-9).all()
     direct = result.spectral.direct  # gates are at most 1
     assert (direct[:, 1:] <= direct[:, :-1] + 1e-12).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    network=st.builds(
+        Network,
+        cell=st.sampled_from(list(CELLS)),
+        hidden_size=st.integers(1, 4),
+        length=st.integers(1, 12),
+        gain=st.sampled_from([0.0, 1e-300, 1e-9, 1.0, 100.0]),
+        forget_bias=st.sampled_from([None, -100.0, 0.0, 100.0]),
+        input_scale=st.sampled_from([0.0, 1.0, 100.0]),
+        seed=st.integers(0, 100),
+    )
+)
+def test_corners_of_the_ranges_give_numbers(network):
+    by_lag = jacobians.by_lag(network, seeds=1)
+    for norms in (by_lag.spectral, by_lag.frobenius):
+        assert not np.isnan([norms.whole, norms.direct, norms.rest]).any()
+        assert not np.isposinf([norms.whole, norms.direct, norms.rest]).any()
+    lower = np.tril(np.ones((network.length, network.length), bool))
+    pairs = jacobians.pairs(network)
+    np.testing.assert_allclose(pairs.log10_norm[-1, ::-1], by_lag.frobenius.whole[0], rtol=1e-9, atol=1e-12)
+    assert not np.isnan(pairs.log10_norm[lower]).any()
+    shares = jacobians.shares(network)
+    assert not np.isnan(shares.log10_norm).any()
+    assert np.isfinite(shares.total_norm).all()
+    if network.length == 1:
+        assert shares.total_norm[0] == 0
+    if shares.backward_norm[0] > 1e-290:
+        assert shares.relative_difference[0] <= 1e-12
+        assert shares.fraction[0].sum() == pytest.approx(1, rel=1e-9)
 
 
 @pytest.mark.parametrize("cell", CELLS)
