@@ -12,6 +12,16 @@ from explainer.controls import CONTROL, CONTROLS
 LARGEST_LAG = 10_000
 
 
+def _is_finite(value: object) -> bool:
+    """Whether it is a number that float64 can hold; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
 @dataclass(frozen=True)
 class Settings:
     """One state of the whole page, and the only argument of the engine.
@@ -70,7 +80,7 @@ class Settings:
             value = getattr(self, name)
             if name == "bf" and value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not _is_finite(value):
                 raise ValueError(f"{name} must be a finite number, not {value!r}")
         for name in ("k", "seed", "ls", "n", "T", "ns", "tk", "tn"):
             value = getattr(self, name)
@@ -85,7 +95,7 @@ class Settings:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2**63 - 1, not {self.seed}")
 
-        if not self.nets or not set(self.nets) <= set(CONTROL["nets"].values):
+        if not isinstance(self.nets, tuple) or not self.nets or not set(self.nets) <= set(CONTROL["nets"].values):
             raise ValueError(f"nets must be some of {', '.join(CONTROL['nets'].values)}, not {self.nets!r}")
         if not 0 <= self.ls <= 100:
             raise ValueError(f"ls must be from 0 to 100, not {self.ls}")
