@@ -29,6 +29,7 @@ class Activation:
         slope: σ′(x), elementwise, any shape, to full relative precision also deep in saturation.
         log_slope: log σ′(x), elementwise, −inf where σ′ is 0.
         steepest: sup σ′ over all x.
+        homogeneous: whether σ(a·x) = a·σ(x) for every a > 0, so that σ′ depends on the sign of x alone.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Activation:
     slope: Callable[[Tensor], Tensor]
     log_slope: Callable[[Tensor], Tensor]
     steepest: float
+    homogeneous: bool = False
 
 
 def _log_slope_logistic(x: Tensor) -> Tensor:
@@ -53,8 +55,8 @@ def _step_of(x: Tensor) -> Tensor:
 
 
 ACTIVATIONS: Mapping[str, Activation] = {
-    "identity": Activation("identity", "x", lambda x: x, torch.ones_like, torch.zeros_like, 1.0),
-    "relu": Activation("ReLU", r"\max(0, x)", torch.relu, _step_of, lambda x: _step_of(x).log(), 1.0),
+    "identity": Activation("identity", "x", lambda x: x, torch.ones_like, torch.zeros_like, 1.0, True),
+    "relu": Activation("ReLU", r"\max(0, x)", torch.relu, _step_of, lambda x: _step_of(x).log(), 1.0, True),
     "tanh": Activation("tanh", r"\tanh x", torch.tanh, lambda x: _log_slope_tanh(x).exp(), _log_slope_tanh, 1.0),
     "logistic": Activation(
         "logistic",

@@ -139,9 +139,20 @@ def _latest_first(values: Tensor) -> np.ndarray:
     return values.detach().flip(0).numpy()
 
 
+_BLOCK = 500  # mantissas from 1/2 to 1: so many of them have a product that is a normal number
+
+
 def _product_from_now(factors: np.ndarray) -> np.ndarray:
+    """The running product from 1, rounded at each step, also where it leaves float64's range and comes back."""
+    mantissa, exponent = np.frexp(np.concatenate([[1.0], factors]))
+    exponent = np.cumsum(exponent)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return np.concatenate([[1.0], np.cumprod(factors)])
+        for start in range(0, len(mantissa) - 1, _BLOCK):
+            last = min(start + _BLOCK, len(mantissa) - 1)  # the next block goes on from here
+            mantissa[start : last + 1] = np.cumprod(mantissa[start : last + 1])
+            mantissa[last], carried = np.frexp(mantissa[last])
+            exponent[last:] += carried
+        return np.ldexp(mantissa, exponent)
 
 
 def _sum_from_now(logarithms: np.ndarray) -> np.ndarray:
@@ -159,6 +170,19 @@ def _log10_magnitude(values: np.ndarray) -> np.ndarray:
         return np.log10(np.abs(values))
 
 
+def _sides(settings: Settings, w: Tensor, steps: int) -> Tensor:
+    """The signs of w·h, first step first, shape (steps, *w.shape), for a σ′ that depends on them alone.
+
+    A state that float64 rounds to 0 is still on its side of 0, where σ′ is not what it is at 0.
+    """
+    h, signs = torch.full_like(w, settings.h0).sign(), []
+    for _ in range(4):
+        signs.append(w.sign() * h)
+        h = cells.vanilla_step(settings, h, w.sign())
+    # 0 goes to 0, so from the third step on the other two signs stay, swap or are gone
+    return torch.stack(signs)[[i if i < 2 else 2 + i % 2 for i in range(steps)]]
+
+
 @_cached(_VANILLA_FIELDS, 128)
 def vanilla(settings: Settings) -> Gradient:
     """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
@@ -167,8 +191,9 @@ def vanilla(settings: Settings) -> Gradient:
     gradient = _backward(states)
     before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
     slope = _elementwise(sigma.apply, w * before)
-    closed_factor = _latest_first(w * sigma.slope(w * before))
-    log_factor = _latest_first(sigma.log_slope(w * before)) / math.log(10) + _log10_magnitude(np.array(w))
+    at = _sides(settings, torch.tensor(w, dtype=torch.float64), settings.k) if sigma.homogeneous else w * before
+    closed_factor = _latest_first(w * sigma.slope(at))
+    log_factor = _latest_first(sigma.log_slope(at)) / math.log(10) + _log10_magnitude(np.array(w))
     lag = np.arange(settings.k + 1)
     bound, log10_bound = _power(abs(w) * sigma.steepest, lag)
     return Gradient(
@@ -326,6 +351,15 @@ class Grid:
         return drawn_log10(self.gradient, self.log10_magnitude)
 
 
+def _check_grid(settings: Settings, name: str, values: tuple[float, ...], lags: tuple[int, ...]) -> None:
+    if not values or not lags or list(lags) != sorted(lags):
+        raise ValueError(f"a grid needs at least one {name}, and lags that ascend")
+    settings.replace(k=lags[0])  # the settings say what they refuse
+    settings.replace(k=lags[-1])
+    for value in [value for value in values if not math.isfinite(value)] or (min(values), max(values)):
+        settings.replace(**{name: value})
+
+
 def _grid(
     parameter: Tensor,
     lags: tuple[int, ...],
@@ -333,7 +367,7 @@ def _grid(
     step: Callable[[Tensor, Tensor, int], Tensor],
     log10_factor: Callable[[Tensor, int], np.ndarray],
 ) -> Grid:
-    """``step(s, parameter, i)`` takes a batch (p, any) and a parameter (p, 1); the lags ascend."""
+    """``step(s, parameter, i)`` takes a batch (p, any) and a parameter (p, 1)."""
     column = parameter[:, None]
     starts = torch.full((len(parameter), len(lags)), start, dtype=torch.float64, requires_grad=True)
     running, arrived, log10_factors = starts, [], []
@@ -345,27 +379,44 @@ def _grid(
         running = step(running, column, i)
     arrived.append(running)
     gradient = torch.autograd.grad(torch.cat(arrived, dim=1).sum(), starts)[0]
+    log10_factors = np.reshape(log10_factors, (max(lags), len(parameter)))
     log10_magnitude = np.concatenate([np.zeros((1, len(parameter))), np.cumsum(log10_factors, axis=0)])
     return Grid(parameter.numpy(), np.array(lags), gradient.numpy(), log10_magnitude[list(lags)].T)
 
 
 @_cached(("act", "h0"), 32)
 def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
-    """∂h(t)/∂h(t−k) over w and k as one batch (the lab's vanishing and exploding gradients); lags ascend."""
+    """∂h(t)/∂h(t−k) over w and k as one batch (the lab's vanishing and exploding gradients).
+
+    Raises:
+        ValueError: a weight or a lag is out of range, there is none, or the lags do not ascend.
+    """
+    _check_grid(settings, "w", w, lags)
     sigma, weights = cells.ACTIVATIONS[settings.act], torch.tensor(w, dtype=torch.float64)
     log10_weights = _log10_magnitude(weights.numpy())
+    sides = _sides(settings, weights, max(lags)) if sigma.homogeneous else None
+
+    def log10_factor(h: Tensor, i: int) -> np.ndarray:
+        at = weights * h if sides is None else sides[i]
+        return sigma.log_slope(at).numpy() / math.log(10) + log10_weights
+
     return _grid(
         weights,
         lags,
         settings.h0,
         lambda h, w, i: cells.vanilla_step(settings, h, w),
-        lambda h, i: sigma.log_slope(weights * h).numpy() / math.log(10) + log10_weights,
+        log10_factor,
     )
 
 
 @_cached(("gate", "spread", "seed", "u", "h0"), 32)
 def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
-    """∂c(t)/∂c(t−k) over the gate's own value f and k as one batch; the lags ascend."""
+    """∂c(t)/∂c(t−k) over the gate's own value f and k as one batch.
+
+    Raises:
+        ValueError: a gate or a lag is out of range, there is none, or the lags do not ascend.
+    """
+    _check_grid(settings, "f", f, lags)
     gate, values = cells.GATES[settings.gate], torch.tensor(f, dtype=torch.float64)
     one_each = cells.gate_inputs(settings, max(lags), values)
     in_columns = cells.gate_inputs(settings, max(lags), values[:, None])
@@ -394,7 +445,8 @@ class Paths:
         lag: 0, 1, …, k (steps).
         whole: by autograd, all paths.
         direct: by autograd with every gate held fixed: the path along the cell state alone.
-        around: whole − direct: every path that runs through at least one gate.
+        around: every path that runs through at least one gate: whole − direct, but summed path by path, since
+            the difference of two near-equal numbers would not keep its digits.
         product_of_gates: ∏ f(t−i), i = 1…lag: the closed form of ``direct``.
         one_gate_more: ∏ f(t−i), i = 0…lag: the product with the lab's printed index, k + 1 factors.
     """
@@ -415,4 +467,9 @@ def paths(settings: Settings) -> Paths:
     whole, direct = gated(settings), _backward(states)
     product = _product_from_now(whole.gates)
     gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
-    return Paths(whole.lag, whole.gradient, direct, whole.gradient - direct, product, gate_now * product)
+    before, steps = torch.from_numpy(whole.state[:0:-1].copy()), torch.arange(settings.k)
+    through_gate = _latest_first(before * _elementwise(lambda c: gate.opening(inputs, c, steps), before))
+    around = np.zeros(settings.k + 1)
+    for i in range(settings.k):  # either a path has been through a gate before, or it goes through this one
+        around[i + 1] = around[i] * whole.factor[i] + direct[i] * through_gate[i]
+    return Paths(whole.lag, whole.gradient, direct, around, product, gate_now * product)
