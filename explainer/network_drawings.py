@@ -57,13 +57,12 @@ def _band_chart(y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
     x = style.lag_x()
     base = alt.Chart(alt.NamedData("bands")).encode(x=x)
-    band_fill = alt.Fill("cell:N", scale=color_scale, legend=None)
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
             *below,
             style.lag_marker(),
-            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", fill=band_fill),
+            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=color),
             base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
             base.mark_circle(size=120, opacity=0, aria=False).encode(
                 y=y,

@@ -22,8 +22,8 @@ def panel(slug: str, module: LongWork, settings: Settings, show: Callable[[tuple
         ticket.leave()
         st.session_state[_key(slug)] = (None, None)
         ticket = None
-    running = ticket is not None and not ticket.poll().over
-    st.fragment(_watch, run_every=WATCH_EVERY if running else None)(slug, module, plan, show)
+    watching = ticket is not None and not ticket.poll().over
+    st.fragment(_watch, run_every=WATCH_EVERY if watching else None)(slug, module, plan, show, watching)
 
 
 def _key(slug: str) -> str:
@@ -38,40 +38,34 @@ def _stop(slug: str) -> None:
     st.session_state[_key(slug)][1].leave()
 
 
-def _watch(slug: str, module: LongWork, plan: object, show: Callable[[tuple[Figure, ...]], None]) -> None:
+def _watch(
+    slug: str, module: LongWork, plan: object, show: Callable[[tuple[Figure, ...]], None], watching: bool
+) -> None:
     _, ticket = st.session_state.get(_key(slug), (None, None))
     status = ticket.poll() if ticket is not None else None
     under_way = status is not None and not status.over
+    if under_way != watching:
+        st.rerun()  # the whole page: to look at this part again and again from now on, or no more
     known = module.known(plan)
     result = known if known is not None else status.value if status is not None else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{slug}"):
-        if st.button(
+        st.button(
             module.PLAN_WORDS,
             icon=":material/play_arrow:",
             key=f"train-{slug}",
             disabled=under_way or known is not None,
             on_click=_begin,
             args=(slug, module, plan),
-        ):
-            st.rerun()  # the whole page, so that this part is looked at from now on
-        if st.button(
+        )
+        st.button(
             "Stop", icon=":material/stop:", key=f"stop-{slug}", disabled=not under_way, on_click=_stop, args=(slug,)
-        ):
-            st.rerun()
+        )
     fraction = 1.0 if known is not None else result.fraction if result is not None else 0.0
     st.progress(fraction, text=_progress_words(status, known is not None))
     show(module.figures_of(plan, result))
     table = st.empty()
     if result is not None and result.complete:
         table.markdown(module.outcomes(result))
-    if status is not None and status.over and st.session_state.get(_seen(slug)) is not ticket:
-        st.session_state[_seen(slug)] = ticket
-        st.rerun()  # the whole page: no more looks, and the prediction can be judged
-
-
-def _seen(slug: str) -> str:
-    """Where it is kept which finished work the whole page already knows of."""
-    return f"seen-{slug}"
 
 
 def _progress_words(status: jobs.Status | None, is_known: bool) -> str:

@@ -100,7 +100,7 @@ def seconds(count: float) -> str:
 
 
 def others(count: int) -> str:
-    return "one other training" if count == 1 else f"{count} other trainings"
+    return "nobody" if count == 0 else "one other training" if count == 1 else f"{count} other trainings"
 
 
 def ordinal(count: int) -> str:

@@ -122,12 +122,14 @@ def _curves(title: str, label_format: str, guess_label: str) -> figures.Drawing:
         return style.finish(
             alt.layer(
                 alt.Chart(alt.NamedData("guess")).mark_point(opacity=0, tooltip=None, aria=False).encode(y=y),
-                guess.mark_rule(aria=False, color=style.REFERENCE, strokeDash=[2, 3]),
+                guess.transform_filter("isValid(datum.label)").mark_rule(
+                    aria=False, color=style.REFERENCE, strokeDash=[2, 3]
+                ),
                 guess.transform_filter("isValid(datum.label)")
                 .mark_text(aria=False, align="right", dy=-7, fontSize=style.FONT_SIZE)
                 .encode(x=alt.value(alt.ExprRef("width")), text="label:N"),
                 curve.mark_area(opacity=0.14, aria=False).encode(
-                    y=alt.Y("lowest:Q"), y2="highest:Q", fill=alt.Fill("learner:N", scale=_COLOR, legend=None)
+                    y=alt.Y("lowest:Q"), y2="highest:Q", color=_legend_channels()["color"]
                 ),
                 curve.mark_line(strokeWidth=2.2).encode(y=y, **_legend_channels()),
             ),
