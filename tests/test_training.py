@@ -494,6 +494,36 @@ def test_claim_at_lag_10_every_learner_learns():
         assert count(result, learner) == 2
 
 
+def test_claim_the_surprise_hangs_on_the_learning_rate_the_default_lstm_does_not():
+    """Three times as fast, the vanilla network learns lag 50 and the open LSTM mostly does not; slower, as usual."""
+    learners = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
+    fast = last(Plan(learners=learners, learning_rate=0.03))
+    slow = last(Plan(learners=learners, learning_rate=0.003))
+    assert [count(fast, learner) >= 2 for learner in learners] == [True, False, False]
+    assert [count(slow, learner) >= 2 for learner in learners] == [False, False, True]
+    assert count(fast, Learner("lstm")) == count(slow, Learner("lstm")) == 0
+
+
+def test_claim_on_the_adding_problem_the_gru_learns_although_its_gradient_at_the_start_says_no():
+    """Its short lags are learned first, and the long ones come alive."""
+    gru = Learner("gru")
+    result = last(Plan(task="adding", learners=(gru,), seeds=2, steps=300))
+    assert count(result, gru) == 2
+    assert count(result, gru, "predicted") == 0
+    decisive = result.log10_norm[0, :, :, result.plan.decisive_lag]
+    assert (decisive[:, 0] < -5).all()
+    assert (decisive[:, -1] > -1).all()
+
+
+def test_claim_a_vanilla_network_that_has_learned_to_latch_has_no_gradient_left():
+    """Bengio, Simard & Frasconi 1994: what is kept safely for long is kept by saturation."""
+    rnn = Learner("rnn")
+    result = last(Plan(learners=(rnn,), learning_rate=0.03))
+    learned = np.array(result.outcome(0).learned)
+    assert learned.any()
+    assert (result.log10_norm[0, learned, -1, 50] < -10).all()
+
+
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 
