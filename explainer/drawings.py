@@ -12,6 +12,7 @@ import pyarrow as pa
 from explainer import figures, gradients, lesson, style, words
 from explainer.figures import table
 from explainer.gradients import Gradient
+from explainer.lesson import Stop
 from explainer.settings import Settings
 
 SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
@@ -70,6 +71,7 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
             lines,
             style.off_scale_marks(x, y, color, "gradients", "notes"),
             targets,
+            style.walk_marks(x, y, color),
         ]
         if references:
             reference = alt.Chart(alt.NamedData("references")).encode(x=x, y=y)
@@ -114,6 +116,37 @@ def lag_mark(k: int, last_lag: int) -> pa.Table:
     return pa.table({"lag": pa.array(inside, pa.float64()), "label": pa.array([f"k = {k}"] * len(inside), pa.string())})
 
 
+def at_rest(x: str, name: str) -> pa.Table:
+    """The marks of a walk that has not begun: none."""
+    return _walk_marks(x, [], name, [], [])
+
+
+def _walk_marks(x: str, places: Sequence[float], name: str, names: Sequence[str], log10: Sequence[float]) -> pa.Table:
+    return pa.table(
+        {
+            x: pa.array(places, pa.float64()),
+            name: pa.array(names, pa.string()),
+            "log10_magnitude": figures.column(np.array(log10, dtype=float)),
+        }
+    )
+
+
+def walk_by_lag(lines: Mapping[Series, Gradient]) -> tuple[Stop, ...]:
+    """The product one factor at a time, lag by lag, along every line at once."""
+    stops = []
+    for lag in range(1, len(next(iter(lines.values())).lag)):
+        said = [
+            f"{series.name} × {words.number(float(one.factor[lag - 1]))} gives "
+            f"{words.magnitude(one.log10_magnitude[lag], one.sign[lag])}"
+            for series, one in lines.items()
+        ]
+        marks = _walk_marks(
+            "lag", [lag] * len(lines), "series", [s.name for s in lines], [one.drawn[0][lag] for one in lines.values()]
+        )
+        stops.append(Stop(f"Lag {lag}: {'; '.join(said)}.", marks))
+    return tuple(stops)
+
+
 def lines_tables(
     rows: Sequence[pa.Table], k: int, last_lag: int, references: Iterable[np.ndarray] = ()
 ) -> dict[str, pa.Table]:
@@ -124,6 +157,7 @@ def lines_tables(
         "frame": figures.frame((0, last_lag), [*places, *references]),
         "marks": lag_mark(k, last_lag),
         "notes": _first_of_each_status(rows),
+        "walk": at_rest("lag", "series"),
     }
 
 
@@ -265,6 +299,7 @@ def ladder() -> alt.LayerChart:
             .mark_text(aria=False, dy=14, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_rail.mark_text(aria=False, dy=-12, **label).encode(text="rung:N", color=alt.ColorValue("black")),
+            style.walk_marks(x, y, style.cell_color(legend=False)),
         ),
         style.FULL_HEIGHT,
     )
@@ -313,7 +348,24 @@ def ladder_tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     rows = (gate_climb, climb) if gated_first else (climb, gate_climb)
     both = figures.stack(*rows)
     heights = both["log10_magnitude"].to_numpy(zero_copy_only=False)
-    return {"rungs": both, "frame": figures.frame((0, 2), [heights], x_name="steps_back")}
+    return {
+        "rungs": both,
+        "frame": figures.frame((0, 2), [heights], x_name="steps_back"),
+        "walk": at_rest("steps_back", "cell"),
+    }
+
+
+def walk_ladder(settings: Settings, gated_first: bool) -> tuple[Stop, ...]:
+    """The two ladders one rung at a time, in the order in which the chain rule brings the factors in."""
+    rungs = ladder_tables(settings, gated_first)["rungs"].to_pylist()
+    stops = []
+    for place in sorted({rung["steps_back"] for rung in rungs} - {0.0}):
+        here = [rung for rung in rungs if rung["steps_back"] == place]
+        said = [f"{r['cell']} {r['rung']} = × {words.number(r['factor'])} gives {r['reads']}" for r in here]
+        heights = [np.nan if rung["log10_magnitude"] is None else rung["log10_magnitude"] for rung in here]
+        marks = _walk_marks("steps_back", [place] * len(here), "cell", [rung["cell"] for rung in here], heights)
+        stops.append(Stop(f"{words.number(place)} steps back: {'; '.join(said)}.", marks))
+    return tuple(stops)
 
 
 # --- what to say beside a receipt ---------------------------------------------------------------------------

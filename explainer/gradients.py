@@ -365,22 +365,22 @@ def _grid(
     lags: tuple[int, ...],
     start: float,
     step: Callable[[Tensor, Tensor, int], Tensor],
-    log10_factor: Callable[[Tensor, int], np.ndarray],
+    log10_factors: Callable[[Tensor], np.ndarray],
 ) -> Grid:
-    """``step(s, parameter, i)`` takes a batch (p, any) and a parameter (p, 1)."""
+    """``step(s, parameter, i)``: a batch (p, any), a parameter (p, 1); ``log10_factors``: the states (steps, p)."""
     column = parameter[:, None]
     starts = torch.full((len(parameter), len(lags)), start, dtype=torch.float64, requires_grad=True)
-    running, arrived, log10_factors = starts, [], []
+    running, arrived, states = starts, [], [torch.empty(0, len(parameter), dtype=torch.float64)]
     for i in range(max(lags)):
         while len(arrived) < len(lags) and lags[len(arrived)] == i:  # this column has gone its lag
             arrived.append(running[:, :1])
             running = running[:, 1:]
-        log10_factors.append(log10_factor(running[:, -1].detach(), i))
+        states.append(running[:, -1].detach()[None])
         running = step(running, column, i)
     arrived.append(running)
     gradient = torch.autograd.grad(torch.cat(arrived, dim=1).sum(), starts)[0]
-    log10_factors = np.reshape(log10_factors, (max(lags), len(parameter)))
-    log10_magnitude = np.concatenate([np.zeros((1, len(parameter))), np.cumsum(log10_factors, axis=0)])
+    sums = np.cumsum(log10_factors(torch.cat(states)), axis=0)
+    log10_magnitude = np.concatenate([np.zeros((1, len(parameter))), sums])
     return Grid(parameter.numpy(), np.array(lags), gradient.numpy(), log10_magnitude[list(lags)].T)
 
 
@@ -396,8 +396,8 @@ def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]
     log10_weights = _log10_magnitude(weights.numpy())
     sides = _sides(settings, weights, max(lags)) if sigma.homogeneous else None
 
-    def log10_factor(h: Tensor, i: int) -> np.ndarray:
-        at = weights * h if sides is None else sides[i]
+    def log10_factors(h: Tensor) -> np.ndarray:
+        at = weights * h if sides is None else sides[: len(h)]
         return sigma.log_slope(at).numpy() / math.log(10) + log10_weights
 
     return _grid(
@@ -405,7 +405,7 @@ def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]
         lags,
         settings.h0,
         lambda h, w, i: cells.vanilla_step(settings, h, w),
-        log10_factor,
+        log10_factors,
     )
 
 
@@ -418,19 +418,19 @@ def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) 
     """
     _check_grid(settings, "f", f, lags)
     gate, values = cells.GATES[settings.gate], torch.tensor(f, dtype=torch.float64)
-    one_each = cells.gate_inputs(settings, max(lags), values)
+    in_a_row = cells.gate_inputs(settings, max(lags), values)
     in_columns = cells.gate_inputs(settings, max(lags), values[:, None])
 
-    def log10_factor(c: Tensor, i: int) -> np.ndarray:
-        opening = gate.opening(one_each, c, i)
-        return _log10_magnitude((opening + c * gate.slope(one_each, opening)).numpy())
+    def log10_factors(c: Tensor) -> np.ndarray:
+        opening = gate.opening(in_a_row, c, torch.arange(len(c))[:, None])
+        return _log10_magnitude((opening + c * gate.slope(in_a_row, opening)).numpy())
 
     return _grid(
         values,
         lags,
         settings.h0,
         lambda c, f, i: cells.gated_step(settings, in_columns, c, i),
-        log10_factor,
+        log10_factors,
     )
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import pyarrow as pa
+
 from explainer.figures import Figure
 from explainer.settings import Settings
 
@@ -98,6 +100,21 @@ class Section(Protocol):
 
     @staticmethod
     def receipt(settings: Settings) -> Receipt: ...
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One stop of a walk along a product, factor by factor: what to say there, and the marks that show it."""
+
+    words: str
+    marks: pa.Table
+
+
+class Walk(Protocol):
+    """What a section offers besides, whose product can be walked: the first figure has a dataset ``walk``."""
+
+    @staticmethod
+    def walk(settings: Settings) -> tuple[Stop, ...]: ...
 
 
 class LongWork(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import html
 import itertools
@@ -157,6 +158,16 @@ def status_bar(settings: Settings) -> None:
         )
         with st.popover("Contents", icon=":material/toc:", width="content"):
             st.markdown(contents())
+            st.caption(_progress())
+
+
+def _progress() -> str:
+    answered = sum(st.session_state.get(_answer_key(lesson.slug(section))) is not None for section in SECTIONS)
+    return f"Predictions made: {answered} of {len(SECTIONS)}."
+
+
+def _answer_key(slug: str) -> str:
+    return f"answer-{slug}"
 
 
 def contents() -> str:
@@ -180,6 +191,8 @@ def section(number: int, module: Section, settings: Settings) -> None:
         _prediction(slug, prediction)
         if hasattr(module, "plan"):
             page_work.panel(slug, module, settings, lambda drawn: _figures(number, drawn))
+        elif hasattr(module, "walk"):
+            _walk(number, module, settings)
         else:
             _figures(number, figures)
         _receipt(receipt)
@@ -199,7 +212,7 @@ def _prediction(slug: str, prediction: Prediction) -> None:
             range(len(texts)),
             index=None,
             format_func=texts.__getitem__,
-            key=f"answer-{slug}",
+            key=_answer_key(slug),
             label_visibility="collapsed",
         )
         answer = st.empty()  # keeps its place while there is no answer
@@ -215,6 +228,35 @@ def _prediction(slug: str, prediction: Prediction) -> None:
                 )
             )
             answer.markdown(f"{lead} {told}")
+
+
+@st.fragment
+def _walk(number: int, module: Section, settings: Settings) -> None:
+    """The figures of a section whose product can be walked, one factor at a time; a step redraws nothing else."""
+    figures, stops = module.figures_at(settings), module.walk(settings)
+    key = f"walk-{lesson.slug(module)}"
+    at = min(st.session_state.get(key, 0), len(stops))
+    st.session_state[key] = at
+
+    def go(step: int) -> None:
+        st.session_state[key] = min(max(st.session_state[key] + step, 0), len(stops))
+
+    with st.container(key=f"{key}-controls", horizontal=True, vertical_alignment="bottom"):
+        st.button("Back", icon=":material/arrow_back:", key=f"{key}-back", disabled=at == 0, on_click=go, args=(-1,))
+        st.button(
+            "Next factor",
+            icon=":material/arrow_forward:",
+            key=f"{key}-next",
+            disabled=at == len(stops),
+            on_click=go,
+            args=(1,),
+        )
+        st.slider("Walk the product", 0, len(stops), key=key, width="stretch")
+    first = figures[0]
+    if at:
+        first = dataclasses.replace(first, tables={**first.tables, "walk": stops[at - 1].marks})
+    _figures(number, (first, *figures[1:]))
+    st.caption(f"**Step {at} of {len(stops)}.** {stops[at - 1].words if at else 'Take the factors one by one.'}")
 
 
 def _figures(number: int, figures: tuple[Figure, ...]) -> None:

@@ -90,6 +90,7 @@ def line_legend(columns: int = 0) -> alt.Legend:
         title=None,
         orient="top",
         symbolType="stroke",
+        symbolOpacity=1,
         symbolStrokeWidth=2.5,
         symbolSize=500,
         labelFontSize=FONT_SIZE,
@@ -169,6 +170,15 @@ def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: st
         words.transform_filter(is_placed).mark_text(dy=-8, **text).encode(y=y),
         words.transform_filter(on_rail).mark_text(dy=-10, **text).encode(y=rail),
     )
+
+
+def walk_marks(x: alt.X, y: alt.Y, color: alt.Color) -> alt.LayerChart:
+    """Rings around the place where a reader's walk along the product stands."""
+    ring = alt.Chart(alt.NamedData("walk")).encode(x=x, color=color)
+    options = {"size": 330, "filled": False, "strokeWidth": 3, "opacity": 1, "aria": False}
+    placed = ring.transform_filter("isValid(datum.log10_magnitude)").mark_point(**options).encode(y=y)
+    on_rail = ring.transform_filter("!isValid(datum.log10_magnitude)").mark_point(clip=False, **options)
+    return placed + on_rail.encode(y=alt.value(alt.ExprRef("height")))
 
 
 def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:

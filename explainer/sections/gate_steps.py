@@ -5,7 +5,7 @@ from __future__ import annotations
 from explainer import drawings, gradients, words
 from explainer.cells import GATES
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.lesson import Option, Prediction, Receipt, Side, Stop
 from explainer.settings import Settings
 
 TITLE = "The gate's own ladder"
@@ -76,6 +76,10 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"w is not among its rungs.",
         ),
     )
+
+
+def walk(settings: Settings) -> tuple[Stop, ...]:
+    return drawings.walk_ladder(settings, gated_first=True)
 
 
 def receipt(settings: Settings) -> Receipt:

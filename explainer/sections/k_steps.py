@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explainer import drawings, gradients, style, words
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.lesson import Option, Prediction, Receipt, Side, Stop
 from explainer.settings import Settings
 
 TITLE = "k steps: the gradient follows a power of w"
@@ -85,6 +85,12 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"{drawings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(log10_power[-1])}. "
             f"{drawings.horizons({style.VANILLA: vanilla, style.GATED: gated})}",
         ),
+    )
+
+
+def walk(settings: Settings) -> tuple[Stop, ...]:
+    return drawings.walk_by_lag(
+        {drawings.VANILLA: gradients.vanilla(settings), drawings.GATED: gradients.gated(settings)}
     )
 
 

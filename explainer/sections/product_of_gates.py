@@ -6,7 +6,7 @@ from explainer import drawings, gradients, style, words
 from explainer.cells import GATES
 from explainer.drawings import Series
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.lesson import Option, Prediction, Receipt, Side, Stop
 from explainer.settings import Settings
 
 TITLE = "k gates in place of wᵏ"
@@ -83,6 +83,12 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {drawings.at_end(vanilla)}. "
             f"{drawings.horizons(named)}",
         ),
+    )
+
+
+def walk(settings: Settings) -> tuple[Stop, ...]:
+    return drawings.walk_by_lag(
+        {series: gradients.gated(settings.replace(gate=kind)) for kind, series in _SERIES.items()}
     )
 
 

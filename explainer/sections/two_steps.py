@@ -6,7 +6,7 @@ import numpy as np
 
 from explainer import drawings, gradients, style, words
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.lesson import Option, Prediction, Receipt, Side, Stop
 from explainer.settings import Settings
 
 TITLE = "Two steps: the chain rule multiplies"
@@ -70,6 +70,10 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}.{longer}",
         ),
     )
+
+
+def walk(settings: Settings) -> tuple[Stop, ...]:
+    return drawings.walk_ladder(settings, gated_first=False)
 
 
 def receipt(settings: Settings) -> Receipt:

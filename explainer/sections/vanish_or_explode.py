@@ -192,12 +192,17 @@ def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table
     }
 
 
+def _own_weight(settings: Settings) -> gradients.Grid:
+    """The reader's column of the map, with the reader's own lag among the others."""
+    return gradients.vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
+
+
 def figures_at(settings: Settings) -> tuple[Figure, ...]:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     weights = gradients.vanilla_grid(settings, WEIGHTS, LAGS)
     openings = gradients.gated_grid(settings, OPENINGS, LAGS)
     own = {
-        "w": gradients.vanilla_grid(settings, (float(settings.w),), LAGS),
+        "w": _own_weight(settings),
         "f": gradients.gated_grid(settings, (float(settings.f),), LAGS),
     }
     return (
@@ -235,11 +240,11 @@ def _regimes(grid: gradients.Grid) -> str:
 
 def receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
-    grid = gradients.vanilla_grid(settings, (float(settings.w),), (settings.k,))
+    grid = _own_weight(settings)
     return Receipt(
         r"\text{the map at } (w, k):\quad \left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",
-        Side("autograd, from the map's one batch", abs(float(grid.gradient[0, 0]))),
+        Side("autograd, from the map's one batch", abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
         Side("∏ |w|·σ′", abs(float(settled.closed_form[-1]))),
         remark=drawings.remark(settled),
     )
