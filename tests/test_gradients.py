@@ -625,7 +625,7 @@ def test_vanilla_derivative_is_that_of_one_step_at_each_state(settings: Settings
             after, expected = sigma(x), mpf(settings.w) * slope(x)
         assert d.state[i] == h
         assert abs(d.next_state[i] - after) <= 1e-14 * abs(after) + 1e-307
-        if expected and abs(h) > 1e-300 and abs(expected) > 1e-290:
+        if expected and (x == 0 or abs(x) > 1e-300) and abs(expected) > 1e-290:
             assert relative_to(d.closed_form[i], expected) < 1e-13
             off = 1e-12 + float(6 * UNIT / slope(x))
             assert relative_to(d.gradient[i], expected) < off
@@ -845,7 +845,6 @@ def test_no_tensor_leaves_the_engine(one: Settings, other: Settings):
 
 
 def test_the_global_random_state_belongs_to_nobody():
-    torch.manual_seed(5)
     before, before_numpy = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
     gated.cache_clear()
     gated(Settings(gate="varying", k=300, seed=3))
