@@ -10,7 +10,8 @@ import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,7 @@ SITUATIONS: tuple[dict, ...] = ({}, {"gate": "varying"}, {"gate": "state"})
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_a_control_moves_just_the_sections_that_it_says(untouched: AppTest, control: Control):
     declared = {lesson.slug(section) for section in SECTIONS if control.name in section.MOVED_BY}
+    planned = {section: section.plan(Settings()) for section in SECTIONS if hasattr(section, "plan")}
     still, moved = drawings(untouched), set()
     for situation in SITUATIONS:
         at = opened({name: str(value) for name, value in situation.items()})
@@ -287,6 +289,8 @@ def test_a_control_moves_just_the_sections_that_it_says(untouched: AppTest, cont
                 assert drawings(at) == still
             after = numbers_by_section(at)
             moved |= {slug for slug in after if after[slug] != before[slug]}
+            # work that nobody has begun shows no numbers yet; what moves is what it would compute
+            moved |= {lesson.slug(one) for one, plan in planned.items() if one.plan(settings_of(at)) != plan}
             assert moved <= declared
     assert declared
     assert moved == declared
@@ -414,7 +418,7 @@ def test_an_answer_gets_feedback_on_itself(untouched: AppTest, settings: Setting
             prediction, said = predictions[section], feedback(at, section)
             assert prediction.options[choice].told in said
             assert ("**Yes.**" in said) == (choice == prediction.right)
-            if choice != prediction.right:
+            if prediction.right not in {choice, None}:  # None: nobody knows before the work has been done
                 assert prediction.options[prediction.right].text in said
         assert drawings(at) == drawings(untouched)
         assert_same_shape(shape(at), shape(untouched))
@@ -428,12 +432,76 @@ def test_feedback_follows_the_settings():
     assert "**Yes.**" in feedback(at, section)
     exploding = Settings(act="identity", w=8.0)
     assert section.prediction(exploding).right != right
-    press_all = {"act": "identity", "w": 8.0}
-    for name, value in press_all.items():
-        by_key(at, name).set_value(value)
+    by_key(at, "act").set_value("identity")
+    by_key(at, "w").set_value(8.0)
     ran(at.run())
     assert "**Yes.**" not in feedback(at, section)
     assert section.prediction(exploding).options[right].told in feedback(at, section)
+
+
+# --- work that takes longer than a reader waits --------------------------------------------------------------
+
+
+LONG = tuple(section for section in SECTIONS if hasattr(section, "plan"))
+SHORTEST = Settings(tk=CONTROL["tk"].values[0], tn=CONTROL["tn"].values[0])
+LONGEST = Settings(tk=CONTROL["tk"].values[-1], tn=CONTROL["tn"].values[-1])
+
+
+def until(at: AppTest, done: Callable[[], bool]) -> None:
+    """Look at the page again and again, as the browser does while work runs, until something is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.1)
+        ran(at.run())
+
+
+@pytest.mark.parametrize("section", LONG, ids=lesson.slug)
+def test_long_work_is_done_on_demand_and_kept(untouched: AppTest, section: lesson.Section):
+    slug, plan = lesson.slug(section), section.plan(SHORTEST)
+    at = opened(SHORTEST.to_query())
+    assert section.known(plan) is None
+    ran(by_key(at, f"answer-{slug}").set_value(0).run())
+    assert "**" not in feedback(at, section)  # neither right nor wrong as long as nobody knows
+    assert by_key(at, f"stop-{slug}").proto.disabled
+
+    ran(by_key(at, f"train-{slug}").click().run())
+    until(at, lambda: section.known(plan) is not None and by_key(at, f"stop-{slug}").proto.disabled)
+    ran(at.run())
+    assert_engines_numbers(at)
+    assert_nothing_but_numbers(at)
+    assert all(next(iter(tables(chart).values())).num_rows for chart in charts(section_of(at, section)))
+    assert drawings(at) == drawings(untouched)
+    assert_same_shape(shape(at), shape(untouched))
+    outcomes = section.outcomes(section.known(plan))
+    assert len([node for node in below(section_of(at, section), "markdown") if node.value == outcomes]) == 1
+    assert section.prediction(SHORTEST).right is not None
+    assert "**" in feedback(at, section)
+
+    # the next reader who asks for the same has it at once
+    other = opened(SHORTEST.to_query())
+    assert numbers_by_section(other) == numbers_by_section(at)
+    assert by_key(other, f"train-{slug}").proto.disabled
+
+
+@pytest.mark.parametrize("section", LONG, ids=lesson.slug)
+def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched: AppTest, section: lesson.Section):
+    slug = lesson.slug(section)
+    at = opened(LONGEST.to_query())
+    ran(by_key(at, f"train-{slug}").click().run())
+    assert not by_key(at, f"stop-{slug}").proto.disabled
+    assert by_key(at, f"train-{slug}").proto.disabled
+    ran(by_key(at, f"stop-{slug}").click().run())
+    until(at, lambda: by_key(at, f"stop-{slug}").proto.disabled)
+    assert not by_key(at, f"train-{slug}").proto.disabled
+    assert section.known(section.plan(LONGEST)) is None
+    assert_same_shape(shape(at), shape(untouched))
+
+    ran(by_key(at, f"train-{slug}").click().run())
+    ran(by_key(at, "tk").set_value(CONTROL["tk"].default).run())
+    assert by_key(at, f"stop-{slug}").proto.disabled
+    assert_engines_numbers(at)
+    assert_same_shape(shape(at), shape(untouched))
 
 
 # --- links --------------------------------------------------------------------------------------------------
