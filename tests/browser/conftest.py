@@ -7,6 +7,7 @@ Fixtures:
     served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
     chromium: the browser, for the whole session. Whoever asks for it is marked ``browser``.
     open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
+    open_shared_page: the same, with tabs that stay open for all tests of a file.
 """
 
 from __future__ import annotations
@@ -243,6 +244,16 @@ def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab
     All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back
     has settled. At the end of the test every tab is closed, and errors that a tab still holds fail the test.
     """
+    yield from _tabs(chromium, served_page)
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
+    """The same, with tabs that stay open for all tests of a file: to look at one page from several sides."""
+    yield from _tabs(chromium, served_page)
+
+
+def _tabs(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
     tabs: list[Tab] = []
 
     def open_one(address: str = "", *, width: int = 1280, height: int = 900, settle: bool = True, **options) -> Tab:
