@@ -75,16 +75,19 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
         ]
         if references:
             reference = alt.Chart(alt.NamedData("references")).encode(x=x, y=y)
-            layers.insert(
-                2,
-                reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2]).encode(detail="name:N"),
-            )
-            layers.insert(
-                3,
-                reference.transform_filter("isValid(datum.label)")
-                .mark_text(aria=False, align="right", dx=-4, dy=-8, fontSize=style.FONT_SIZE)
-                .encode(text="label:N"),
-            )
+            label = {"aria": False, "dy": -8, "fontSize": style.FONT_SIZE}
+            layers[2:2] = [
+                reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2], aria=False).encode(
+                    detail="name:N"
+                ),
+                # the words stand above the line, on the side from which it does not come down upon them
+                reference.transform_filter("datum.label_side == 'right'")
+                .mark_text(align="left", dx=6, **label)
+                .encode(text="name:N"),
+                reference.transform_filter("datum.label_side == 'left'")
+                .mark_text(align="right", dx=-6, **label)
+                .encode(text="name:N"),
+            ]
         return style.finish(alt.layer(*layers), style.FULL_HEIGHT)
 
     build.__name__ = name
@@ -207,16 +210,17 @@ def by_lag_tables(
     ]
     tables = lines_tables(rows, k, k, references.values())
     if references:
-        ends = [[None] * k + [name] for name in references]
-        tables["references"] = pa.table(
-            {
-                "name": [name for name in references for _ in range(k + 1)],
-                "lag": np.tile(np.arange(k + 1), len(references)),
-                "log10_magnitude": figures.column(np.concatenate(list(references.values()))),
-                "label": pa.array([label for labels in ends for label in labels], pa.string()),
-            }
-        )
+        tables["references"] = figures.stack(*(_reference(name, log10) for name, log10 in references.items()))
     return tables
+
+
+def _reference(name: str, log10: np.ndarray) -> pa.Table:
+    """One grey line, named once: at its end if it rises, half way if it falls (-inf is no place)."""
+    lag = np.arange(len(log10))
+    rises = bool(log10[-1] >= 0)
+    place = len(log10) - 1 if rises else len(log10) // 2
+    side = np.where(lag == place, "left" if rises else "right", "")
+    return table(name=[name] * len(lag), lag=lag, log10_magnitude=log10, label_side=side)
 
 
 # --- the factor of each single step -------------------------------------------------------------------------
@@ -364,7 +368,7 @@ def walk_ladder(settings: Settings, gated_first: bool) -> tuple[Stop, ...]:
         said = [f"{r['cell']} {r['rung']} = × {words.number(r['factor'])} gives {r['reads']}" for r in here]
         heights = [np.nan if rung["log10_magnitude"] is None else rung["log10_magnitude"] for rung in here]
         marks = _walk_marks("steps_back", [place] * len(here), "cell", [rung["cell"] for rung in here], heights)
-        stops.append(Stop(f"{words.number(place)} steps back: {'; '.join(said)}.", marks))
+        stops.append(Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", marks))
     return tuple(stops)
 
 

@@ -17,7 +17,6 @@ FONT_SIZE = 13
 
 COLOR = alt.Scale(domain=list(CELLS), range=[VERMILION, BLUE])
 DASH = alt.Scale(domain=list(CELLS), range=[[1, 0], [7, 3]])
-SHAPE = alt.Scale(domain=list(CELLS), range=["circle", "square"])
 STATUS_SHAPE = alt.Scale(
     domain=[gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW, gradients.EXACTLY_ZERO, gradients.UNDEFINED],
     range=["triangle-down", "triangle-up", "cross", "diamond"],
@@ -61,8 +60,9 @@ def cell_dash() -> alt.StrokeDash:
     return alt.StrokeDash("cell:N", scale=DASH, legend=line_legend())
 
 
-def cell_shape() -> alt.Shape:
-    return alt.Shape("cell:N", scale=SHAPE, legend=None)
+def cell_shape():
+    """Circles for the vanilla cell, squares for the gated one; a condition, so that legends keep their lines."""
+    return alt.condition(f"datum.cell == '{VANILLA}'", alt.value("circle"), alt.value("square"))
 
 
 def regime_color() -> alt.Color:

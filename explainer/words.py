@@ -38,7 +38,7 @@ def magnitude(log10: float, sign: float = 1, digits: int = 3) -> str:
     if -300 < log10 < 300:
         return number(math.copysign(10**log10, sign), digits)
     if math.isinf(log10):
-        return "∞"
+        return number(math.copysign(math.inf, sign))
     exponent = math.floor(log10)
     mantissa = f"{10 ** (log10 - exponent):.{digits - 1}f}"
     if mantissa.startswith("10"):
@@ -62,13 +62,14 @@ def gate(f: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """``7.7 %``; small shares keep one significant digit and the tiniest become powers of ten."""
+    """``7.7 %``; small shares keep two significant digits, the tiniest and the largest become powers of ten."""
     if not math.isfinite(fraction):
         return "undefined"
     share = 100 * fraction
-    if share and abs(share) < 0.01:
+    size = abs(share)
+    if size and not 0.01 <= size < 1e5:
         return f"{number(share, 2)} %"
-    return f"{share:.2g} %" if abs(share) < 9.95 else f"{share:.0f} %"
+    return f"{'−' if share < 0 else ''}{f'{size:.2g}' if size < 9.95 else f'{size:.0f}'} %"
 
 
 def steps(count: int) -> str:

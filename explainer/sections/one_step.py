@@ -82,15 +82,18 @@ def _derivative() -> alt.LayerChart:
             curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             here.mark_rule(aria=False, strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
             here.mark_point(filled=True, size=130, opacity=1).encode(
-                shape=alt.Shape("cell:N", scale=style.SHAPE, legend=None),
+                shape=style.cell_shape(),
                 tooltip=[
                     alt.Tooltip("cell:N"),
                     alt.Tooltip("state:Q", format=".4~g"),
                     alt.Tooltip("gradient:Q", format=".4~g"),
                 ],
             ),
-            here.mark_text(aria=False, fontSize=style.FONT_SIZE, dy=-14).encode(
-                text="label:N", color=alt.ColorValue("black")
+            *(
+                here.transform_filter(f"datum.cell == '{cell}'")
+                .mark_text(aria=False, fontSize=style.FONT_SIZE, dy=dy)
+                .encode(text="label:N", color=alt.ColorValue("black"))
+                for cell, dy in ((style.VANILLA, 20), (style.GATED, -16))
             ),
         ),
         style.FULL_HEIGHT,

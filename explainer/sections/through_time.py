@@ -139,9 +139,7 @@ def _unrolled() -> alt.LayerChart:
             links.transform_filter("!(" + alive + ")")
             .mark_rule(aria=False, strokeDash=[1, 5], strokeWidth=1.5)
             .encode(tooltip=tooltip),
-            nodes.mark_point(filled=True, opacity=1, size=150).encode(
-                shape=alt.Shape("cell:N", scale=style.SHAPE, legend=None)
-            ),
+            nodes.mark_point(filled=True, opacity=1, size=150).encode(shape=style.cell_shape()),
             alt.Chart(alt.NamedData("ends"))
             .mark_text(aria=False, dy=26, fontSize=style.FONT_SIZE)
             .encode(x=x, y=y, text="label:N"),
