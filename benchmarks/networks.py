@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.networks
 
-Every number is a median with its smallest and largest, in milliseconds; one thread a torch call.
+Every number is a median with its smallest and largest, in milliseconds; one thread a torch call. The processor's own
+time stands beside it: where the two differ, something else was running.
 """
 
 import platform
@@ -32,13 +33,15 @@ def forget() -> None:
 
 
 def report(what: str, work: Callable[[], object], times: int, before: Callable[[], object] = forget) -> None:
-    taken = []
+    taken, busy = [], []
     for _ in range(times):
         before()
-        begun = time.perf_counter()
+        begun, busy_before = time.perf_counter(), time.process_time()
         work()
         taken.append((time.perf_counter() - begun) * 1e3)
-    say(f"  {what:<52}{statistics.median(taken):9.2f} ms  ({min(taken):.2f} to {max(taken):.2f})")
+        busy.append((time.process_time() - busy_before) * 1e3)
+    middle, processor = statistics.median(taken), statistics.median(busy)
+    say(f"  {what:<44}{middle:9.2f} ms  ({min(taken):.2f} to {max(taken):.2f}), processor {processor:.2f} ms")
 
 
 def main() -> None:
