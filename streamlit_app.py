@@ -20,6 +20,7 @@ st.title("Why gates remember", anchor=False)
 st.markdown(prose.PROMISE)
 page.show_notes()
 page.status_bar(settings)
+st.header("Notation", anchor="notation")
 st.markdown(prose.NOTATION)
 
 for number, section in enumerate(SECTIONS, 1):

@@ -172,7 +172,8 @@ def _answer_key(slug: str) -> str:
 
 def contents() -> str:
     """The table of contents as Markdown."""
-    return "\n".join(f"{n}. [{section.TITLE}](#{lesson.slug(section)})" for n, section in enumerate(SECTIONS, 1))
+    lines = [f"{n}. [{section.TITLE}](#{lesson.slug(section)})" for n, section in enumerate(SECTIONS, 1)]
+    return "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)"
 
 
 # --- a section ----------------------------------------------------------------------------------------------

@@ -28,9 +28,7 @@ _ABREAST = 3  # controls beside each other in the body
 
 def view() -> View:
     """The part of the page that this reader's link asks for."""
-    return links.view(
-        st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), _SLUGS
-    )
+    return links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), _SLUGS)
 
 
 def settings(shown: View) -> Settings:

@@ -91,8 +91,12 @@ def sections(numbers: Sequence[int]) -> str:
     parts = []
     for run in runs:
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(n) for n in run]
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"section{'s' if len(numbers) > 1 else ''} {listed}"
+    return f"section{'s' if len(numbers) > 1 else ''} {listed(parts)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def seconds(count: float) -> str:

@@ -66,8 +66,9 @@ def prediction(settings: Settings) -> Prediction:
             1,
         )
     told = (
-        f"{_fate('float16', half)}. Its smallest normal number is {words.number(half.format.smallest_normal)}, "
-        f"its smallest subnormal one {words.number(half.format.smallest_subnormal)}."
+        f"In float16 it {_end(half)}. The smallest normal number there is "
+        f"{words.number(half.format.smallest_normal)}, the smallest subnormal one "
+        f"{words.number(half.format.smallest_subnormal)}."
     )
     right = 0 if half.zero_from is not None else 1 if half.subnormal_from is not None else 2
     return Prediction(
@@ -81,16 +82,24 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def _fate(name: str, gradient: FormatGradient) -> str:
-    """What becomes of the gradient in this format, within the lags that are drawn."""
+def _end(gradient: FormatGradient) -> str:
+    """What becomes of the gradient in its format, within the lags that are drawn."""
     if gradient.not_finite_from is not None:
-        return f"{name} overflows at lag {gradient.not_finite_from}"
+        return f"overflows at lag {gradient.not_finite_from}"
     if gradient.zero_from is not None:
-        return f"{name} is exactly 0 from lag {gradient.zero_from} on"
+        return f"is exactly 0 from lag {gradient.zero_from} on"
     if gradient.stuck is not None and gradient.stuck[1] == gradient.lag[-1]:
         stuck = words.number(abs(float(gradient.gradient[-1])), 2)
-        return f"{name} is stuck at {stuck} from lag {gradient.stuck[0]} on"
-    return f"{name} still holds it at lag {gradient.lag[-1]}"
+        return f"is stuck at {stuck} from lag {gradient.stuck[0]} on"
+    return f"is still alive at lag {gradient.lag[-1]}"
+
+
+def _fates(comparison: Comparison) -> str:
+    """One sentence for all formats; those that end alike are named together."""
+    ends: dict[str, list[str]] = {}
+    for name, gradient in comparison.gradients.items():
+        ends.setdefault(_end(gradient), []).append(name)
+    return "The gradient " + "; ".join(f"{end} in {words.listed(names)}" for end, names in ends.items()) + "."
 
 
 def _drawing(cell: str, color: str) -> figures.Drawing:
@@ -219,14 +228,13 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     scaled = "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
     shown = []
     for cell, comparison in _compare(settings).items():
-        fates = "; ".join(_fate(name, gradient) for name, gradient in comparison.gradients.items())
         lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
         shown.append(
             Figure(
                 f"The {cell} gradient by lag in four number formats",
                 _drawings[cell],
                 _tables(comparison, settings),
-                f"{fates}.{scaled}{lacking}",
+                f"{_fates(comparison)}{scaled}{lacking}",
             )
         )
     return tuple(shown)
