@@ -6,13 +6,13 @@ import dataclasses
 import gc
 import html
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import streamlit as st
 
-from explainer import drawings, gradients, lesson, page_work, words
-from explainer.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
+from explainer import drawings, gradients, lesson, links, page_work, words
+from explainer.controls import CONTROL, CONTROLS, GATED, VANILLA, Choice, Control, Several
 from explainer.figures import Figure
 from explainer.lesson import Prediction, Receipt, Section
 from explainer.presets import PRESETS, Preset
@@ -71,9 +71,15 @@ def show_notes() -> None:
 # --- the sidebar --------------------------------------------------------------------------------------------
 
 
-def _set(settings: Settings) -> None:
-    for control in CONTROLS:
-        st.session_state[control.name] = _as_widget(getattr(settings, control.name))
+def linked() -> Settings:
+    """What the URL says. A control that is not drawn keeps this value, and its place in the URL."""
+    return from_query({control.name: st.query_params.get_all(control.name) for control in CONTROLS})[0]
+
+
+def set_controls(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
+    """Put the controls of these names, all of them drawn, at the values of the settings."""
+    for name in names:
+        st.session_state[name] = _as_widget(getattr(settings, name))
 
 
 def _moves(control: Control) -> str:
@@ -87,15 +93,26 @@ def _group_moves(controls: list[Control]) -> str:
     return f"These move {words.sections(numbers)}."
 
 
-def _widget(control: Control) -> None:
-    shared = {"key": control.name, "bind": "query-params", "help": _moves(control)}
+def group_heading(group: str) -> str:
+    """A group of controls by name, as Markdown in the colour of its cell."""
+    return f":{_GROUP_COLOR.get(group, 'gray')}[{group}]"
+
+
+def widget(control: Control, explain: bool = True) -> None:
+    """One control; its help stands below it, or, to save room, with its question mark."""
+    said = _moves(control) if explain else f"{control.help} {_moves(control)}"
+    shared = {"key": control.name, "bind": "query-params", "help": said}
     if isinstance(control, Choice):
         st.pills(control.label, control.values, default=control.default, required=True, **shared)
     elif isinstance(control, Several):
         st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
         st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
-    st.caption(control.help)
+    if explain:
+        st.caption(control.help)
+    if control.name == "f":
+        bias = Settings(f=st.session_state["f"]).forget_bias
+        st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
 
 
 def sidebar() -> Settings:
@@ -108,21 +125,23 @@ def sidebar() -> Settings:
         st.button(
             "Reset everything",
             icon=":material/restart_alt:",
-            on_click=_set,
+            on_click=set_controls,
             args=(Settings(),),
             width="stretch",
             key="reset",
         )
         for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
-            st.subheader(f":{_GROUP_COLOR.get(group, 'gray')}[{group}]", anchor=False)
+            st.subheader(group_heading(group), anchor=False)
             controls = list(controls)
             st.caption(_group_moves(controls))
             for control in controls:
-                _widget(control)
-                if control.name == "f":
-                    bias = Settings(f=st.session_state["f"]).forget_bias
-                    st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
-    return Settings(**{control.name: _chosen(control) for control in CONTROLS})
+                widget(control)
+    return chosen(tuple(CONTROL))
+
+
+def chosen(names: Collection[str]) -> Settings:
+    """The settings: of the controls that are drawn, what they say; of the others, what the URL says."""
+    return linked().replace(**{name: _chosen(CONTROL[name]) for name in names})
 
 
 def _chosen(control: Control) -> object:
@@ -135,12 +154,12 @@ def _chosen(control: Control) -> object:
 def _preset_button(preset: Preset) -> None:
     st.button(
         preset.name,
-        on_click=_set,
+        on_click=set_controls,
         args=(preset.settings,),
         width="stretch",
         key=f"preset-{preset.name.lower().replace(' ', '-')}",
     )
-    st.caption(preset.fact)
+    st.caption(f"{preset.fact} · [link](?{links.query(preset.settings)})")
 
 
 # --- above the sections -------------------------------------------------------------------------------------
