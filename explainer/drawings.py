@@ -44,7 +44,7 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
 
     def build() -> alt.LayerChart:
         domain = [one.name for one in series]
-        legend = style.line_legend(columns=2 if len(series) > 2 else 0)
+        legend = style.line_legend(columns=1 if len(series) > 2 else 0)
         color = alt.Color(
             "series:N", legend=legend, scale=alt.Scale(domain=domain, range=[one.color for one in series])
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
@@ -15,6 +15,7 @@ from explainer.networks import CELLS, Network
 from explainer.settings import Settings
 
 SEEDS = 5  # one lucky draw proves nothing
+BPTT_PAIR = ("rnn", "lstm")  # whose weight gradient is opened up
 
 _GATED_DASHES = ([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3])
 
@@ -36,22 +37,22 @@ def bias_words(bias: float | None) -> str:
     return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
 
 
-def _palette() -> tuple[list[str], list[str], list[list[int]]]:
-    """(label, colour, dashes) of every cell type in the registry: the kind of cell by colour, the type by dashes."""
+def _palette(cells: Sequence[str]) -> tuple[list[str], list[str], list[list[int]]]:
+    """(labels, colours, dashes) of the cell types: the kind of cell by colour, the type by dashes."""
     gated = [cell for cell in CELLS.values() if cell.gated]
     dashes = {cell.label: _GATED_DASHES[i % len(_GATED_DASHES)] for i, cell in enumerate(gated)}
-    labels = [cell.label for cell in CELLS.values()]
+    labels = [CELLS[cell].label for cell in cells]
     return (
         labels,
-        [style.BLUE if cell.gated else style.VERMILION for cell in CELLS.values()],
+        [style.BLUE if CELLS[cell].gated else style.VERMILION for cell in cells],
         [dashes.get(label, [1, 0]) for label in labels],
     )
 
 
-def _band_chart(y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -> alt.LayerChart:
+def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -> alt.LayerChart:
     """Lines of the column ``middle``, which y must name too, in bands from ``low`` to ``high``."""
-    labels, colors, dashes = _palette()
-    legend = style.line_legend(columns=3)
+    labels, colors, dashes = _palette(cells)
+    legend = style.line_legend(columns=2)
     color_scale = alt.Scale(domain=labels, range=colors)
     color = alt.Color("cell:N", scale=color_scale, legend=legend)
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
@@ -80,6 +81,7 @@ def _band_chart(y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -
 @figures.drawing
 def norms_by_lag() -> alt.LayerChart:
     return _band_chart(
+        tuple(CELLS),
         style.log10_y(f"{GRADIENT_TITLE} (spectral norm)"),
         "log10_lowest",
         "log10_magnitude",
@@ -113,7 +115,7 @@ def shares_by_lag() -> alt.LayerChart:
         scale=alt.Scale(zero=True, nice=False, padding=6),
         axis=style.axis("share of ∂L(t)/∂W_hh", format="%", tickCount=5),
     )
-    return _band_chart(y, "lowest_share", "share", "highest_share")
+    return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
 
 
 def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) -> dict[str, pa.Table]:

@@ -15,16 +15,16 @@ step by step.
 """
 
 NOTATION = r"""
-| symbol | name | in the controls |
-|---|---|---|
-| $t$, $k$ | time step; **lag**: how many steps back | k |
-| :orange[$h^{(t)}$] | **hidden state** of the vanilla cell at time $t$ | start: h0 |
-| :orange[$w$], $\mathbf{W}_{hh}$ | **recurrent weight**, one number or a matrix | w |
-| $\sigma$, $\sigma'$ | **activation function** and its slope | act |
-| :blue[$c^{(t)}$] | **cell state** of the gated cell at time $t$ | start: h0 |
-| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ its forget bias, $u$ its state weight | gate, f, … |
-| $\partial h^{(t)} / \partial h^{(t-k)}$ | **gradient** that reaches $k$ steps back | |
-| $L^{(t)}$ | **loss** at time $t$ | |
+| symbol | what it stands for |
+|---|---|
+| $t$, $k$ | time step; **lag**: how many steps back |
+| :orange[$h^{(t)}$] | **hidden state** of the vanilla cell at time $t$; it starts from h0 |
+| :orange[$w$], $\mathbf{W}_{hh}$ | **recurrent weight**, one number or a matrix |
+| $\sigma$, $\sigma'$ | **activation function** and its slope |
+| :blue[$c^{(t)}$] | **cell state** of the gated cell at time $t$; it starts from h0 too |
+| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ is its forget bias, $u$ its state weight |
+| $\partial h^{(t)} / \partial h^{(t-k)}$ | **gradient** that reaches $k$ steps back |
+| $L^{(t)}$ | **loss** at time $t$ |
 """
 
 REFERENCES = r"""

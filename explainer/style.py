@@ -186,5 +186,5 @@ def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | a
         chart.properties(width="container", height=height)
         .configure_view(stroke=None)
         .configure_axis(domain=False, ticks=False)
-        .configure_legend(padding=0, offset=6)
+        .configure_legend(padding=0, offset=20)  # room for the mark of the lag above the plot
     )

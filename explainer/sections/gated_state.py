@@ -126,9 +126,9 @@ def _cell() -> alt.LayerChart:
                 color=alt.condition("datum.gate == 'f'", alt.value(style.BLUE), alt.value(style.REFERENCE))
             ),
             boxes.mark_text(aria=False, fontSize=17, fontStyle="italic", font="Source Serif").encode(text="gate:N"),
-            nodes.mark_point(
-                shape="circle", size=640, filled=True, opacity=1, color="white", stroke=style.REFERENCE
-            ).encode(color=alt.condition(on_path, alt.value(style.BLUE), alt.value(style.REFERENCE))),
+            nodes.mark_point(shape="circle", size=760, filled=False, opacity=1, strokeWidth=1.6).encode(
+                color=alt.condition(on_path, alt.value(style.BLUE), alt.value(style.REFERENCE))
+            ),
             nodes.transform_filter("length(datum.operation) == 1")
             .mark_text(fontSize=15, fontWeight="bold", aria=False)
             .encode(text="operation:N"),

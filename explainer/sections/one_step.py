@@ -18,8 +18,13 @@ ARGUMENT = r"""
 How much does the state now depend on the state one step ago? Differentiate the recurrence:
 
 $$
-\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right),
-\qquad \sigma'(x) = \frac{d\sigma(x)}{dx}
+\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right)
+$$
+
+where
+
+$$
+\sigma'(x) = \frac{d\sigma(x)}{dx} .
 $$
 
 Two things multiply. The weight :orange[$w$] is the same at every step. The slope :orange[$\sigma'$] depends on

@@ -55,11 +55,9 @@ each copy is that lag's share. A share is drawn as its projection on the sum, so
 single ones can be negative. The loss is $L = \tfrac12 \lVert h^{(t)} - y \rVert^2$ with a random target $y$.
 """
 
-CELL_PAIR = ("rnn", "lstm")
-
 
 def _shares(settings: Settings) -> dict[str, Shares]:
-    return {cell: jacobians.shares(drawn.network(cell, settings), drawn.SEEDS) for cell in CELL_PAIR}
+    return {cell: jacobians.shares(drawn.network(cell, settings), drawn.SEEDS) for cell in drawn.BPTT_PAIR}
 
 
 def _lags_for(shares: Shares, part: float) -> int:

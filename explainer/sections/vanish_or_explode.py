@@ -18,7 +18,10 @@ ARGUMENT = r"""
 Now let $k$ grow. If the gradient goes like $w^k$, there are only two fates and a knife-edge between them:
 
 $$
-|w| < 1:\ \text{vanishing gradient}, \qquad |w| > 1:\ \text{exploding gradient} .
+\begin{aligned}
+|w| < 1 &: \text{ vanishing gradient} \\
+|w| > 1 &: \text{ exploding gradient}
+\end{aligned}
 $$
 
 That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994): for long
@@ -242,7 +245,7 @@ def receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
     grid = _own_weight(settings)
     return Receipt(
-        r"\text{the map at } (w, k):\quad \left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
+        r"\left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",
         Side("autograd, from the map's one batch", abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
         Side("∏ |w|·σ′", abs(float(settled.closed_form[-1]))),
