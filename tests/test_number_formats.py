@@ -178,9 +178,7 @@ def test_every_value_is_a_number_of_its_format(name):
 # --- claims on the page -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "lag"), [("float64", 538), ("float32", 75), ("bfloat16", 67), ("float16", 13)]
-)
+@pytest.mark.parametrize(("name", "lag"), [("float64", 538), ("float32", 75), ("bfloat16", 67), ("float16", 13)])
 def test_claim_a_quarter_to_the_k_is_exactly_zero_from_this_lag_on(name, lag):
     result = vanilla(Settings(act="identity", w=0.25, k=600), name)
     assert result.zero_from == lag
