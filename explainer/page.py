@@ -206,8 +206,9 @@ def section(number: int, module: Section, settings: Settings) -> None:
         st.markdown(module.ARGUMENT)
         with st.spinner("Computing these networks …", show_time=True):  # appears only where it takes a while
             prediction = module.prediction(settings)
-            figures = module.figures_at(settings)
             receipt = module.receipt(settings)
+            by_itself = hasattr(module, "plan") or hasattr(module, "walk")
+            figures = () if by_itself else module.figures_at(settings)
         _prediction(slug, prediction)
         if hasattr(module, "plan"):
             page_work.panel(slug, module, settings, lambda drawn: _figures(number, drawn))
@@ -294,8 +295,9 @@ def _rows(figures: tuple[Figure, ...]) -> Iterator[tuple[int, tuple[Figure, ...]
         run = tuple(run)
         size = 2 if half else 1
         for first in range(0, len(run), size):
-            yield count, run[first : first + size]
-            count += size
+            row = run[first : first + size]
+            yield count, row
+            count += len(row)
 
 
 def _figure(label: str, figure: Figure) -> None:
