@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import html
@@ -204,7 +205,7 @@ def section(number: int, module: Section, settings: Settings) -> None:
     with st.container(key=f"section-{slug}"):
         st.header(f"{number}. {module.TITLE}", anchor=slug)
         st.markdown(module.ARGUMENT)
-        with st.spinner("Computing these networks …", show_time=True):  # appears only where it takes a while
+        with _patience() if "n" in module.MOVED_BY else contextlib.nullcontext():
             prediction = module.prediction(settings)
             receipt = module.receipt(settings)
             by_itself = hasattr(module, "plan") or hasattr(module, "walk")
@@ -222,6 +223,11 @@ def section(number: int, module: Section, settings: Settings) -> None:
         if module.LOOK_CLOSER:
             with st.expander("Look closer", icon=":material/zoom_in:"):
                 st.markdown(module.LOOK_CLOSER)
+
+
+def _patience() -> contextlib.AbstractContextManager:
+    """What a reader of large networks sees meanwhile; appears only after half a second."""
+    return st.spinner("Computing these networks …", show_time=True)
 
 
 def _prediction(slug: str, prediction: Prediction) -> None:
