@@ -1,0 +1,254 @@
+"""The page fits: every section in both themes, from a desk's screen to the narrowest phone, and on paper.
+
+The tests of a file share its tabs; a tab is opened as on a desk or as on a phone, and then made narrower.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from explainer import lesson
+from explainer.page import STYLESHEET
+from explainer.sections import SECTIONS
+
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+NARROWER = {768: (DESK, 1024), 360: (PHONE, 740)}  # opened wide, then made this narrow, at this height
+
+SIZES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 768, 390, 360)]
+
+
+@pytest.fixture(scope="module")
+def tabs(open_shared_page):
+    """One tab for each theme and device."""
+    return {}
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[1]}", scope="module")
+def sized(request, open_shared_page, tabs):
+    """The page in a theme at a width, drawn."""
+    scheme, width = request.param
+    device, height = NARROWER.get(width, (DESK if width > 400 else PHONE, None))
+    key = (scheme, device["width"])
+    if key not in tabs:
+        tabs[key] = open_shared_page(color_scheme=scheme, **device)
+    tab = tabs[key]
+    if height:
+        tab.page.set_viewport_size({"width": width, "height": height})
+        fitted(tab)
+    return tab
+
+
+def fitted(tab) -> None:
+    """Wait until every chart has been drawn for the width that it now has."""
+    tab.page.wait_for_function(
+        """() => {
+            const widths = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].map(chart => [
+                chart.clientWidth, chart.querySelector('svg.marks')?.clientWidth
+            ]).join();
+            const still = window.chartWidths === widths;
+            window.chartWidths = widths;
+            return still;
+        }""",
+        polling=500,
+    )
+    tab.settle()
+
+
+# --- at every width -----------------------------------------------------------------------------------------
+
+
+def test_the_page_does_not_scroll_sideways(sized):
+    assert not sized.overflows_sideways()
+    # the page scrolls within one element, and what is in it may not make it scroll sideways either
+    wide = sized.page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stMain], [data-testid=stMain] *')].filter(
+            one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0
+                && ['auto', 'scroll'].includes(getComputedStyle(one).overflowX)
+                && !one.matches('.katex-display')  // a long equation scrolls within itself
+        ).map(one => `${one.dataset.testid ?? one.className}: ${one.scrollWidth} > ${one.clientWidth}`)"""
+    )
+    assert "\n".join(wide) == ""
+
+
+def test_no_chart_is_wider_than_the_screen_and_nothing_in_it_is_cut_off(sized):
+    cut = sized.page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].flatMap(chart => {
+            const frame = chart.querySelector('svg.marks').getBoundingClientRect();
+            const out = [...chart.querySelectorAll('svg.marks text')].filter(text => {
+                const box = text.getBoundingClientRect();
+                return text.textContent && box.width && (
+                    box.left < frame.left - 3 || box.right > frame.right + 3
+                    || box.top < frame.top - 3 || box.bottom > frame.bottom + 3
+                );
+            }).map(text => `${chart.ariaLabel}: ${text.textContent}`);
+            const wide = frame.left < -1 || frame.right > innerWidth + 1;
+            return wide ? [`${chart.ariaLabel}: from ${frame.left} to ${frame.right}`, ...out] : out;
+        })"""
+    )
+    assert "\n".join(cut) == ""
+
+
+def test_no_two_texts_of_a_chart_overlap(sized):
+    overlapping = sized.page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].flatMap(chart => {
+            const texts = [...chart.querySelectorAll('svg.marks text')].filter(
+                text => text.textContent.trim() && text.getAttribute('opacity') != '0'
+            ).map(text => [text.textContent, text.getBoundingClientRect()]).filter(([_, box]) => box.width);
+            return texts.flatMap(([one, a], i) => texts.slice(i + 1).filter(([_, b]) =>
+                // a line's box is higher than its letters
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5
+            ).map(([other, _]) => `${chart.ariaLabel}: "${one}" and "${other}"`));
+        })"""
+    )
+    assert "\n".join(overlapping) == ""
+
+
+def test_no_two_elements_overlap(sized):
+    overlapping = sized.page.evaluate(
+        """() => {
+            const holder = '[data-testid=stElementContainer]';
+            const leaves = [...document.querySelectorAll(`[data-testid=stMain] ${holder}`)].filter(
+                one => !one.querySelector(holder) && one.checkVisibility()
+                    && !one.closest('.st-key-status-bar')  // it floats above the rest
+            ).map(one => [one, one.getBoundingClientRect()]).filter(([_, box]) => box.width > 1 && box.height > 1);
+            return leaves.flatMap(([one, a], i) => leaves.slice(i + 1).filter(([_, b]) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1
+            ).map(([other, _]) => `${one.innerText.slice(0, 60)} | ${other.innerText.slice(0, 60)}`));
+        }"""
+    )
+    assert "\n".join(overlapping) == ""
+
+
+def test_every_section_is_to_be_seen(sized):
+    for section in SECTIONS:
+        part = sized.page.locator(f".st-key-section-{lesson.slug(section)}")
+        assert part.get_by_role("heading", level=2).is_visible()
+        charts = sized.charts(lesson.slug(section))
+        for i in range(charts.count()):
+            box = charts.nth(i).bounding_box()
+            assert box["width"] > 150
+            assert box["height"] > 100
+
+
+# --- under a thumb ------------------------------------------------------------------------------------------
+
+
+# How far a thumb may miss the middle of a thing and still hit it: the things it misses within 44 pixels.
+SMALL = """inside => {
+    const reach = (one, x, y, dx, dy) => {
+        let far = 0;
+        while (far < 44 && one.contains(document.elementFromPoint(x + dx * (far + 1), y + dy * (far + 1)))) far++;
+        return far;
+    };
+    const things = 'button, summary, [data-testid=stRadioOption], [data-testid=stSlider] [role=group]';
+    return [...document.querySelector(inside).querySelectorAll(things)].filter(
+        one => one.checkVisibility() && !one.closest('[data-testid=stElementToolbar]')  // a pointer's: it hides
+    ).flatMap(one => {
+        one.scrollIntoView({block: 'center', behavior: 'instant'});
+        const box = one.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
+        const width = reach(one, x, y, -1, 0) + 1 + reach(one, x, y, 1, 0);
+        const height = reach(one, x, y, 0, -1) + 1 + reach(one, x, y, 0, 1);
+        return width < 44 || height < 44 ? [`${one.ariaLabel ?? one.innerText.split("\\n").pop()}: ${width} x ${height}`] : [];
+    });
+}"""
+
+
+def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(open_page):
+    tab = open_page(**PHONE)
+    small = tab.page.evaluate(SMALL, "[data-testid=stHeader]") + tab.page.evaluate(SMALL, "[data-testid=stMain]")
+    tab.page.get_by_test_id("stExpandSidebarButton").click()
+    tab.page.wait_for_function("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left >= 0")
+    small += tab.page.evaluate(SMALL, "[data-testid=stSidebar]")
+    sidebar = tab.page.get_by_test_id("stSidebarContent")
+    assert sidebar.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+    assert "\n".join(dict.fromkeys(small)) == ""
+
+
+# --- on paper -----------------------------------------------------------------------------------------------
+
+
+def test_the_printed_page_has_every_section_and_no_control(open_page):
+    tab = open_page(width=800, height=1100)
+    tab.page.emulate_media(media="print")
+    fitted(tab)
+    for section in SECTIONS:
+        part = tab.page.locator(f".st-key-section-{lesson.slug(section)}")
+        assert part.get_by_role("heading", level=2).is_visible()
+        assert all(chart.is_visible() for chart in tab.charts(lesson.slug(section)).all())
+    assert not tab.overflows_sideways()
+    seen = tab.page.evaluate(
+        """() => [...document.querySelectorAll(
+            'button, input, [role=slider], [role=radiogroup], [data-testid=stSidebar], [data-testid=stHeader]'
+        )].filter(one => one.checkVisibility({visibilityProperty: true, opacityProperty: true})
+            && one.getBoundingClientRect().height > 1
+        ).map(one => `${one.tagName} ${one.dataset.testid ?? ''} ${one.ariaLabel ?? one.innerText.slice(0, 40)}`)"""
+    )
+    assert "\n".join(sorted(set(seen))) == ""
+    # the sheet holds the whole lesson: nothing is left in an element that scrolls on a screen
+    cut = tab.page.evaluate(
+        """() => [...document.querySelectorAll('#root *')].filter(
+            one => one.scrollHeight > one.clientHeight + 2 && one.clientHeight > 100
+                && getComputedStyle(one).overflowY != 'visible'
+        ).map(one => `${one.dataset.testid ?? one.className}: ${one.scrollHeight} > ${one.clientHeight}`)"""
+    )
+    assert "\n".join(cut) == ""
+    assert pages_of(tab.page.pdf(format="A4")) >= len(SECTIONS)
+
+
+def pages_of(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
+
+
+# --- the stylesheet -----------------------------------------------------------------------------------------
+
+
+def selectors(stylesheet: str) -> list[str]:
+    """Every selector of a stylesheet of rules and at-rules, without what depends on the moment (`:hover`)."""
+    text = re.sub(r"/\*.*?\*/", "", stylesheet, flags=re.DOTALL)
+    preludes = re.findall(r"([^{}]+)\{", text)
+    parts = [part for prelude in preludes if not prelude.strip().startswith("@") for part in _split(prelude)]
+    moment = r"::[\w-]+|:(?:hover|focus-visible|focus-within|focus|active|checked)\b"
+    return [re.sub(moment, "", part).strip() for part in parts]
+
+
+def _split(prelude: str) -> list[str]:
+    """A list of selectors, at the commas that stand outside of parentheses and brackets."""
+    depth, parts = 0, [""]
+    for letter in prelude:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def test_selectors_are_found_in_a_stylesheet():
+    stylesheet = "/* a { */ .a:is(p, ol) > b,\n[c='1,2']:hover {} @media print { .d::before { top: 0 } }"
+    assert selectors(stylesheet) == [".a:is(p, ol) > b", "[c='1,2']", ".d"]
+
+
+def test_every_selector_of_the_stylesheet_matches_something(open_page):
+    wanted = selectors(Path(STYLESHEET).read_text())
+    assert wanted
+    tab = open_page("?h0=0.505")  # with a note on the link, and then with an answer and the contents open
+    first = f".st-key-predict-{lesson.slug(SECTIONS[0])}"
+    matched = set(_matching(tab, wanted))
+    tab.page.locator(first).get_by_role("radio").first.focus()
+    tab.page.keyboard.press("Space")
+    tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
+    tab.page.get_by_test_id("stPopoverButton").first.click()
+    tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
+    tab.settle()
+    matched |= set(_matching(tab, wanted))
+    assert [selector for selector in wanted if selector not in matched] == []
+
+
+def _matching(tab, wanted: list[str]) -> list[str]:
+    return tab.page.evaluate("wanted => wanted.filter(selector => document.querySelector(selector))", wanted)
