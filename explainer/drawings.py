@@ -44,7 +44,7 @@ def by_lag(name: str, series: Sequence[Series], references: bool) -> figures.Dra
 
     def build() -> alt.LayerChart:
         domain = [one.name for one in series]
-        legend = style.line_legend(columns=1 if len(series) > 2 else 0)
+        legend = style.line_legend(columns=style.columns(1, 2) if len(series) > 2 else 0)
         color = alt.Color(
             "series:N", legend=legend, scale=alt.Scale(domain=domain, range=[one.color for one in series])
         )
@@ -281,7 +281,7 @@ def ladder() -> alt.LayerChart:
     rungs = alt.Chart(alt.NamedData("rungs")).encode(x=x, color=style.cell_color())
     on_axis = rungs.transform_filter("isValid(datum.log10_magnitude)").encode(y=y)
     on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(y=alt.value(alt.ExprRef("height")))
-    label = {"fontSize": style.FONT_SIZE, "align": "left", "dx": 9}
+    label = {"fontSize": style.FONT_SIZE, "align": "center"}
     is_gated = f"datum.cell == '{style.GATED}'"
     tooltip = [
         alt.Tooltip("cell:N"),
@@ -297,12 +297,12 @@ def ladder() -> alt.LayerChart:
             on_axis.mark_point(size=90, filled=True, opacity=1).encode(shape=style.cell_shape(), tooltip=tooltip),
             on_rail.mark_point(size=90, filled=True, shape="cross", clip=False, aria=False).encode(tooltip=tooltip),
             on_axis.transform_filter(is_gated)
-            .mark_text(aria=False, dy=-12, **label)
+            .mark_text(aria=False, dy=-14, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_axis.transform_filter("!(" + is_gated + ")")
-            .mark_text(aria=False, dy=14, **label)
+            .mark_text(aria=False, dy=18, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
-            on_rail.mark_text(aria=False, dy=-12, **label).encode(text="rung:N", color=alt.ColorValue("black")),
+            on_rail.mark_text(aria=False, dy=-14, **label).encode(text="rung:N", color=alt.ColorValue("black")),
             style.walk_marks(x, y, style.cell_color(legend=False)),
         ),
         style.FULL_HEIGHT,

@@ -52,7 +52,7 @@ def _palette(cells: Sequence[str]) -> tuple[list[str], list[str], list[list[int]
 def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -> alt.LayerChart:
     """Lines of the column ``middle``, which y must name too, in bands from ``low`` to ``high``."""
     labels, colors, dashes = _palette(cells)
-    legend = style.line_legend(columns=2)
+    legend = style.line_legend(columns=style.columns(1, 3, limit=420))
     color_scale = alt.Scale(domain=labels, range=colors)
     color = alt.Color("cell:N", scale=color_scale, legend=legend)
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)

@@ -75,7 +75,7 @@ def regime_color() -> alt.Color:
             title=None,
             orient="top",
             direction="horizontal",
-            gradientLength=220,
+            gradientLength=alt.ExprRef("min(220, width - 20)"),
             gradientThickness=12,
             values=[-12, -6, 0, 6, 12],
             labelExpr=POWER_OF_TEN_LABEL,
@@ -84,7 +84,12 @@ def regime_color() -> alt.Color:
     )
 
 
-def line_legend(columns: int = 0) -> alt.Legend:
+def columns(narrow: int, wide: int, limit: int = 480) -> alt.ExprRef:
+    """So many entries of a legend a row on a narrow plot, so many on a wide one; the chart itself decides."""
+    return alt.ExprRef(f"width < {limit} ? {narrow} : {wide}")
+
+
+def line_legend(columns: int | alt.ExprRef = 0) -> alt.Legend:
     """A legend on top whose keys are short pieces of the lines themselves."""
     return alt.Legend(
         title=None,

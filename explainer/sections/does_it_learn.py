@@ -108,7 +108,7 @@ def _most(values: tuple[bool, ...]) -> bool:
 
 
 def _legend_channels() -> dict:
-    legend = style.line_legend(columns=2)
+    legend = style.line_legend(columns=style.columns(1, 2))
     return {
         "color": alt.Color("learner:N", scale=_COLOR, legend=legend),
         "strokeDash": alt.StrokeDash("learner:N", scale=_DASH, legend=legend),

@@ -104,15 +104,8 @@ def _fates(comparison: Comparison) -> str:
 
 def _drawing(cell: str, color: str) -> figures.Drawing:
     def build() -> alt.LayerChart:
-        legend = alt.Legend(
-            title=None,
-            orient="top",
-            symbolType="stroke",
-            symbolStrokeWidth=2.5,
-            symbolSize=500,
-            symbolStrokeColor=color,
-            labelFontSize=style.FONT_SIZE,
-        )
+        legend = style.line_legend(columns=style.columns(2, 4))
+        legend["symbolStrokeColor"] = color
         x, y = style.lag_x(), style.log10_y(drawings.GRADIENT_TITLE)
         lines = alt.Chart(alt.NamedData("formats")).encode(x=x)
         limits = alt.Chart(alt.NamedData("limits")).encode(y=alt.Y("log10_magnitude:Q"))

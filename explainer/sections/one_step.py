@@ -140,7 +140,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
                     gradient=list(factor.values()),
                     label=["your h(t−1)", "your c(t−1)"],
                 ),
-                "one": table(gradient=[1.0], label=["1: passes unchanged"]),
+                "one": table(gradient=[1.0], label=["1: unchanged"]),
             },
             f"At h(t−1) = {words.number(float(states[0]))} the vanilla cell passes on "
             f"{words.number(factor[style.VANILLA])} of the gradient; at c(t−1) = {words.number(float(states[1]))} the "

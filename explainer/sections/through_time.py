@@ -107,6 +107,7 @@ def _unrolled() -> alt.LayerChart:
             title="gradient that still reaches the link",
             orient="bottom",
             values=[0, -1, -2, -3, -4],
+            columns=style.columns(3, 5),
             labelExpr=style.POWER_OF_TEN_LABEL,
             direction="horizontal",
             titleLimit=400,
