@@ -25,8 +25,10 @@ paths**: straight along the cell state, where it is multiplied by the gates and 
 through each gate that it moves. The whole derivative is the sum over all of them:
 
 $$
-\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \underbrace{\prod_{i=1}^{k} f(t-i)}_{\text{direct path}}
-\;+\; \underbrace{\cdots}_{\text{paths through the gates}}
+\begin{aligned}
+\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = {} & \underbrace{\prod_{i=1}^{k} f(t-i)}_{\text{direct path}} \\
+& + \underbrace{\cdots}_{\text{paths through the gates}}
+\end{aligned}
 $$
 
 The direct path is the one that a network can hold open by learning its gates.
