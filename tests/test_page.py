@@ -160,10 +160,13 @@ def untouched() -> AppTest:
 
 
 def test_the_sections_stand_in_order_and_the_references_close_the_page(untouched: AppTest):
-    headers = [node for _, node in nodes(untouched.main) if node.type == "header"]
-    assert [header.anchor for header in headers] == [*map(lesson.slug, SECTIONS), "references"]
-    titles = [f"{number}. {section.TITLE}" for number, section in enumerate(SECTIONS, 1)]
-    assert [header.value for header in headers] == [*titles, "References"]
+    headers = [(node.anchor, node.value) for _, node in nodes(untouched.main) if node.type == "header"]
+    sections = [(lesson.slug(one), f"{number}. {one.TITLE}") for number, one in enumerate(SECTIONS, 1)]
+    first = headers.index(sections[0])
+    assert headers[first : first + len(sections)] == sections
+    assert headers[-1] == ("references", "References")
+    anchors = [anchor for anchor, _ in headers]
+    assert len(set(anchors)) == len(anchors)
     assert len(untouched.title) == 1
 
 

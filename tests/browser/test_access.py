@@ -198,10 +198,12 @@ def test_axe_finds_nothing_on_the_whole_page_in_the_dark_at_an_extreme_state(dar
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_what_opens_on_a_phone(open_page, color_scheme: str):
     tab = open_page(color_scheme=color_scheme, width=390, height=844, has_touch=True, is_mobile=True)
-    tab.page.get_by_test_id("stPopoverButton").first.click()
-    tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
-    assert violations(tab, "[data-testid=stPopoverBody]") == ""
-    tab.page.keyboard.press("Escape")
+    for popover in tab.page.get_by_test_id("stPopoverButton").all():
+        popover.click()
+        tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
+        assert violations(tab, "[data-testid=stPopoverBody]") == ""
+        tab.page.keyboard.press("Escape")
+        tab.page.wait_for_selector("[data-testid=stPopoverBody]", state="detached")
     tab.page.get_by_test_id("stExpandSidebarButton").click()
     tab.page.wait_for_function("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left >= 0")
     assert violations(tab, "[data-testid=stSidebar]") == ""

@@ -154,7 +154,8 @@ SMALL = """inside => {
         const box = one.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
         const width = reach(one, x, y, -1, 0) + 1 + reach(one, x, y, 1, 0);
         const height = reach(one, x, y, 0, -1) + 1 + reach(one, x, y, 0, 1);
-        return width < 44 || height < 44 ? [`${one.ariaLabel ?? one.innerText.split("\\n").pop()}: ${width} x ${height}`] : [];
+        const name = one.ariaLabel ?? one.innerText.split('\\n').pop();
+        return width < 44 || height < 44 ? [`${name}: ${width} x ${height}`] : [];
     });
 }"""
 
@@ -243,10 +244,11 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page):
     tab.page.locator(first).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
-    tab.page.get_by_test_id("stPopoverButton").first.click()
+    tab.page.get_by_test_id("stPopoverButton").filter(has_text="Contents").click()
     tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
     tab.settle()
     matched |= set(_matching(tab, wanted))
+    matched |= set(_matching(open_page(**PHONE), wanted))  # where the sidebar is folded away
     assert [selector for selector in wanted if selector not in matched] == []
 
 

@@ -1,0 +1,205 @@
+"""The page at work in a browser: what moves when a reader points, presses and chooses, and what must not move.
+
+Most tests share one tab and run from top to bottom; errors in its console fail the last of them.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from explainer import lesson
+from explainer.controls import CONTROL, Choice, Control, Several
+from explainer.sections import SECTIONS
+from explainer.settings import Settings
+
+MAPS = "vanish-or-explode"
+
+
+@pytest.fixture(scope="module")
+def reader(open_shared_page):
+    """A reader's tab, opened by a link with a value between two steps, so that there is a note to begin with."""
+    return open_shared_page("?h0=0.505")
+
+
+class Sent:
+    """Counts what the page sends to its server: each run of the script is asked for in such a message."""
+
+    def __init__(self, page):
+        self.messages = 0
+        self._session = page.context.new_cdp_session(page)
+        self._session.on("Network.webSocketFrameSent", self._count)
+        self._session.send("Network.enable")
+
+    def _count(self, _) -> None:
+        self.messages += 1
+
+
+def query(tab) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(tab.page.url).query)
+
+
+# --- what stands still --------------------------------------------------------------------------------------
+
+
+def test_a_moved_control_redraws_charts_in_place_also_when_the_note_leaves(reader):
+    page, central = reader.page, reader.charts("k-steps").first
+    note = page.get_by_test_id("stAlert")
+    assert note.count() == 1
+    before = reader.drawing(central)
+    page.evaluate("document.querySelectorAll('svg.marks').forEach(svg => svg.dataset.before = 'yes')")
+    charts = reader.charts().count()
+    reader.slider("w").press("ArrowRight")
+    assert reader.wait_until_redrawn(central, before) != before
+    assert note.count() == 0
+    torn = reader.charts().evaluate_all(
+        "charts => charts.filter(chart => !chart.querySelector('svg.marks[data-before]')).map(chart => chart.ariaLabel)"
+    )
+    assert torn == []
+    assert reader.charts().count() == charts
+
+
+def test_pointing_at_a_map_draws_its_slice_without_a_run(reader):
+    sent = Sent(reader.page)
+    for chart, symbol in zip(reader.charts(MAPS).all()[:2], "wf", strict=True):
+        chart.scroll_into_view_if_needed()
+        reader.page.mouse.move(1, 1)
+        reader.page.wait_for_timeout(100)
+        before = reader.drawing(chart)
+        cells = chart.locator(".mark-rect path").all()
+        assert len(cells) > 1_000
+        cell = cells[len(cells) // 3]
+        cell.hover(force=True)
+        pointed = reader.wait_until_redrawn(chart, before)
+        assert any(f"{symbol} = " in mark for mark in pointed if mark not in before)
+        assert len([mark for mark in pointed if mark not in before]) >= 2  # the slice's line, and its label
+        # another cell, another slice
+        cells[-len(cells) // 3].hover(force=True)
+        assert reader.wait_until_redrawn(chart, pointed) not in (before, pointed)
+    assert sent.messages == 0
+
+
+# --- the way through the page -------------------------------------------------------------------------------
+
+
+def test_the_contents_lead_to_every_section_and_stay_reachable(reader):
+    sections = [f"#{lesson.slug(section)}" for section in SECTIONS]
+    contents = reader.page.get_by_test_id("stPopoverButton").filter(has_text="Contents")
+    for section in (SECTIONS[-1], SECTIONS[len(SECTIONS) // 2]):
+        slug = lesson.slug(section)
+        assert contents.is_visible()
+        contents.click()
+        links = reader.page.locator("[data-testid=stPopoverBody] a")
+        links.first.wait_for()
+        anchors = [link.get_attribute("href") for link in links.all()]
+        assert [anchor for anchor in anchors if anchor in sections] == sections
+        reader.page.locator(f"[data-testid=stPopoverBody] a[href='#{slug}']").click()
+        reader.page.wait_for_function(
+            """slug => {
+                const {top, bottom} = document.getElementById(slug).getBoundingClientRect();
+                return top >= 0 && bottom <= innerHeight;
+            }""",
+            arg=slug,
+        )
+        reader.page.keyboard.press("Escape")
+        # the status line floats above the text; it may not cover the heading that the reader asked for
+        heading = reader.page.locator(f"#{slug}").bounding_box()
+        bar = reader.page.locator(".st-key-status-bar").bounding_box()
+        assert heading["y"] >= bar["y"] + bar["height"] - 1
+
+
+def test_another_theme_recolours_the_charts_without_a_run(reader):
+    sent = Sent(reader.page)
+    text = ".st-key-section-k-steps svg.marks text"
+    light = reader.page.locator(text).first.evaluate("text => getComputedStyle(text).fill")
+    reader.page.emulate_media(color_scheme="dark")
+    reader.page.wait_for_function(
+        "([text, light]) => getComputedStyle(document.querySelector(text)).fill != light", arg=[text, light]
+    )
+    reader.settle()
+    assert sent.messages == 0
+
+
+# --- controls, the URL and the network ----------------------------------------------------------------------
+
+
+def move(tab, control: Control, settings: Settings) -> Settings:
+    """Give a control another value as a reader does, and say which state that makes."""
+    value = getattr(settings, control.name)
+    widget = tab.page.locator(f".st-key-{control.name}")
+    if isinstance(control, Choice | Several):
+        values = control.values
+        other = next(name for name in values if name != value and name not in value)
+        widget.get_by_role("radio" if isinstance(control, Choice) else "button", name=other, exact=True).click()
+        chosen = other if isinstance(control, Choice) else tuple(name for name in values if name in (*value, other))
+        return settings.replace(**{control.name: chosen})
+    place = control.values.index(value)
+    up = place + 1 < len(control.values)
+    tab.slider(control.name).press("ArrowRight" if up else "ArrowLeft")
+    return settings.replace(**{control.name: control.values[place + 1 if up else place - 1]})
+
+
+# One control of each kind and group; that every control is bound to its parameter is tested without a browser.
+MOVED = tuple(CONTROL[name] for name in ("h0", "act", "w", "gate", "f", "nets", "bf"))
+
+
+def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_machine_alone(
+    open_page, served_page: str
+):
+    tab, settings = open_page(), Settings()
+    for control in MOVED:
+        settings = move(tab, control, settings)
+        tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=control.name)
+    tab.settle()
+    assert query(tab) == settings.to_query()
+
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.on("websocket", lambda socket: asked.append(socket.url))
+    tab.page.reload()
+    tab.settle()
+    assert query(tab) == settings.to_query()
+    for control in MOVED:
+        if not isinstance(control, Choice | Several):
+            shown = tab.slider(control.name).get_attribute("aria-valuetext")
+            assert shown == control.text(getattr(settings, control.name))
+
+    # a scroll to the end, so that whatever waits to be seen is asked for too
+    tab.page.locator("#references").scroll_into_view_if_needed()
+    tab.settle()
+    here = urlsplit(served_page).netloc
+    assert len(asked) > 10
+    assert [url for url in asked if urlsplit(url).scheme not in {"http", "ws", "data", "blob"}] == []
+    assert [url for url in asked if urlsplit(url).netloc not in {here, ""}] == []
+
+    tab.page.get_by_role("button", name="Reset everything").click()
+    tab.page.wait_for_function("location.search == ''")
+    tab.settle()
+
+
+def test_the_page_works_within_another_page(open_page):
+    tab = open_page("?embed=true&w=1.2")
+    assert tab.page.get_by_test_id("stSidebar").count() == 0  # an iframe has no room for it
+    assert tab.slider("w").get_attribute("aria-valuetext") == "1.2"
+    for section in SECTIONS:
+        assert tab.page.locator(f"#{lesson.slug(section)}").is_visible()
+    assert query(tab) == {"embed": ["true"], "w": ["1.2"]}
+    assert not tab.overflows_sideways()
+
+
+# --- work that takes longer ---------------------------------------------------------------------------------
+
+
+def test_training_is_watched_until_it_is_done(open_page):
+    (section,) = [section for section in SECTIONS if hasattr(section, "plan")]
+    slug = lesson.slug(section)
+    tab = open_page("?tk=10&tn=1")
+    chart = tab.charts(slug).first
+    empty = tab.drawing(chart)
+    tab.page.locator(f".st-key-train-{slug} button").click()
+    tab.wait_until_redrawn(chart, empty)
+    tab.page.locator(f".st-key-section-{slug} table").wait_for()
+    tab.settle()
+    assert tab.page.locator(f".st-key-stop-{slug} button").is_disabled()
+    assert len([mark for mark in tab.drawing(chart) if mark not in empty]) >= 4  # a curve for each network
