@@ -148,7 +148,7 @@ SMALL = """inside => {
     };
     const things = 'button, summary, [data-testid=stRadioOption], [data-testid=stSlider] [role=group]';
     return [...document.querySelector(inside).querySelectorAll(things)].filter(
-        one => one.checkVisibility() && !one.closest('[data-testid=stElementToolbar]')  // a pointer's: it hides
+        one => one.checkVisibility() && !one.closest('[data-testid=stElementToolbarButton]')  // a pointer's: it hides
     ).flatMap(one => {
         one.scrollIntoView({block: 'center', behavior: 'instant'});
         const box = one.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
