@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explainer import page, prose
+from explainer import page, page_take, prose
 from explainer.sections import SECTIONS
 
 st.set_page_config(
@@ -14,17 +14,30 @@ st.set_page_config(
 page.settle_memory()
 page.read_link()
 st.html(page.STYLESHEET)
-settings = page.sidebar()
+view = page_take.view()
+settings = page_take.settings(view)
 
-st.title("Why gates remember", anchor=False)
-st.markdown(prose.PROMISE)
-page.show_notes()
-page.status_bar(settings)
-st.header("Notation", anchor="notation")
-st.markdown(prose.NOTATION)
+if view.sections is None:
+    st.title("Why gates remember", anchor=False)
+    st.markdown(prose.PROMISE)
+    page_take.copy_link(settings)
+    page_take.note_on_controls(view)
+    page.show_notes()
+    page.status_bar(settings)
+    st.header("Notation", anchor="notation")
+    st.markdown(prose.NOTATION)
+else:
+    page_take.above_a_part(view)
+    page.show_notes()
 
 for number, section in enumerate(SECTIONS, 1):
-    page.section(number, section, settings)
+    if page_take.shows(view, section):
+        page.section(number, section, settings)
+        page_take.beside(number, section, settings)
 
-st.header("References", anchor="references")
-st.markdown(prose.REFERENCES)
+if view.sections is None:
+    page_take.panel(settings)
+    st.header("References", anchor="references")
+    st.markdown(prose.REFERENCES)
+else:
+    page_take.below_a_part(view, settings)

@@ -1,7 +1,8 @@
 """How to cite the page. The same facts stand in ``CITATION.cff``, which GitHub reads; a test compares the two."""
 
+SHORT_TITLE = "Why gates remember"
 TITLE = "Why gates remember: vanishing and exploding gradients, live"
-AUTHOR = "The authors of Why gates remember"
+AUTHOR = "the gated cell state explainer authors"
 YEAR = 2026
 VERSION = "1.0.0"
 

@@ -15,6 +15,8 @@ from explainer.figures import Figure
 from explainer.lesson import Section
 from explainer.settings import Settings
 
+ZIP_NAME = "why-gates-remember-data.zip"
+
 STEPS, DECADES, PURE, TEXT, FLAG = "steps", "log10", "1", "text", "true or false"
 
 UNITS: Mapping[str, str] = {

@@ -160,7 +160,7 @@ def _preset_button(preset: Preset) -> None:
         width="stretch",
         key=f"preset-{preset.name.lower().replace(' ', '-')}",
     )
-    st.caption(f"{preset.fact} · [link](?{links.query(preset.settings)})")
+    st.markdown(f":small[{preset.fact} · [link](?{links.query(preset.settings)})]")
 
 
 # --- above the sections -------------------------------------------------------------------------------------

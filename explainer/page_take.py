@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer import downloads, handout, lesson, links, notebook, page, snippets
-from explainer.citation import BIBTEX, CITATION
-from explainer.controls import CONTROL, CONTROLS, Control
+from explainer import citation, downloads, handout, lesson, links, notebook, page, snippets
+from explainer.controls import CONTROL
+from explainer.figures import Figure
 from explainer.lesson import Section
 from explainer.links import View
 from explainer.sections import SECTIONS
@@ -17,10 +18,13 @@ from explainer.settings import Settings
 
 TITLE = "Take it with you"
 ANCHOR = "take-it-with-you"
+
 _SLUGS = tuple(map(lesson.slug, SECTIONS))
 _MOVED_BY = {lesson.slug(section): section.MOVED_BY for section in SECTIONS}
+_TITLES = {lesson.slug(section): f"{n}. {section.TITLE}" for n, section in enumerate(SECTIONS, 1)}
 _AS_LINKED = "settings-of-the-link"
-_ABREAST = 3  # controls beside each other in the body
+_WIDTH = 300  # pixels of a control above a section
+_FEW = 12  # so many controls stand open; more are folded away
 
 
 # --- what a link shows --------------------------------------------------------------------------------------
@@ -32,26 +36,28 @@ def view() -> View:
 
 
 def settings(shown: View) -> Settings:
-    """Draw the controls that belong to the view, where there is room for them, and return what all of them say."""
+    """Draw the view's controls and return what all controls say.
+
+    The whole page has them in its sidebar. A part of it, or an iframe, has no room for one: there they stand above
+    the sections. What is not drawn stays as the link has it.
+    """
+    if shown.sections is None and shown.controls is None and not st.context.is_embedded:
+        return page.sidebar()
     names = shown.movable(_MOVED_BY)
-    if shown.sections is None and not st.context.is_embedded:
-        return page.sidebar(names)
     with st.container(key="controls"):
-        _controls(names)
+        if names:
+            _controls(names)
     return page.chosen(names)
 
 
 def _controls(names: Sequence[str]) -> None:
-    if not names:
-        return
     linked = st.session_state.setdefault(_AS_LINKED, page.linked())
-    # a whole lesson has too many of them to stand above it
-    with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= 12):
-        for group, controls in itertools.groupby((CONTROL[name] for name in names), key=lambda one: one.group):
-            st.markdown(f"**{page.heading(group)}**")
-            for row in itertools.batched_rows(controls) if hasattr(itertools, "batched_rows") else _rows(controls):
-                for place, control in zip(st.columns(_ABREAST, gap="medium"), row, strict=False):
-                    with place:
+    with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= _FEW):
+        for group, controls in itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group):
+            st.markdown(f"**{page.group_heading(group)}**")
+            with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
+                for control in controls:
+                    with st.container(width=_WIDTH):
                         page.widget(control, explain=False)
         st.button(
             "Back to the link's values",
@@ -62,6 +68,175 @@ def _controls(names: Sequence[str]) -> None:
         )
 
 
-def _rows(controls) -> list[tuple[Control, ...]]:
-    controls = tuple(controls)
-    return [controls[first : first + _ABREAST] for first in range(0, len(controls), _ABREAST)]
+def shows(shown: View, section: Section) -> bool:
+    return shown.sections is None or lesson.slug(section) in shown.sections
+
+
+def above_a_part(shown: View) -> None:
+    """What stands above some sections that are shown by themselves."""
+    if not st.context.is_embedded:  # the page around an iframe has a title of its own
+        st.title(citation.SHORT_TITLE, anchor=False)
+    if shown.unknown_sections:
+        listed = "\n".join(f"- [{title}](?{links.SECTION}={slug}): `{slug}`" for slug, title in _TITLES.items())
+        missing = "There is no such section." if not shown.sections else "One section of this link does not exist."
+        st.info(f"{missing} These are the sections of the lesson:\n\n{listed}", icon=":material/signpost:")
+    note_on_controls(shown)
+
+
+def note_on_controls(shown: View) -> None:
+    place = st.empty()
+    if shown.unknown_controls:
+        names = ", ".join(f"`{name}`" for name in CONTROL)
+        place.info(f"This link names a control that does not exist. `controls=` takes `none`, or any of {names}.")
+
+
+def below_a_part(shown: View, now: Settings) -> None:
+    """The way from some sections to the whole lesson, in the same state."""
+    whole = links.address(_base(), links.query(now), shown.sections[0] if shown.sections else "")
+    st.markdown(f":small[From [*{citation.SHORT_TITLE}*]({whole}), a live lesson in {len(SECTIONS)} sections.]")
+
+
+# --- links and embedding ------------------------------------------------------------------------------------
+
+
+def _base() -> str:
+    """Where this page is served, as the reader's browser sees it, below whatever path."""
+    return st.context.url or ""
+
+
+def link(now: Settings, anchor: str = "") -> str:
+    """A link to exactly this state, and to a section."""
+    return links.address(_base(), links.query(now), anchor)
+
+
+def copy_link(now: Settings) -> None:
+    """Where readers look for it: a link to what they see, to copy."""
+    with st.container(key="share", horizontal=True):
+        with st.popover("Copy link", icon=":material/link:", width="content"):
+            st.markdown("A link to exactly this state of every control:")
+            st.code(link(now), language=None, wrap_lines=True)
+            st.markdown(f"To one section only, to embed it, and to keep it: [{TITLE}](#{ANCHOR}).")
+        _embed_button(now, (), "embed-whole")
+
+
+def _embed_button(now: Settings, slugs: Sequence[str], key: str) -> None:
+    if st.button("Embed …", icon=":material/code:", key=key):
+        embed_dialog(now, slugs)
+
+
+_READERS_OWN = "the reader's own"
+_THEMES = {_READERS_OWN: None, "light": links.LIGHT, "dark": links.DARK}
+_ALL, _NONE, _SOME = "all that move it", "none", "only some"
+
+
+@st.dialog("Embed", width="large")
+def embed_dialog(now: Settings, slugs: Sequence[str]) -> None:
+    """The code of an iframe for the present state, and what it can be told."""
+    st.markdown(
+        "Paste this into a course page. It opens in exactly this state; readers may move the controls you give."
+    )
+    sections = st.multiselect(
+        "Sections (none chosen: the whole lesson)", _SLUGS, default=list(slugs), format_func=_TITLES.__getitem__
+    )
+    which = st.segmented_control("Controls that readers may move", (_ALL, _NONE, _SOME), default=_ALL, required=True)
+    moving = View(sections=tuple(slug for slug in _SLUGS if slug in sections) or None).movable(_MOVED_BY)
+    free: Sequence[str] | None = {_ALL: None, _NONE: ()}.get(which)
+    if which == _SOME:
+        free = st.multiselect("These", moving, format_func=lambda name: f"{CONTROL[name].label} ({name})")
+    title_place, height_place, theme_place = st.columns(3)
+    ordered = tuple(slug for slug in _SLUGS if slug in sections)
+    title = title_place.text_input(
+        "Title, for screen readers",
+        "; ".join(_TITLES[slug].partition(". ")[2] for slug in ordered) or citation.SHORT_TITLE,
+        max_chars=200,
+    )
+    height = height_place.number_input("Height in pixels", 200, 5000, 900, 50)
+    theme = theme_place.segmented_control("Theme", tuple(_THEMES), default=_READERS_OWN, required=True)
+    source = links.address(_base(), links.query(now, ordered, free, embed=True, theme=_THEMES[theme]))
+    st.markdown("**The code**")
+    st.code(links.iframe(source, title, int(height)), language="html", wrap_lines=True)
+    st.markdown(f"**Its address** ([look at it]({source}))")
+    st.code(source, language=None, wrap_lines=True)
+
+
+# --- below each section -------------------------------------------------------------------------------------
+
+
+def beside(number: int, section: Section, now: Settings) -> None:
+    """Below a section: its link, and the code and the numbers of each figure. Made only while it is open."""
+    slug = lesson.slug(section)
+    fold = st.expander("Link, code and data", icon=":material/ios_share:", key=f"take-{slug}", on_change="rerun")
+    with fold:
+        if not fold.open:
+            return
+        st.markdown("**A link to this section in this state**")
+        st.code(link(now, slug), language=None, wrap_lines=True)
+        _embed_button(now, (slug,), f"embed-{slug}")
+        behind = snippets.of_section(slug, now)
+        for count, (figure, snippet) in enumerate(zip(section.figures_at(now), behind, strict=True), 1):
+            _code_and_data(number, count, section, figure, snippet, now)
+
+
+def _code_and_data(
+    number: int, count: int, section: Section, figure: Figure, snippet: snippets.Snippet, now: Settings
+) -> None:
+    st.markdown(f"**Figure {number}.{count}. {figure.name}**")
+    takes = " It trains networks, which takes minutes." if snippet.minutes else ""
+    st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
+    st.code(snippet.code, language="python", height=320)
+    st.download_button(
+        "Data (CSV)",
+        downloads.csv(downloads.table_of(figure)),
+        downloads.file_name(number, count, figure, section, now),
+        "text/csv",
+        key=f"csv-{number}-{count}",
+        on_click="ignore",
+        icon=":material/table:",
+    )
+
+
+# --- the whole lesson ---------------------------------------------------------------------------------------
+
+
+def panel(now: Settings) -> None:
+    """Links, code and files for the whole lesson in its present state. A file is made when it is asked for."""
+    st.header(TITLE, anchor=ANCHOR)
+    st.markdown("Everything here holds the state that you see: every control as it stands now.")
+    st.markdown("**A link to exactly this state**")
+    here = link(now)
+    st.code(here, language=None, wrap_lines=True)
+    with st.container(horizontal=True, key="take-files"):
+        _embed_button(now, (), "embed-lesson")
+        st.download_button(
+            "Notebook",
+            functools.partial(notebook.written, now, here),
+            notebook.FILE_NAME,
+            "application/x-ipynb+json",
+            key="take-notebook",
+            on_click="ignore",
+            icon=":material/note_stack:",
+            help="The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
+        )
+        st.download_button(
+            "Handout",
+            functools.partial(handout.page, now, here),
+            handout.FILE_NAME,
+            "text/html",
+            key="take-handout",
+            on_click="ignore",
+            icon=":material/docs:",
+            help="The whole lesson at your settings as one HTML file that needs no network and no server.",
+        )
+        st.download_button(
+            "All data",
+            functools.partial(downloads.all_tables, SECTIONS, now, here),
+            downloads.ZIP_NAME,
+            "application/zip",
+            key="take-data",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="The numbers of every figure as CSV, in one zip with the settings.",
+        )
+    with st.expander("Cite", icon=":material/format_quote:", key="cite"):
+        st.markdown(f"{citation.CITATION} {here}")
+        st.code(citation.bibtex(_base()), language="bibtex")

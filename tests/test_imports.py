@@ -18,7 +18,7 @@ MATHS = {
     for name in ("cells", "gradients", "networks", "jacobians", "training", "tasks", "number_formats")
 }
 CHOICES = {f"{PACKAGE}.{name}" for name in ("controls", "settings", "presets")}
-DRAWING = {f"{PACKAGE}.{name}" for name in ("figures", "style", "drawings")}
+DRAWING = {f"{PACKAGE}.{name}" for name in ("figures", "style", "drawings", "network_drawings", "notebook_figures")}
 
 
 def modules() -> dict[str, Path]:
