@@ -1,0 +1,799 @@
+"""Every section at the corners of the sidebar: what it draws, says, asks and checks, against the engine and beyond.
+
+The tests go through ``SECTIONS``: a new section is under them at once. What is particular to a section (its plotted
+numbers, the right answer to its question) stands in a table by its slug.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from explainer import gradients, jacobians, lesson, network_drawings, number_formats, sections
+from explainer.controls import CONTROL, CONTROLS, Several
+from explainer.figures import Figure
+from explainer.lesson import Prediction, Receipt, Section
+from explainer.sections import SECTIONS
+from explainer.settings import Settings
+
+BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
+
+
+# --- the settings that are tried ----------------------------------------------------------------------------
+
+ACTS = ("identity", "relu", "tanh", "logistic")
+GATES = ("constant", "varying", "state")
+WEIGHTS = (-8.0, -1.0, 0.0, 0.9, 1.0, 8.0)
+STARTS = (-2.0, 0.0, 0.5, 2.0)
+LAGS = (1, 2, 50, 200)
+OPENINGS = (0.0, 0.5, 1.0, 0.95, 0.05, 0.9999)
+
+
+def corners() -> Iterator[Settings]:
+    """Every activation with every weight and start, and the rest in turn, so that every pair of values meets."""
+    for i, (act, w, h0) in enumerate(itertools.product(ACTS, WEIGHTS, STARTS)):
+        yield Settings(
+            act=act,
+            w=w,
+            h0=h0,
+            k=LAGS[(i + i // 4 + i // 16) % 4],
+            gate=GATES[(i + i // 12) % 3],
+            f=OPENINGS[(i + i // 6 + i // 36) % 6],
+            u=(1.0, -4.0, 0.0, 4.0, -1.0)[i % 5],
+            spread=(1.0, 0.0, 3.0)[i // 3 % 3],
+            seed=i,
+            ls=(0, 15, 24)[i % 3],
+        )
+
+
+EDGES = (
+    # a factor that is just within 1 % of 1, on both sides
+    Settings(act="identity", w=0.99),
+    Settings(act="identity", w=1.01),
+    # saturated: torch's slopes have lost digits, yet both sides of a receipt may have lost the same ones
+    Settings(w=7.0, h0=1.32),
+    # nothing to keep, and a gate that keeps everything
+    Settings(h0=0.0, f=1.0),
+    # products among float64's subnormal numbers
+    Settings(gate="varying", f=0.05, spread=3.0, seed=36, k=199, h0=2.0),
+)
+SETTINGS = (Settings(), *EDGES, *corners())
+
+
+def test_every_two_values_meet_in_some_settings():
+    named = {"act": ACTS, "w": WEIGHTS, "h0": STARTS, "k": LAGS, "gate": GATES, "f": OPENINGS}
+    for (one, values), (other, others) in itertools.combinations(named.items(), 2):
+        met = {(getattr(settings, one), getattr(settings, other)) for settings in SETTINGS}
+        assert set(itertools.product(values, others)) <= met, (one, other)
+
+
+def at(settings: Settings) -> str:
+    """The settings as far as they are not the default, for messages."""
+    return str(settings.to_query())
+
+
+@functools.cache
+def figures(slug: str, settings: Settings) -> tuple[Figure, ...]:
+    return BY_SLUG[slug].figures_at(settings)
+
+
+@functools.cache
+def prediction(slug: str, settings: Settings) -> Prediction:
+    return BY_SLUG[slug].prediction(settings)
+
+
+@functools.cache
+def receipt(slug: str, settings: Settings) -> Receipt:
+    return BY_SLUG[slug].receipt(settings)
+
+
+every_section = pytest.mark.parametrize("slug", BY_SLUG)
+
+
+def column(table: pa.Table, name: str) -> list:
+    return table[name].to_pylist()
+
+
+# --- the order of the lesson --------------------------------------------------------------------------------
+
+
+def test_every_file_of_the_folder_is_a_section_and_nothing_else():
+    folder = Path(sections.__file__).parent
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert {section.__name__.rpartition(".")[2] for section in SECTIONS} == files
+    assert len(set(SECTIONS)) == len(SECTIONS)
+
+
+def test_a_sections_slug_is_the_name_of_its_file():
+    for slug, section in BY_SLUG.items():
+        assert slug == Path(section.__file__).stem.replace("_", "-")
+
+
+@every_section
+def test_every_section_has_its_parts(slug: str):
+    section: Section = BY_SLUG[slug]
+    for part in (section.TITLE, section.ARGUMENT, section.REMEMBER):
+        assert part.strip()
+    assert "\n" not in section.REMEMBER.strip()
+    assert section.MOVED_BY
+    assert set(section.MOVED_BY) <= set(CONTROL)
+    assert len(set(section.MOVED_BY)) == len(section.MOVED_BY)
+
+
+def test_every_control_moves_a_section():
+    assert {name for section in SECTIONS for name in section.MOVED_BY} == set(CONTROL)
+
+
+# --- drawings -----------------------------------------------------------------------------------------------
+
+
+def units(
+    spec: Mapping, data: str | None = None, made: frozenset = frozenset()
+) -> Iterator[tuple[Mapping, str, frozenset]]:
+    """Every part of a chart that draws something, with its dataset's name and the columns that it works out itself."""
+    data = spec.get("data", {}).get("name", data)
+    made = made | {step["as"] for step in spec.get("transform", ()) if "calculate" in step}
+    if "mark" in spec:
+        yield spec, data, made
+    for part in itertools.chain.from_iterable(spec.get(kind, ()) for kind in ("layer", "vconcat", "hconcat", "concat")):
+        yield from units(part, data, made)
+
+
+def fields(value) -> Iterator[str]:
+    """Every column that an encoding reads."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("field"), str):
+            yield value["field"]
+        for inner in value.values():
+            yield from fields(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from fields(inner)
+
+
+def columns_read(unit: Mapping) -> set[str]:
+    read = set(fields(unit.get("encoding", {})))
+    for step in unit.get("transform", ()):
+        for expression in (step.get("filter"), step.get("calculate")):
+            if isinstance(expression, str):
+                read |= set(re.findall(r"datum\.(\w+)", expression))
+    return read
+
+
+@every_section
+def test_drawings_are_valid_and_read_exactly_the_tables_that_are_sent(slug: str):
+    for figure in figures(slug, Settings()):
+        spec = figure.drawing()
+        alt.Chart.from_dict(dict(spec))  # validates against Vega-Lite's schema
+        parts = list(units(spec))
+        assert {data for _, data, _ in parts} == set(figure.tables), figure.name
+        for unit, data, made in parts:
+            missing = columns_read(unit) - made - set(figure.tables[data].column_names)
+            assert not missing, f"{figure.name}: {data} has no {missing}"
+
+
+@every_section
+def test_the_drawing_stands_still(slug: str):
+    first = figures(slug, Settings())
+    for settings in SETTINGS:
+        now = figures(slug, settings)
+        assert [figure.name for figure in now] == [figure.name for figure in first], at(settings)
+        assert [figure.half for figure in now] == [figure.half for figure in first], at(settings)
+        for one, other in zip(first, now, strict=True):
+            assert one.drawing() is other.drawing(), at(settings)
+            assert list(one.tables) == list(other.tables), at(settings)
+
+
+@every_section
+def test_names_of_figures_are_their_own(slug: str):
+    names = [figure.name for figure in figures(slug, Settings())]
+    assert len(set(names)) == len(names)
+
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+
+@every_section
+def test_columns_keep_their_types(slug: str):
+    """A chart that gets a column of another type draws it as something else."""
+    schemas = [{name: table.schema for name, table in figure.tables.items()} for figure in figures(slug, Settings())]
+    for settings in SETTINGS:
+        for figure, expected in zip(figures(slug, settings), schemas, strict=True):
+            for name, table in figure.tables.items():
+                assert table.schema.equals(expected[name]), f"{figure.name}: {name} at {at(settings)}"
+
+
+@every_section
+def test_no_table_has_a_nan_or_an_infinity(slug: str):
+    for settings in SETTINGS:
+        for figure in figures(slug, settings):
+            for name, table in figure.tables.items():
+                for label in table.column_names:
+                    if pa.types.is_floating(table[label].type):
+                        values = table[label].drop_null().to_numpy()
+                        assert np.isfinite(values).all(), f"{figure.name}: {name}.{label} at {at(settings)}"
+
+
+PLACED = {gradients.VALUE, gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW}
+NOT_PLACED = {gradients.EXACTLY_ZERO, gradients.UNDEFINED}
+
+
+@every_section
+def test_every_row_has_a_place_on_the_axis_or_a_mark_that_says_why_not(slug: str):
+    for settings in SETTINGS:
+        for figure in figures(slug, settings):
+            for name, table in figure.tables.items():
+                if "status" not in table.column_names:
+                    continue
+                status, place = column(table, "status"), column(table, "log10_magnitude")
+                assert set(status) <= PLACED | NOT_PLACED
+                # in a narrow format a magnitude beyond its end has no place: nothing says how large it would be
+                placed = PLACED - ({gradients.OVERFLOW} if name == "formats" else set())
+                for reason, where in zip(status, place, strict=True):
+                    assert (where is not None) == (reason in placed), f"{figure.name}: {reason} at {at(settings)}"
+
+
+@every_section
+def test_the_axes_hold_every_row(slug: str):
+    """The invisible rows of a frame reach around everything that is drawn in the same view."""
+    for settings in SETTINGS:
+        for figure in figures(slug, settings):
+            frame = figure.tables.get("frame")
+            if frame is None or "log10_magnitude" not in frame.column_names:
+                continue
+            low, high = column(frame, "log10_magnitude")
+            assert low == math.floor(low)
+            assert high == math.ceil(high)
+            for name, table in figure.tables.items():
+                if name in ("frame", "grid") or "log10_magnitude" not in table.column_names:
+                    continue  # the map's own colours have a scale of their own
+                places = [place for place in column(table, "log10_magnitude") if place is not None]
+                assert all(low <= place <= high for place in places), f"{figure.name}: {name} at {at(settings)}"
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+NO_WORD = re.compile(
+    r"\b(nan|inf|null)\b|= ?None|\bNone\b "  # what is no number
+    r"|\d[eE][+-]?\d"  # 1e-20
+    r"|(?<![\w⁻])-\d"  # a hyphen in place of a minus
+    r"|\{|\}|\$\$"  # braces of a format that was not filled in
+    r"|  | [,.;:]"  # what stays where a word is missing
+)
+
+
+def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    for figure in figures(slug, settings):
+        yield figure.name, figure.words
+    asked, checked = prediction(slug, settings), receipt(slug, settings)
+    yield "question", asked.question
+    for option in asked.options:
+        yield "option", option.text
+        yield "told", option.told
+    yield "remark", checked.remark
+    for side in (checked.autograd, checked.formula, *checked.others):
+        yield "side", side.what
+    if hasattr(BY_SLUG[slug], "walk"):
+        for stop in BY_SLUG[slug].walk(settings):
+            yield "walk", stop.words
+
+
+@every_section
+def test_words_are_words(slug: str):
+    for settings in SETTINGS:
+        for where, text in said(slug, settings):
+            assert not (found := NO_WORD.search(text)), f"{found[0]!r} in {where}: {text!r} at {at(settings)}"
+
+
+@every_section
+def test_every_figure_says_what_it_shows(slug: str):
+    for settings in SETTINGS:
+        for figure in figures(slug, settings):
+            assert figure.words.endswith((".", ".)")), figure.name
+            assert len(figure.words) > 20, figure.name
+
+
+# --- the plotted numbers are the engine's -------------------------------------------------------------------
+
+
+def rows_of(table: pa.Table, **where) -> list[dict]:
+    """The rows in which the columns have these values, in order."""
+    return [row for row in table.to_pylist() if all(row[name] == value for name, value in where.items())]
+
+
+def same(values: list, expected) -> None:
+    """Equal to the last bit, null where a number is not finite; and not a row more or less."""
+    expected = np.asarray(expected)
+    if expected.dtype.kind == "f":
+        assert values == [value if math.isfinite(value) else None for value in expected.tolist()]
+    else:
+        assert values == expected.tolist()
+
+
+def check_line(table: pa.Table, name: str, gradient: gradients.Gradient) -> None:
+    rows = rows_of(table, series=name)
+    same([row["lag"] for row in rows], gradient.lag)
+    same([row["gradient"] for row in rows], gradient.gradient)
+    same([row["log10_magnitude"] for row in rows], gradient.drawn[0])
+    same([row["status"] for row in rows], gradient.drawn[1])
+
+
+def check_lines(figure: Figure, lines: Mapping[str, gradients.Gradient], k: int) -> None:
+    table = figure.tables["gradients"]
+    assert table.num_rows == (k + 1) * len(lines)
+    for name, gradient in lines.items():
+        check_line(table, name, gradient)
+    assert figure.tables["marks"].to_pylist() == [{"lag": k, "label": f"k = {k}"}]
+    # one note for the first point of each kind that is no plain number
+    kinds = [set(gradient.drawn[1]) - {gradients.VALUE} for gradient in lines.values()]
+    assert sorted(column(figure.tables["notes"], "status")) == sorted(itertools.chain.from_iterable(kinds))
+
+
+def two_cells(settings: Settings) -> dict[str, gradients.Gradient]:
+    return {"vanilla": gradients.vanilla(settings), "gated": gradients.gated(settings)}
+
+
+def check_factors(figure: Figure, settings: Settings) -> None:
+    table = figure.tables["factors"]
+    assert table.num_rows == 2 * settings.k
+    for name, gradient in two_cells(settings).items():
+        rows = rows_of(table, cell=name)
+        same([row["step"] for row in rows], gradient.lag[1:])
+        same([row["factor"] for row in rows], gradient.factor)
+
+
+def unrolled_network(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    k, nodes, links = settings.k, shown[0].tables["nodes"], shown[0].tables["links"]
+    for name, gradient in two_cells(settings).items():
+        rows = rows_of(nodes, cell=name)
+        lags = [int(row["lag"]) for row in rows]
+        # every state up to 25 of them, then every so many-th, the last one always
+        assert lags[0] == 0
+        assert lags[-1] == k
+        assert lags == list(range(k + 1)) if k <= 24 else len(lags) <= 26
+        same([row["state"] for row in rows], gradient.state[lags])
+        same([row["log10_magnitude"] for row in rows], gradient.drawn[0][lags])
+        # each link ends at the node whose gradient it carries
+        ends = [(row["nearer_lag"], row["lag"], row["log10_magnitude"]) for row in rows_of(links, cell=name)]
+        assert ends == [(a["lag"], b["lag"], b["log10_magnitude"]) for a, b in itertools.pairwise(rows)]
+    bands = shown[1].tables["bands"]
+    assert bands.num_rows == 2 * settings.T
+    for cell, label in (("rnn", "RNN"), ("lstm", "LSTM")):
+        measured = jacobians.shares(network_drawings.network(cell, settings), network_drawings.SEEDS)
+        found = [row for row in bands.to_pylist() if label in row["cell"]]
+        same([row["share"] for row in found], np.median(measured.fraction, axis=0))
+        same([row["lowest_share"] for row in found], measured.fraction.min(axis=0))
+        same([row["highest_share"] for row in found], measured.fraction.max(axis=0))
+
+
+def cobwebs(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    for figure, gradient in zip(shown, two_cells(settings).values(), strict=False):
+        orbit, web = gradient.state[::-1].tolist(), figure.tables["web"]
+        assert web.num_rows == 2 * settings.k + 1
+        same(column(web, "order"), np.arange(web.num_rows))
+        # up (or down) to the curve, across to the diagonal, from state to state
+        points = list(zip(column(web, "state"), column(web, "next_state"), strict=True))
+        expected = [(orbit[0], orbit[0])]
+        for before, after in itertools.pairwise(orbit):
+            expected += [(before, after), (after, after)]
+        assert points == expected
+        curve = {row["state"]: row["next_state"] for row in figure.tables["curve"].to_pylist()}
+        assert set(orbit) <= set(curve)
+        if settings.gate != "varying" or figure is shown[0]:  # the drawn gate is the last step's
+            corners = [curve[state] for state in orbit[:-1]]
+            np.testing.assert_allclose(corners, orbit[1:], rtol=1e-12, atol=1e-300)
+        same(column(figure.tables["ends"], "state"), [orbit[0], orbit[-1]])
+    check_factors(shown[2], settings)
+
+
+def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    (figure,) = shown
+    for name, gradient in two_cells(settings).items():
+        (here,) = rows_of(figure.tables["here"], cell=name)
+        same([here["state"], here["gradient"]], [gradient.state[1], gradient.factor[0]])
+        curve = rows_of(figure.tables["derivative"], cell=name)
+        states = tuple(row["state"] for row in curve)
+        assert len(states) >= 201
+        assert gradient.state[1] in states  # the mark stands on the curve
+        measure = gradients.vanilla_derivative if name == "vanilla" else gradients.gated_derivative
+        same([row["gradient"] for row in curve], measure(settings, states).gradient)
+
+
+def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    (figure,) = shown
+    at_least_two = settings.replace(k=max(settings.k, 2))
+    for name, gradient in two_cells(at_least_two).items():
+        rungs = rows_of(figure.tables["rungs"], cell=name)
+        parts = gradient.parts[:2].ravel() if name == "vanilla" or settings.gate == "state" else gradient.gates[:2]
+        same([row["factor"] for row in rungs], [1.0, *parts])
+        product = list(itertools.accumulate([row["factor"] for row in rungs], lambda a, b: a * b))
+        np.testing.assert_allclose([row["running_product"] for row in rungs], product, rtol=1e-15, atol=0)
+        np.testing.assert_allclose(rungs[-1]["running_product"], gradient.gradient[2], rtol=1e-12, atol=1e-300)
+        places = [math.log10(abs(value)) if value else None for value in product]
+        assert [row["log10_magnitude"] is None for row in rungs] == [place is None for place in places]
+        for row, place in zip(rungs, places, strict=True):
+            assert place is None or row["log10_magnitude"] == pytest.approx(place, rel=1e-13, abs=1e-13)
+    assert figure.tables["rungs"].num_rows == (10 if settings.gate == "state" else 8)
+
+
+def central_chart(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    (figure,) = shown
+    check_lines(figure, two_cells(settings), settings.k)
+    references, (_, power) = figure.tables["references"], gradients.power_of_w(settings)
+    bound = gradients.vanilla(settings).log10_bound
+    names = sorted(set(column(references, "name")))
+    assert names == (["bound", "|w|ᵏ"] if (bound != power).any() else ["|w|ᵏ = bound"])
+    assert references.num_rows == (settings.k + 1) * len(names)
+    for name in names:
+        rows = rows_of(references, name=name)
+        same([row["log10_magnitude"] for row in rows], bound if "bound" in name else power)
+        assert sum(row["label_side"] != "" for row in rows) == 1
+
+
+def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    for figure, measure, value in zip(
+        shown, (gradients.vanilla_grid, gradients.gated_grid), (settings.w, settings.f), strict=True
+    ):
+        grid = figure.tables["grid"]
+        parameter, lags = sorted(set(column(grid, "parameter"))), sorted(set(column(grid, "lag")))
+        assert (len(parameter), len(lags), grid.num_rows) == (81, 34, 81 * 34)
+        measured = measure(settings, tuple(parameter), tuple(lags))
+        same(column(grid, "gradient"), measured.gradient.ravel())
+        same(column(grid, "log10_magnitude"), measured.drawn[0].ravel())
+        same(column(grid, "status"), measured.drawn[1].ravel())
+        # the tiles leave no gap and do not overlap
+        tiles = sorted({(row["from"], row["to"]) for row in grid.to_pylist()})
+        np.testing.assert_allclose([b[0] for b in tiles[1:]], [a[1] for a in tiles[:-1]], rtol=1e-9, atol=1e-9)
+        own = figure.tables["own"]
+        alone = measure(settings, (float(value),), tuple(int(lag) for lag in column(own, "lag")))
+        same(column(own, "log10_magnitude"), alone.drawn[0][0])
+        assert figure.tables["reader"].to_pylist() == [{"parameter": value, "lag": settings.k}]
+
+
+def gates_and_states(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    vanilla, gated = two_cells(settings).values()
+    states = shown[1].tables["states"]
+    assert states.num_rows == 3 * (settings.k + 1)
+    same([row["value"] for row in rows_of(states, series="h(t), vanilla")], vanilla.state)
+    same([row["value"] for row in rows_of(states, series="c(t), gated")], gated.state)
+    # f(t) itself is not used: the step from t−1 to t takes f(t−1)
+    same([row["value"] for row in rows_of(states, series="gate f(t)")], [math.nan, *gated.gates])
+    same([row["lag"] for row in rows_of(states, series="gate f(t)")], gated.lag)
+    check_factors(shown[2], settings)
+
+
+def three_gates(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    (figure,) = shown
+    lines = {"vanilla": gradients.vanilla(settings)}
+    for kind, name in (("constant", "constant f"), ("varying", "varying f"), ("state", "f set by the state")):
+        lines[f"gated: {name}"] = gradients.gated(settings.replace(gate=kind))
+    check_lines(figure, lines, settings.k)
+
+
+def paths(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    table, split = shown[0].tables["gradients"], gradients.paths(settings.replace(gate="state"))
+    assert table.num_rows == 4 * (settings.k + 1)
+    check_line(table, "vanilla", gradients.vanilla(settings))
+    for name, values in (
+        ("whole derivative", split.whole),
+        ("direct path: ∏ f", split.direct),
+        ("paths through the gate", split.around),
+    ):
+        same([row["gradient"] for row in rows_of(table, series=name)], values)
+
+
+def formats(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    for figure, measure in zip(shown, (number_formats.vanilla, number_formats.gated), strict=True):
+        table = figure.tables["formats"]
+        assert table.num_rows == 4 * (settings.k + 1)
+        for name in ("float64", "float32", "bfloat16", "float16"):
+            measured = measure(settings, name, 2.0**settings.ls if name == "float16" else 1.0)
+            rows = rows_of(table, format=name)
+            same([row["lag"] for row in rows], measured.lag)
+            same([row["gradient"] for row in rows], measured.gradient)
+
+
+def test_every_format_that_ends_is_marked_where_it_ends():
+    """Exactly 0 or beyond the largest number: neither has a place on a log axis, and neither may just stop."""
+    for settings in SETTINGS:
+        shown = figures("number-formats", settings)
+        for figure, measure in zip(shown, (number_formats.vanilla, number_formats.gated), strict=True):
+            marked = {(row["lag"], row["label"].partition(":")[0]) for row in figure.tables["ends"].to_pylist()}
+            for name in number_formats.FORMATS:
+                measured = measure(settings, name, 2.0**settings.ls if name == "float16" else 1.0)
+                for lag in {measured.zero_from, measured.not_finite_from} - {None}:
+                    assert (lag, name) in marked, f"{figure.name}: {name} at {at(settings)}"
+
+
+PLOTTED = {
+    "through-time": unrolled_network,
+    "one-recurrence": cobwebs,
+    "one-step": derivative_of_one_step,
+    "two-steps": ladders,
+    "k-steps": central_chart,
+    "vanish-or-explode": maps,
+    "gated-state": gates_and_states,
+    "gate-steps": ladders,
+    "product-of-gates": three_gates,
+    "many-paths": paths,
+    "number-formats": formats,
+}
+
+
+@pytest.mark.parametrize("slug", PLOTTED)
+def test_no_row_is_dropped_and_every_plotted_number_is_the_engines(slug: str):
+    for settings in SETTINGS:
+        try:
+            PLOTTED[slug](settings, figures(slug, settings))
+        except AssertionError as error:
+            error.add_note(at(settings))
+            raise
+
+
+# --- the right answer, worked out in another way ------------------------------------------------------------
+
+
+def sech(x: float) -> float:
+    return 1 / math.cosh(x) if abs(x) < 700 else 0.0
+
+
+SIGMA = {
+    "identity": (lambda x: x, lambda x: 1.0),
+    "relu": (lambda x: max(x, 0.0), lambda x: float(x > 0)),
+    "tanh": (math.tanh, lambda x: sech(x) ** 2),
+    "logistic": (lambda x: 0.5 * (1 + math.tanh(x / 2)), lambda x: sech(x / 2) ** 2 / 4),
+}
+SUP = {"identity": 1.0, "relu": 1.0, "tanh": 1.0, "logistic": 0.25}
+
+
+def vanilla_factors(settings: Settings) -> list[float]:
+    """w·σ′, the latest step first, in plain Python."""
+    (sigma, slope), h, factors = SIGMA[settings.act], settings.h0, []
+    for _ in range(settings.k):
+        factors.append(settings.w * slope(settings.w * h))
+        h = sigma(settings.w * h)
+    return factors[::-1]
+
+
+def gate_values(settings: Settings) -> tuple[list[float], list[float]]:
+    """(gates, whole factors), the latest step first, in plain Python; a varying gate's are the engine's."""
+    if settings.gate == "varying":
+        return (gradients.gated(settings).gates.tolist(),) * 2
+    c, gates, factors = settings.h0, [], []
+    for _ in range(settings.k):
+        f = settings.f
+        if settings.gate == "state" and 0 < f < 1:
+            f = 1 / (1 + (1 - f) / f * math.exp(-settings.u * c))
+        reads = settings.u * c if settings.gate == "state" else 0.0
+        gates.append(f)
+        factors.append(f * (1 + reads * (1 - f)))
+        c *= f
+    return gates[::-1], factors[::-1]
+
+
+def log10_of(factors: list[float]) -> float:
+    return sum(math.log10(abs(f)) if f else -math.inf for f in factors)
+
+
+def latest_lags_for_nine_tenths(settings: Settings) -> int:
+    fraction = jacobians.shares(network_drawings.network("rnn", settings), network_drawings.SEEDS).fraction
+    lags = min(lag for lag in range(1, settings.T + 1) if np.median(fraction[:, :lag].sum(axis=1)) >= 0.9)
+    return 0 if lags <= 10 else 1 if lags <= settings.T / 2 else 2
+
+
+def last_factor(settings: Settings) -> int:
+    last = abs(vanilla_factors(settings)[0])
+    return 1 if 0.99 <= last <= 1.01 else 0 if last < 1 else 2
+
+
+def share_of_the_largest_factor(settings: Settings) -> int:
+    if settings.w == 0:
+        return 0  # it is 0, and can be nothing else
+    share = abs(vanilla_factors(settings)[0]) / (abs(settings.w) * SUP[settings.act])
+    return 0 if share >= 0.99 else 1 if share > 0.5 else 2
+
+
+def square_of_one_step(settings: Settings) -> int:
+    one, before = (abs(f) for f in vanilla_factors(settings.replace(k=max(settings.k, 2)))[:2])
+    if one == 0:
+        return 0
+    return 0 if 0.99 <= before / one <= 1.01 else 1 if before > one else 2
+
+
+def beside_the_power_of_w(settings: Settings) -> int:
+    slopes = [f / settings.w if settings.w else 1.0 for f in vanilla_factors(settings)]
+    if settings.w == 0 or log10_of(slopes) >= -0.3:
+        return 0
+    return 1
+
+
+def fate(settings: Settings) -> int:
+    size = log10_of(vanilla_factors(settings))
+    return 0 if size < -2 else 2 if size > 2 else 1
+
+
+def left_of_the_state(settings: Settings) -> int:
+    kept = 10 ** log10_of(gate_values(settings)[0])
+    return 0 if kept > 0.5 else 1 if kept >= 0.01 else 2
+
+
+def larger_after_two_steps(settings: Settings) -> int:
+    settings = settings.replace(k=max(settings.k, 2))
+    gated = abs(math.prod(gate_values(settings)[1][:2]))
+    vanilla = abs(math.prod(vanilla_factors(settings)[:2]))
+    return 2 if abs(gated - vanilla) <= 0.01 * max(gated, vanilla) else 0 if gated > vanilla else 1
+
+
+def reach_of_a_constant_gate(settings: Settings) -> int:
+    reach = next((lag for lag in range(settings.k + 1) if settings.f**lag < 0.01), None)
+    return 2 if reach is None else 0 if reach <= 20 else 1
+
+
+def whole_beside_direct(settings: Settings) -> int:
+    gates, factors = gate_values(settings.replace(gate="state"))
+    if 0 in gates:
+        return 2
+    ratio = abs(math.prod(factor / f for factor, f in zip(factors, gates, strict=True)))
+    return 2 if 0.99 <= ratio <= 1 / 0.99 else 0 if ratio > 1 else 1
+
+
+def left_in_float16(settings: Settings) -> int:
+    at_k = abs(number_formats.vanilla(settings, "float16", 2.0**settings.ls).scaled[-1])
+    return 0 if at_k == 0 else 1 if at_k < 2.0**-14 else 2
+
+
+ANSWERS = {
+    "through-time": latest_lags_for_nine_tenths,
+    "one-recurrence": last_factor,
+    "one-step": share_of_the_largest_factor,
+    "two-steps": square_of_one_step,
+    "k-steps": beside_the_power_of_w,
+    "vanish-or-explode": fate,
+    "gated-state": left_of_the_state,
+    "gate-steps": larger_after_two_steps,
+    "product-of-gates": reach_of_a_constant_gate,
+    "many-paths": whole_beside_direct,
+    "number-formats": left_in_float16,
+    "does-it-learn": lambda settings: None,  # nothing is trained in these tests
+}
+
+
+def test_every_section_has_a_right_answer_worked_out_here():
+    assert set(ANSWERS) == set(BY_SLUG)
+
+
+@pytest.mark.parametrize("slug", sorted(ANSWERS))
+def test_the_right_answer_is_right(slug: str):
+    for settings in SETTINGS:
+        assert prediction(slug, settings).right == ANSWERS[slug](settings), at(settings)
+
+
+@every_section
+def test_a_prediction_has_different_answers_and_something_to_tell_for_each(slug: str):
+    for settings in SETTINGS:
+        asked = prediction(slug, settings)
+        assert asked.question.endswith("?")
+        assert len({option.text for option in asked.options}) == len(asked.options) >= 2
+        assert all(option.told for option in asked.options)
+        assert asked.right is None or 0 <= asked.right < len(asked.options)
+
+
+# --- receipts -----------------------------------------------------------------------------------------------
+
+
+@every_section
+def test_a_receipt_agrees_or_says_why_not(slug: str):
+    for settings in SETTINGS:
+        checked = receipt(slug, settings)
+        assert checked.equation.strip()
+        if checked.agrees:
+            assert "two sides differ" not in checked.remark, f"{checked} at {at(settings)}"
+        else:
+            assert re.search(r"float64|saturated", checked.remark), f"{checked} at {at(settings)}"
+
+
+@every_section
+def test_a_receipt_agrees_at_the_defaults(slug: str):
+    assert receipt(slug, Settings()).difference < 1e-12
+
+
+RECEIPT_OF = {
+    # what stands on the right, worked out here
+    "one-step": lambda s: vanilla_factors(s)[0],
+    "two-steps": lambda s: math.prod(vanilla_factors(s.replace(k=max(s.k, 2)))[:2]),
+    "k-steps": lambda s: math.prod(vanilla_factors(s)),
+    "vanish-or-explode": lambda s: abs(math.prod(vanilla_factors(s))),
+    "gated-state": lambda s: s.h0 * math.prod(gate_values(s)[0]),
+    "gate-steps": lambda s: math.prod(gate_values(s.replace(k=max(s.k, 2)))[1][:2]),
+    "product-of-gates": lambda s: math.prod(gate_values(s)[1]),
+    "many-paths": lambda s: math.prod(gate_values(s)[0]),
+    "number-formats": lambda s: math.prod(vanilla_factors(s)),
+}
+
+
+@pytest.mark.parametrize("slug", RECEIPT_OF)
+def test_the_right_side_of_a_receipt_is_the_equations(slug: str):
+    for settings in SETTINGS:
+        value, expected = receipt(slug, settings).formula.value, RECEIPT_OF[slug](settings)
+        assert value == pytest.approx(expected, rel=1e-9, abs=1e-290), at(settings)
+
+
+def test_the_receipt_of_the_product_shows_the_labs_index_beside_the_right_one():
+    checked = receipt("product-of-gates", Settings(f=0.9, k=10))
+    too_many = checked.others[-1]
+    assert checked.formula.value == pytest.approx(0.9**10)
+    assert too_many.value == pytest.approx(0.9**11)
+    assert "i = 0" in too_many.what
+
+
+# --- what moves a section -----------------------------------------------------------------------------------
+
+SMALL = {"n": 4, "T": 20, "nets": ("rnn", "gru")}
+BASES = (
+    Settings(k=20, **SMALL),
+    Settings(k=20, gate="varying", act="logistic", w=1.0, **SMALL),
+    Settings(k=30, gate="state", act="logistic", w=1.0, **SMALL),
+)
+
+
+def others(name: str, value) -> list:
+    """The neighbour on the grid, and a value far away."""
+    control = CONTROL[name]
+    if isinstance(control, Several):
+        return [("rnn", "lstm"), ("lstm", "gru", "mgu")]
+    at, count = control.values.index(value), len(control.values)
+    return [control.values[(at + 1) % count], control.values[(at + max(2, count // 2)) % count]]
+
+
+def shown_numbers(section: Section, settings: Settings):
+    """What is drawn, or what is going to be worked out and then drawn."""
+    if hasattr(section, "plan"):
+        return section.plan(settings)
+    return [dict(figure.tables) for figure in figures(lesson.slug(section), settings)]
+
+
+@pytest.mark.parametrize("name", [control.name for control in CONTROLS])
+@every_section
+def test_moved_by_is_true(slug: str, name: str):
+    section = BY_SLUG[slug]
+    moved = [
+        shown_numbers(section, base) != shown_numbers(section, base.replace(**{name: value}))
+        for base in BASES
+        for value in others(name, getattr(base, name))
+    ]
+    assert any(moved) == (name in section.MOVED_BY)
+
+
+# --- walks --------------------------------------------------------------------------------------------------
+
+WALKED = {slug: section for slug, section in BY_SLUG.items() if hasattr(section, "walk")}
+
+
+def test_the_products_can_be_walked():
+    assert set(WALKED) >= {"two-steps", "k-steps", "gate-steps", "product-of-gates"}
+
+
+@pytest.mark.parametrize("slug", WALKED)
+def test_a_walk_goes_from_row_to_row_of_the_figure(slug: str):
+    for settings in SETTINGS:
+        first, stops = figures(slug, settings)[0], WALKED[slug].walk(settings)
+        main = next(iter(first.tables.values()))
+        at_rest = first.tables["walk"]
+        assert at_rest.num_rows == 0
+        names = at_rest.column_names
+        rows = {tuple(row[name] for name in names) for row in main.select(names).to_pylist()}
+        places = [column(stop.marks, names[0]) for stop in stops]
+        for stop in stops:
+            assert stop.marks.schema.equals(at_rest.schema), at(settings)
+            assert {tuple(row[name] for name in names) for row in stop.marks.to_pylist()} <= rows, at(settings)
+        # every place but the start, in order
+        assert [place[0] for place in places] == sorted(set(column(main, names[0])) - {0}), at(settings)
