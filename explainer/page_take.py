@@ -101,7 +101,7 @@ def below_a_part(shown: View, now: Settings) -> None:
 
 def _base() -> str:
     """Where this page is served, as the reader's browser sees it, below whatever path."""
-    return st.context.url or ""
+    return f"{(st.context.url or '').rstrip('/')}/"
 
 
 def link(now: Settings, anchor: str = "") -> str:
@@ -154,7 +154,7 @@ def embed_dialog(now: Settings, slugs: Sequence[str]) -> None:
     theme = theme_place.segmented_control("Theme", tuple(_THEMES), default=_READERS_OWN, required=True)
     source = links.address(_base(), links.query(now, ordered, free, embed=True, theme=_THEMES[theme]))
     st.markdown("**The code**")
-    st.code(links.iframe(source, title, int(height)), language="html", wrap_lines=True)
+    st.code(links.iframe(source, title, int(height)), language=None, wrap_lines=True)
     st.markdown(f"**Its address** ([look at it]({source}))")
     st.code(source, language=None, wrap_lines=True)
 
@@ -183,7 +183,7 @@ def _code_and_data(
     st.markdown(f"**Figure {number}.{count}. {figure.name}**")
     takes = " It trains networks, which takes minutes." if snippet.minutes else ""
     st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
-    st.code(snippet.code, language="python", height=320)
+    st.code(snippet.code, language=None, wrap_lines=True)  # the highlighter's colours are too pale
     st.download_button(
         "Data (CSV)",
         downloads.csv(downloads.table_of(figure)),
@@ -239,4 +239,4 @@ def panel(now: Settings) -> None:
         )
     with st.expander("Cite", icon=":material/format_quote:", key="cite"):
         st.markdown(f"{citation.CITATION} {here}")
-        st.code(citation.bibtex(_base()), language="bibtex")
+        st.code(citation.bibtex(_base()), language=None, wrap_lines=True)
