@@ -67,9 +67,14 @@ _CELL = {"orange": "vanilla", "blue": "gated", "gray": "aside"}
 _COLOURED = re.compile(r":(orange|blue|gray)\[((?:[^\[\]]|\[[^\]]*\])*)\]")
 
 
+_INLINE_MATH = re.compile(r"(?<!\$)\$(?!\$)([^$]+)\$(?!\$)")
+
+
 def text(markdown: str) -> str:
     """The lesson's Markdown as HTML: equations drawn, words in their cell's colour."""
-    return _to_html(_COLOURED.sub(lambda m: f'<span class="{_CELL[m[1]]}">{m[2]}</span>', markdown.strip()))
+    coloured = _COLOURED.sub(lambda m: f'<span class="{_CELL[m[1]]}">{m[2]}</span>', markdown.strip())
+    # to the converter an equation within a sentence ends with its line
+    return _to_html(_INLINE_MATH.sub(lambda m: m[0].replace("\n", " "), coloured))
 
 
 # --- the parts of a section ---------------------------------------------------------------------------------
