@@ -442,6 +442,55 @@ def test_feedback_follows_the_settings():
     assert section.prediction(exploding).options[right].told in feedback(at, section)
 
 
+# --- walking a product, factor by factor --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", [one for one in SECTIONS if hasattr(one, "walk")], ids=lesson.slug)
+def test_a_product_can_be_walked_one_factor_at_a_time(untouched: AppTest, section: lesson.Section):
+    slug, settings = lesson.slug(section), Settings(k=5)
+    stops = section.walk(settings)
+    at = opened(settings.to_query())
+    elsewhere = {name: shown for name, shown in numbers_by_section(at).items() if name != slug}
+
+    def assert_stands_at(step: int) -> None:
+        said = [node.value for node in below(section_of(at, section), "caption")]
+        assert len([text for text in said if f"**Step {step} of {len(stops)}.**" in text]) == 1
+        expected = section.figures_at(settings)[0].tables
+        if step:
+            stop = stops[step - 1]
+            assert any(stop.words in text for text in said)
+            expected = {**expected, "walk": stop.marks}
+        shown = tables(charts(section_of(at, section))[0])
+        assert {name: table.equals(pa.table(expected[name])) for name, table in shown.items()} == dict.fromkeys(
+            expected, True
+        )
+        assert by_key(at, f"walk-{slug}").value == step
+        assert by_key(at, f"walk-{slug}-back").proto.disabled == (step == 0)
+        assert by_key(at, f"walk-{slug}-next").proto.disabled == (step == len(stops))
+        assert drawings(at) == drawings(untouched)
+        assert_same_shape(shape(at), shape(untouched))
+        assert_nothing_but_numbers(at)
+        assert {name: shown for name, shown in numbers_by_section(at).items() if name != slug} == elsewhere
+
+    assert_stands_at(0)
+    for step in range(1, len(stops) + 1):
+        ran(by_key(at, f"walk-{slug}-next").click().run())
+        assert_stands_at(step)
+    ran(by_key(at, f"walk-{slug}-back").click().run())
+    assert_stands_at(len(stops) - 1)
+    ran(by_key(at, f"walk-{slug}").set_value(1).run())
+    assert_stands_at(1)
+    marks = [stop.marks for stop in stops]
+    assert all(one != other for one, other in itertools.pairwise(marks))
+
+    # a shorter product, while the reader stands at the end of the longer one
+    ran(by_key(at, f"walk-{slug}").set_value(len(stops)).run())
+    ran(by_key(at, "k").set_value(1).run())
+    shorter = len(section.walk(Settings(k=1)))
+    assert by_key(at, f"walk-{slug}").value <= shorter
+    assert_nothing_but_numbers(at)
+
+
 # --- work that takes longer than a reader waits --------------------------------------------------------------
 
 
