@@ -204,7 +204,8 @@ def panel(now: Settings) -> None:
     st.markdown("Everything here holds the state that you see: every control as it stands now.")
     st.markdown("**A link to exactly this state**")
     here = link(now)
-    st.code(here, language=None, wrap_lines=True)
+    with st.container(key="take-link"):
+        st.code(here, language=None, wrap_lines=True)
     with st.container(horizontal=True, key="take-files"):
         _embed_button(now, (), "embed-lesson")
         st.download_button(

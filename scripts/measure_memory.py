@@ -79,6 +79,8 @@ async def open_reader(port: int, query: str):
         message = ForwardMsg()
         message.ParseFromString(await reader.read_message())
         if message.WhichOneof("type") == "script_finished":
+            if message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                continue  # the page puts a link right first
             if message.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY:
                 raise SystemExit("the page has not run to its end")
             return reader

@@ -1,0 +1,307 @@
+"""What a reader takes along, in a browser: links, the iframe in a course page, and every file opened."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import http.server
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from explainer import lesson
+from explainer.sections import SECTIONS
+from explainer.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60_000
+STATE = "?act=logistic&w=2&k=30&f=0.9"
+SLUGS = tuple(map(lesson.slug, SECTIONS))
+
+
+def code_in(page: Page, within: str) -> str:
+    return page.locator(f"{within} [data-testid=stCode] code").first.inner_text().replace("\n", "")
+
+
+def downloaded(page: Page, key: str, folder: Path) -> Path:
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.locator(f".st-key-{key} button").first.click()
+    file = folder / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    return file
+
+
+# --- links --------------------------------------------------------------------------------------------------
+
+
+def test_a_copied_link_opens_the_same_state_in_another_browser(open_page):
+    tab = open_page(STATE)
+    drawing = tab.drawing(tab.charts("k-steps").first)
+    tab.slider("w").press("ArrowRight")
+    drawing = tab.wait_until_redrawn(tab.charts("k-steps").first, drawing)
+    link = code_in(tab.page, ".st-key-take-link")
+    assert "w=2.25" in link
+    other = open_page(f"?{urlsplit(link).query}")
+    assert other.drawing(other.charts("k-steps").first) == drawing
+
+
+def test_the_link_of_a_section_comes_to_rest_there(open_page):
+    tab = open_page(STATE)
+    tab.page.locator(".st-key-take-product-of-gates summary").click()
+    tab.page.wait_for_selector(".st-key-take-product-of-gates [data-testid=stCode]", timeout=PATIENCE)
+    link = urlsplit(code_in(tab.page, ".st-key-take-product-of-gates"))
+    assert link.fragment == "product-of-gates"
+    other = open_page(f"?{link.query}#{link.fragment}")
+    expect(other.page.locator("#product-of-gates")).to_be_in_viewport(timeout=PATIENCE)
+
+
+def test_the_link_is_copied_with_one_press(open_page):
+    tab = open_page(STATE, permissions=["clipboard-read", "clipboard-write"])
+    tab.page.locator(".st-key-share").get_by_role("button", name="Copy link").click()
+    shown = tab.page.locator("[data-testid=stPopoverBody] [data-testid=stCode]")
+    shown.hover()
+    shown.get_by_role("button", name="Copy to clipboard").click()
+    copied = tab.page.evaluate("navigator.clipboard.readText()")
+    assert copied == shown.locator("code").inner_text()
+    assert urlsplit(copied).query == "k=30&act=logistic&w=2&f=0.9"
+
+
+def test_what_the_readers_may_not_move_stays_in_the_address(open_page):
+    tab = open_page("?embed=true&section=k-steps&controls=w&k=30&act=logistic")
+    assert tab.page.locator("[role=slider], input[type=range]").count() == 2  # w, and the walk along the product
+    before = tab.drawing(tab.charts("k-steps").first)
+    tab.slider("w").press("ArrowRight")
+    tab.wait_until_redrawn(tab.charts("k-steps").first, before)
+    query = urlsplit(tab.page.url).query
+    assert all(part in query for part in ("k=30", "act=logistic", "w=0.91", "section=k-steps", "controls=w"))
+    expect(tab.page.get_by_text("At lag 30 the vanilla gradient")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 760, 390])
+@pytest.mark.parametrize("theme", ["light_theme", "dark_theme"])
+def test_an_embedded_section_fits_its_frame(open_page, width: int, theme: str):
+    tab = open_page(f"?embed=true&embed_options={theme}&section=k-steps,does-it-learn", width=width)
+    assert not tab.overflows_sideways()
+    assert tab.page.locator("[data-testid=stSidebar]").count() == 0
+    assert [tab.page.locator(f".st-key-section-{slug}").count() for slug in SLUGS] == [
+        int(slug in {"k-steps", "does-it-learn"}) for slug in SLUGS
+    ]
+
+
+def test_the_embed_dialog_writes_code_that_shows_what_it_says(open_page, chromium: Browser, tmp_path: Path):
+    tab = open_page(STATE)
+    tab.page.locator(".st-key-take-k-steps summary").click()
+    tab.page.locator(".st-key-embed-k-steps button").first.click()
+    dialog = tab.page.get_by_role("dialog")
+    dialog.get_by_text("none", exact=True).click()
+    dialog.get_by_text("dark", exact=True).click()
+    dialog.get_by_label("Title, for screen readers").fill('Gradient "by lag"')
+    dialog.get_by_label("Title, for screen readers").press("Enter")
+    code = dialog.locator("code").first
+    expect(code).to_contain_text("by lag", timeout=PATIENCE)
+    expect(code).to_contain_text("dark_theme", timeout=PATIENCE)
+    expect(code).to_contain_text("controls=none", timeout=PATIENCE)
+    page = tmp_path / "page.html"
+    page.write_text(f"<!DOCTYPE html><title>t</title>{code.inner_text()}", encoding="utf-8")
+    with served(tmp_path) as address:
+        context = chromium.new_context()
+        reader = context.new_page()
+        reader.goto(f"{address}/page.html")
+        frame = reader.frame_locator('iframe[title="Gradient \\"by lag\\""]')
+        expect(frame.locator(".st-key-section-k-steps svg.marks").first).to_be_visible(timeout=PATIENCE)
+        assert frame.locator(".st-key-w").count() == 0
+        context.close()
+
+
+# --- a course page, from another origin ---------------------------------------------------------------------
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments) -> None:
+        pass
+
+
+class served:  # noqa: N801
+    """A folder's files at another origin than the page's: 127.0.0.1, and the page is at localhost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))
+        )
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *problem) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def course_page(chromium: Browser, served_page: str, tmp_path: Path) -> Iterator[Page]:
+    """The sample course page in a browser that keeps no cookie of a frame from elsewhere."""
+    source = (ROOT / "examples" / "course_page.html").read_text(encoding="utf-8")
+    assert source.count("http://localhost:8501/") == 2
+    (tmp_path / "course.html").write_text(source.replace("http://localhost:8501", served_page), encoding="utf-8")
+    strict = chromium.browser_type.launch(
+        executable_path=shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"),
+        args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--test-third-party-cookie-phaseout"],
+    )
+    with served(tmp_path) as address:
+        page = strict.new_context(viewport={"width": 1000, "height": 900}).new_page()
+        page.goto(f"{address}/course.html")
+        yield page
+    strict.close()
+
+
+def height_of(page: Page, frame: str) -> float:
+    return page.locator(f"#{frame}").bounding_box()["height"]
+
+
+def wait_for_rest(page: Page, frame: str) -> float:
+    """The frame's height once it has not changed for a while."""
+    page.frame_locator(f"#{frame}").locator("svg.marks").first.wait_for(timeout=PATIENCE)
+    height, since = height_of(page, frame), 0
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        now = height_of(page, frame)
+        height, since = now, since + 1 if now == height else 0
+        if since == 15:
+            return height
+    pytest.fail("the frame does not come to rest")
+
+
+def hidden_below(page: Page, frame: str) -> float:
+    main = page.frame_locator(f"#{frame}").locator("[data-testid=stMain]")
+    return main.evaluate("main => main.scrollHeight - main.clientHeight")
+
+
+def test_a_course_page_embeds_two_sections_that_grow_and_shrink_by_themselves(course_page: Page):
+    first = {frame: wait_for_rest(course_page, frame) for frame in ("k-steps", "product-of-gates")}
+    assert all(height > 1200 for height in first.values())
+    assert [hidden_below(course_page, frame) for frame in first] == [0, 0]
+    inside = course_page.frame_locator("#k-steps")
+    inside.get_by_text("Look closer").click()
+    grown = wait_for_rest(course_page, "k-steps")
+    assert grown > first["k-steps"] + 100
+    assert hidden_below(course_page, "k-steps") == 0
+    inside.get_by_text("Look closer").click()
+    assert wait_for_rest(course_page, "k-steps") == pytest.approx(first["k-steps"], abs=4)
+    assert height_of(course_page, "product-of-gates") == first["product-of-gates"]
+
+
+def test_an_embedded_section_answers_to_its_controls_and_needs_no_cookie(course_page: Page):
+    wait_for_rest(course_page, "product-of-gates")
+    inside = course_page.frame_locator("#product-of-gates")
+    before = inside.locator("svg.marks").first.inner_html()
+    inside.locator(".st-key-f [role=slider], .st-key-f input[type=range]").first.press("ArrowRight")
+    for _ in range(300):
+        course_page.wait_for_timeout(50)
+        if inside.locator("svg.marks").first.inner_html() != before:
+            break
+    assert inside.locator("svg.marks").first.inner_html() != before
+    assert course_page.context.cookies() == []
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Browser, tmp_path: Path):
+    tab = open_page(STATE)
+    notebook = nbformat.read(downloaded(tab.page, "take-notebook", tmp_path), as_version=4)
+    nbformat.validate(notebook)
+    (cell,) = [cell.source for cell in notebook.cells if "settings = Settings(" in cell.source]
+    namespace: dict = {}
+    exec(cell, namespace)
+    assert namespace["settings"] == Settings(act="logistic", w=2.0, k=30, f=0.9)
+
+    archive = zipfile.ZipFile(downloaded(tab.page, "take-data", tmp_path))
+    (name,) = [name for name in archive.namelist() if "figure-5-1" in name]
+    lines = list(csv.DictReader(io.StringIO(archive.read(name).decode())))
+    last = [line for line in lines if line["series (text)"] == "vanilla"][-1]
+    assert last["lag (steps)"] == "30"
+    assert float(last["gradient (1)"]) == pytest.approx(7.6358986554203686e-18, rel=1e-9, abs=0)
+
+    handout = downloaded(tab.page, "take-handout", tmp_path)
+    context = chromium.new_context(offline=True)
+    reader, problems, asked = context.new_page(), [], []
+    reader.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    reader.on("pageerror", lambda error: problems.append(str(error)))
+    reader.on("request", lambda request: asked.append(request.url))
+    reader.goto(handout.as_uri())
+    charts = reader.locator(".chart")
+    expect(reader.locator(".chart svg.marks")).to_have_count(charts.count(), timeout=PATIENCE)
+    assert charts.count() > 20
+    assert problems == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    expect(reader.get_by_text("At lag 30 the vanilla gradient is 7.64 × 10⁻¹⁸")).to_be_visible()
+    # still interactive: the slice under the pointer
+    map_ = reader.locator(".chart", has=reader.locator("svg.marks")).nth(8)
+    before = map_.inner_html()
+    map_.scroll_into_view_if_needed()
+    map_.hover(position={"x": 150, "y": 100})
+    reader.wait_for_timeout(500)
+    assert map_.inner_html() != before
+    for width in (1280, 390):
+        reader.set_viewport_size({"width": width, "height": 900})
+        reader.wait_for_timeout(300)
+        assert not reader.evaluate("document.scrollingElement.scrollWidth > window.innerWidth + 1")
+    context.close()
+
+
+def test_a_figures_csv_names_its_settings(open_page, tmp_path: Path):
+    tab = open_page(STATE)
+    tab.page.locator(".st-key-take-k-steps summary").click()
+    tab.page.wait_for_selector(".st-key-csv-5-1", timeout=PATIENCE)
+    file = downloaded(tab.page, "csv-5-1", tmp_path)
+    assert re.search(r"__.*k=30_.*act=logistic_w=2_.*f=0.9_.*\.csv$", file.name)
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == 2 * 31
+
+
+# --- below a path -------------------------------------------------------------------------------------------
+
+
+def test_a_link_works_below_a_path(chromium: Browser):
+    with socket.create_server(("localhost", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options, "--server.baseUrlPath", "a/lesson"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    context = chromium.new_context()
+    try:
+        page = context.new_page()
+        for _ in range(600):
+            with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+                break
+            page.wait_for_timeout(100)
+        page.goto(f"http://localhost:{port}/a/lesson/{STATE}")
+        page.wait_for_selector(".st-key-take-link code", timeout=PATIENCE)
+        link = code_in(page, ".st-key-take-link")
+        assert link == f"http://localhost:{port}/a/lesson/?k=30&act=logistic&w=2&f=0.9"
+        page.goto(link)
+        expect(page.get_by_text("At lag 30 the vanilla gradient is 7.64")).to_be_attached(timeout=PATIENCE)
+    finally:
+        context.close()
+        server.terminate()
+        server.wait()
