@@ -3,7 +3,7 @@
 PROMISE = r"""
 A recurrent network learns from the past only as far back as its gradient reaches. This page takes one small cell
 without a gate and one with, and lets you watch their gradients live or die. Every number in every figure is
-computed by torch autograd for the settings in the sidebar, at the moment you choose them.
+computed by torch autograd for the settings that you choose, at the moment you choose them.
 
 **Afterwards you will be able to say** why the gradient of a :orange[vanilla] recurrent cell vanishes or explodes
 with the lag, what a :blue[gate] puts in its place, why that helps, and where the usual short version of the story
