@@ -141,7 +141,9 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
                     ),
                 ),
                 lines.mark_circle(size=140, opacity=0, aria=False).encode(y=y, tooltip=tooltip),
-                ends.mark_point(shape="cross", size=70, filled=True, color=color, clip=False, aria=False).encode(y=rail),
+                ends.mark_point(shape="cross", size=70, filled=True, color=color, clip=False, aria=False).encode(
+                    y=rail
+                ),
                 *notes,
             ),
             style.FULL_HEIGHT,
