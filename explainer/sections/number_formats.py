@@ -29,7 +29,7 @@ lines still run together, choose a longer lag, or the logistic function.
 
 **Loss scaling** (Micikevicius et al. 2018) multiplies the loss by a large number before the backward pass and
 divides the gradient afterwards. It lifts a small gradient into float16's range, until it lifts it out at the top.
-Try it in the sidebar.
+Try it with its control.
 """
 
 REMEMBER = "A gradient that underflows is not small but gone, and the number format decides at which lag."
