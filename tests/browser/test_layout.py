@@ -16,30 +16,31 @@ from explainer.sections import SECTIONS
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
-NARROWER = {768: (DESK, 1024), 360: (PHONE, 740)}  # opened wide, then made this narrow, at this height
-
-SIZES = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 768, 390, 360)]
+WINDOWS = ((DESK, 1280, 900), (DESK, 768, 1024), (PHONE, 390, 844), (PHONE, 360, 740))
+SIZES = [(scheme, *window) for scheme in ("light", "dark") for window in WINDOWS]
 
 
 @pytest.fixture(scope="module")
-def tabs(open_shared_page):
-    """One tab for each theme and device."""
-    return {}
+def resized(open_shared_page):
+    """``resized("dark", PHONE, 360, 740)``: the page in a theme, on a device, made so wide and high, and drawn."""
+    tabs = {}
+
+    def at(scheme: str, device: dict, width: int, height: int):
+        key = (scheme, device["width"])
+        if key not in tabs:
+            tabs[key] = open_shared_page(color_scheme=scheme, **device)
+        if tabs[key].page.viewport_size != {"width": width, "height": height}:
+            tabs[key].page.set_viewport_size({"width": width, "height": height})
+            fitted(tabs[key])
+        return tabs[key]
+
+    return at
 
 
-@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[1]}", scope="module")
-def sized(request, open_shared_page, tabs):
-    """The page in a theme at a width, drawn."""
-    scheme, width = request.param
-    device, height = NARROWER.get(width, (DESK if width > 400 else PHONE, None))
-    key = (scheme, device["width"])
-    if key not in tabs:
-        tabs[key] = open_shared_page(color_scheme=scheme, **device)
-    tab = tabs[key]
-    if height:
-        tab.page.set_viewport_size({"width": width, "height": height})
-        fitted(tab)
-    return tab
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[2]}", scope="module")
+def sized(request, resized):
+    """The page at one of the sizes."""
+    return resized(*request.param)
 
 
 def fitted(tab) -> None:
@@ -160,8 +161,8 @@ SMALL = """inside => {
 }"""
 
 
-def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(open_page):
-    tab = open_page(**PHONE)
+def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(resized):
+    tab = resized("light", PHONE, 390, 844)
     small = tab.page.evaluate(SMALL, "[data-testid=stHeader]") + tab.page.evaluate(SMALL, "[data-testid=stMain]")
     tab.page.get_by_test_id("stExpandSidebarButton").click()
     tab.page.wait_for_function("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left >= 0")
@@ -174,16 +175,23 @@ def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(open_page):
 # --- on paper -----------------------------------------------------------------------------------------------
 
 
-def test_the_printed_page_has_every_section_and_no_control(open_page):
-    tab = open_page(width=800, height=1100)
+@pytest.fixture
+def printed(resized):
+    """The page as it goes to paper."""
+    tab = resized("light", DESK, 800, 1100)
     tab.page.emulate_media(media="print")
     fitted(tab)
+    yield tab
+    tab.page.emulate_media(media="screen")
+
+
+def test_the_printed_page_has_every_section_and_no_control(printed):
     for section in SECTIONS:
-        part = tab.page.locator(f".st-key-section-{lesson.slug(section)}")
+        part = printed.page.locator(f".st-key-section-{lesson.slug(section)}")
         assert part.get_by_role("heading", level=2).is_visible()
-        assert all(chart.is_visible() for chart in tab.charts(lesson.slug(section)).all())
-    assert not tab.overflows_sideways()
-    seen = tab.page.evaluate(
+        assert all(chart.is_visible() for chart in printed.charts(lesson.slug(section)).all())
+    assert not printed.overflows_sideways()
+    seen = printed.page.evaluate(
         """() => [...document.querySelectorAll(
             'button, input, [role=slider], [role=radiogroup], [data-testid=stSidebar], [data-testid=stHeader]'
         )].filter(one => one.checkVisibility({visibilityProperty: true, opacityProperty: true})
@@ -192,14 +200,14 @@ def test_the_printed_page_has_every_section_and_no_control(open_page):
     )
     assert "\n".join(sorted(set(seen))) == ""
     # the sheet holds the whole lesson: nothing is left in an element that scrolls on a screen
-    cut = tab.page.evaluate(
+    cut = printed.page.evaluate(
         """() => [...document.querySelectorAll('#root *')].filter(
             one => one.scrollHeight > one.clientHeight + 2 && one.clientHeight > 100
                 && getComputedStyle(one).overflowY != 'visible'
         ).map(one => `${one.dataset.testid ?? one.className}: ${one.scrollHeight} > ${one.clientHeight}`)"""
     )
     assert "\n".join(cut) == ""
-    assert pages_of(tab.page.pdf(format="A4")) >= len(SECTIONS)
+    assert pages_of(printed.page.pdf(format="A4")) >= len(SECTIONS)
 
 
 def pages_of(pdf: bytes) -> int:
@@ -235,7 +243,7 @@ def test_selectors_are_found_in_a_stylesheet():
     assert selectors(stylesheet) == [".a:is(p, ol) > b", "[c='1,2']", ".d"]
 
 
-def test_every_selector_of_the_stylesheet_matches_something(open_page):
+def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     wanted = selectors(Path(STYLESHEET).read_text())
     assert wanted
     tab = open_page("?h0=0.505")  # with a note on the link, and then with an answer and the contents open
@@ -248,7 +256,7 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page):
     tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
     tab.settle()
     matched |= set(_matching(tab, wanted))
-    matched |= set(_matching(open_page(**PHONE), wanted))  # where the sidebar is folded away
+    matched |= set(_matching(resized("dark", PHONE, 390, 844), wanted))  # where the sidebar is folded away
     assert [selector for selector in wanted if selector not in matched] == []
 
 

@@ -60,6 +60,20 @@ def test_a_moved_control_redraws_charts_in_place_also_when_the_note_leaves(reade
     assert reader.charts().count() == charts
 
 
+def test_a_product_is_walked_by_keyboard_and_nothing_else_moves(reader):
+    slug = next(lesson.slug(section) for section in SECTIONS if hasattr(section, "walk"))
+    chart, others = reader.charts(slug).first, [lesson.slug(one) for one in SECTIONS if lesson.slug(one) != slug]
+    said = reader.page.locator(f".st-key-section-{slug}").get_by_text("Step 0 of")
+    said.wait_for()
+    before, elsewhere = reader.drawing(chart), [reader.drawing(reader.charts(other).first) for other in others]
+    reader.slider(f"walk-{slug}").press("ArrowRight")
+    first = reader.wait_until_redrawn(chart, before)
+    reader.slider(f"walk-{slug}").press("ArrowRight")
+    assert reader.wait_until_redrawn(chart, first) not in (before, first)
+    reader.page.locator(f".st-key-section-{slug}").get_by_text("Step 2 of").wait_for()
+    assert [reader.drawing(reader.charts(other).first) for other in others] == elsewhere
+
+
 def test_pointing_at_a_map_draws_its_slice_without_a_run(reader):
     sent = Sent(reader.page)
     for chart, symbol in zip(reader.charts(MAPS).all()[:2], "wf", strict=True):
