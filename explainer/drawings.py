@@ -375,8 +375,11 @@ def walk_ladder(settings: Settings, gated_first: bool) -> tuple[Stop, ...]:
 # --- what to say beside a receipt ---------------------------------------------------------------------------
 
 
-def remark(gradient: Gradient, lag: int = -1) -> str:
-    """What float64 did to the gradient at a lag (the largest unless given), where it did something; else nothing."""
+def remark(gradient: Gradient, lag: int = -1, formula: float | None = None) -> str:
+    """What float64 did to the gradient at a lag (the largest unless given), where it did something; else nothing.
+
+    ``formula`` is what it is compared with, the closed form unless given.
+    """
     status = gradient.drawn[1][lag]
     size = words.magnitude(gradient.log10_magnitude[lag], gradient.sign[lag])
     if status == gradients.ROUNDED_TO_ZERO:
@@ -385,15 +388,20 @@ def remark(gradient: Gradient, lag: int = -1) -> str:
         return f"float64 overflows here. The magnitude, from the sum of logarithms, is {size}."
     if status == gradients.EXACTLY_ZERO:
         return "One factor is exactly 0, and so is everything behind it."
-    measured, exact = float(gradient.gradient[lag]), float(gradient.closed_form[lag])
-    if lesson.relative_difference(measured, exact) > lesson.AGREE:
-        if abs(exact) < SMALLEST_NORMAL:
-            return "Below 2.2 × 10⁻³⁰⁸ float64 keeps fewer and fewer digits; here it shows."
-        return (
-            "The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
-            "1 and loses digits; the formula here does not."
-        )
-    return ""
+    exact = float(gradient.closed_form[lag]) if formula is None else formula
+    return lost_digits(float(gradient.gradient[lag]), exact)
+
+
+def lost_digits(measured: float, formula: float) -> str:
+    """Why two sides differ that float64 should have made equal; nothing where they agree."""
+    if lesson.relative_difference(measured, formula) <= lesson.AGREE:
+        return ""
+    if abs(formula) < SMALLEST_NORMAL:
+        return "Below 2.2 × 10⁻³⁰⁸ float64 keeps fewer and fewer digits; here it shows."
+    return (
+        "The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
+        "1 and loses digits; the formula here does not."
+    )
 
 
 def verdict(gradient: Gradient) -> str:

@@ -44,7 +44,8 @@ setting both to 1 makes 2.
 
 def prediction(settings: Settings) -> Prediction:
     gated = gradients.gated(settings)
-    kept = 0.0 if settings.h0 == 0 else abs(float(gated.state[0]) / settings.h0)
+    with np.errstate(under="ignore"):
+        kept = float(np.prod(gated.gates))
     told = (
         f"Of c(t−k) = {words.number(settings.h0)}, c(t) = {words.number(float(gated.state[0]))} is left: "
         f"{words.percent(kept)}."
@@ -177,9 +178,9 @@ def _cell_tables(settings: Settings, gated: Gradient) -> dict[str, pa.Table]:
         ),
         "boxes": table(x=[b[0] for b in _BOXES], y=[21] * len(_BOXES), gate=[b[1] for b in _BOXES]),
         "peephole": table(
-            x=[12.0, 12.0] if reads_state else [None, None],
+            x=[12.0, 12.0] if reads_state else [np.nan, np.nan],
             y=[gate_node[1], 21.0],
-            x_end=[12.0, 20.5] if reads_state else [None, None],
+            x_end=[12.0, 20.5] if reads_state else [np.nan, np.nan],
             y_end=[21.0, 21.0],
         ),
     }
@@ -278,4 +279,5 @@ def receipt(settings: Settings) -> Receipt:
         r"c^{(t)} = c^{(t-k)} \prod_{i=1}^{k} f(t-i)",
         Side("the cell, run step by step in torch", float(gated.state[0])),
         Side("the start times the product of the gates", product),
+        remark=drawings.lost_digits(float(gated.state[0]), product),
     )

@@ -44,6 +44,8 @@ $|w|/4$, gets there even sooner for $w = 1$.
 number that has nothing to do with the true gradient any more. The figure says where a line is stuck.
 """
 
+_BOTTOM, _TOP = "bottom", "top"  # where a line ends: at exactly 0, or beyond the largest number
+
 _DASHES = {"float64": [1, 0], "float32": [9, 4], "bfloat16": [4, 3], "float16": [1, 3]}
 assert set(_DASHES) == set(FORMATS)
 
@@ -110,7 +112,7 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
         lines = alt.Chart(alt.NamedData("formats")).encode(x=x)
         limits = alt.Chart(alt.NamedData("limits")).encode(y=alt.Y("log10_magnitude:Q"))
         ends = alt.Chart(alt.NamedData("ends")).encode(x=alt.X("lag:Q"))
-        rail = alt.value(alt.ExprRef("height"))
+        bottom, top = alt.value(alt.ExprRef("height")), alt.value(0)
         tooltip = [
             alt.Tooltip("format:N"),
             alt.Tooltip("lag:Q"),
@@ -118,11 +120,13 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
             alt.Tooltip("status:N"),
         ]
         notes = [
-            ends.transform_filter(f"datum.row == {row}")
-            .mark_text(aria=False, dy=-9 - 16 * row, dx=-3, align="right", fontSize=style.FONT_SIZE)
+            ends.transform_filter(f"datum.row == {row} && datum.edge == '{edge}'")
+            .mark_text(aria=False, dy=dy, dx=-3, align="right", fontSize=style.FONT_SIZE)
             .encode(y=rail, text="label:N")
             for row in range(len(FORMATS))
+            for edge, rail, dy in ((_BOTTOM, bottom, -9 - 16 * row), (_TOP, top, 14 + 16 * row))
         ]
+        crosses = {"size": 70, "filled": True, "color": color, "clip": False, "aria": False}
         return style.finish(
             alt.layer(
                 style.invisible_frame(x, y),
@@ -141,9 +145,12 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
                     ),
                 ),
                 lines.mark_circle(size=140, opacity=0, aria=False).encode(y=y, tooltip=tooltip),
-                ends.mark_point(shape="cross", size=70, filled=True, color=color, clip=False, aria=False).encode(
-                    y=rail
-                ),
+                ends.transform_filter(f"datum.edge == '{_BOTTOM}'")
+                .mark_point(shape="cross", **crosses)
+                .encode(y=bottom),
+                ends.transform_filter(f"datum.edge == '{_TOP}'")
+                .mark_point(shape="triangle-up", **crosses)
+                .encode(y=top),
                 *notes,
             ),
             style.FULL_HEIGHT,
@@ -159,7 +166,7 @@ _drawings = {
 
 
 def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
-    rows, ends = [], {"lag": [], "label": [], "row": []}
+    rows, ends = [], []
     for row, (name, gradient) in enumerate(comparison.gradients.items()):
         with np.errstate(divide="ignore"):
             place, status = gradients.drawn_log10(gradient.gradient, np.log10(np.abs(gradient.gradient)))
@@ -175,9 +182,9 @@ def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
             )
         )
         if gradient.zero_from is not None:
-            ends["lag"].append(gradient.zero_from)
-            ends["label"].append(f"{name}: 0 from lag {gradient.zero_from}")
-            ends["row"].append(row)
+            ends.append((gradient.zero_from, f"{name}: 0 from lag {gradient.zero_from}", row, _BOTTOM))
+        if gradient.not_finite_from is not None:
+            ends.append((gradient.not_finite_from, f"{name}: overflows at lag {gradient.not_finite_from}", row, _TOP))
     both = figures.stack(*rows)
     place = both["log10_magnitude"].to_numpy(zero_copy_only=False)
     frame = figures.frame((0, int(gradient.lag[-1])), [place])
@@ -195,9 +202,10 @@ def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
         ),
         "ends": pa.table(
             {
-                "lag": pa.array(ends["lag"], pa.float64()),
-                "label": pa.array(ends["label"], pa.string()),
-                "row": pa.array(ends["row"], pa.int64()),
+                "lag": pa.array([lag for lag, *_ in ends], pa.float64()),
+                "label": pa.array([label for _, label, _, _ in ends], pa.string()),
+                "row": pa.array([row for _, _, row, _ in ends], pa.int64()),
+                "edge": pa.array([edge for *_, edge in ends], pa.string()),
             }
         ),
     }

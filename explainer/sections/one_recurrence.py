@@ -58,7 +58,7 @@ def prediction(settings: Settings) -> Prediction:
                 told + " What counts is the slope of the curve at the state, not w alone.",
             ),
         ),
-        1 if abs(last - 1) <= 0.01 else 0 if last < 1 else 2,
+        1 if abs(last - 1) <= 0.01 * (1 + 1e-9) else 0 if last < 1 else 2,
     )
 
 
@@ -156,5 +156,5 @@ def receipt(settings: Settings) -> Receipt:
         r"\frac{\partial h^{(t-i+1)}}{\partial h^{(t-i)}}",
         Side("autograd through all steps at once", float(gradient.gradient[-1])),
         Side("product of the single steps' factors", product),
-        remark=drawings.remark(gradient),
+        remark=drawings.remark(gradient, formula=product),
     )
