@@ -410,6 +410,8 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
     (figure,) = shown
+    first = "gated" if "gates first" in figure.name else "vanilla"
+    assert column(figure.tables["rungs"], "cell")[0] == first
     at_least_two = settings.replace(k=max(settings.k, 2))
     for name, gradient in two_cells(at_least_two).items():
         rungs = rows_of(figure.tables["rungs"], cell=name)
