@@ -14,6 +14,7 @@ st.set_page_config(
 page.settle_memory()
 page.read_link()
 st.html(page.STYLESHEET)
+st.html(page.SCRIPT, unsafe_allow_javascript=True)
 view = page_take.view()
 settings = page_take.settings(view)
 

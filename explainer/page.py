@@ -21,6 +21,7 @@ from explainer.sections import SECTIONS
 from explainer.settings import Settings, from_query
 
 STYLESHEET = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.html")
 ICON = str(Path(__file__).with_name("icon.svg"))
 _NOTES = "notes-on-the-link"
 _GROUP_COLOR = {VANILLA: "orange", GATED: "blue"}
