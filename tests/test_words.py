@@ -231,6 +231,7 @@ def test_sections_as_a_reader_expects_them():
 @example(-1.7976931348623157e308)
 @example(1e16)
 @example(0.1)
+@example(6.52183423811273e16)
 def test_a_receipt_shows_every_digit(value: float):
     text = words.all_digits(value)
     assert "e" not in text
