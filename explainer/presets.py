@@ -31,7 +31,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "Saturated tanh",
-        "tanh with w = 1.5 from a small start: up like wᵏ, then down",
+        "tanh with w = 1.5 from a small start: as k grows, up like wᵏ, then down",
         {"w": 1.5, "h0": 0.1, "k": 20},
     ),
     Preset(
@@ -39,7 +39,9 @@ PRESETS: tuple[Preset, ...] = (
         "logistic with w = 8, and still vanishing",
         {"act": "logistic", "w": 8.0, "k": 30},
     ),
-    Preset("Dead ReLU", "ReLU with w < 0: after two steps exactly nothing", {"act": "relu", "w": -0.9, "k": 20}),
+    Preset(
+        "Dead ReLU", "ReLU with w < 0: after at most two steps exactly nothing", {"act": "relu", "w": -0.9, "k": 20}
+    ),
     Preset("Active ReLU", "ReLU with w = 1: the gradient passes unchanged", {"act": "relu", "w": 1.0, "k": 100}),
     Preset("Long memory", "a gate of 0.999 keeps nine tenths over a hundred steps", {"f": 0.999, "k": 100}),
     Preset("Default biases", "a gate of 0.5, as PyTorch starts it: gone within a few steps", {"f": 0.5, "k": 20}),

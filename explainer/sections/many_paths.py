@@ -79,10 +79,10 @@ def prediction(settings: Settings) -> Prediction:
     return Prediction(
         "For the gate that reads its state: is the whole derivative larger or smaller than its direct path ∏ f?",
         (
-            Option("Larger: the paths through the gate add to it", told),
+            Option("Larger in size", told),
             Option(
-                "Smaller: they work against it",
-                told + " The sign of u·c decides which: a gate that closes as c grows works against it.",
+                "Smaller in size",
+                told + " A gate that closes as c grows works against the direct path.",
             ),
             Option(
                 "Equal, to within 1 %",
