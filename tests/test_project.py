@@ -21,7 +21,8 @@ def requirements(file: str) -> list[str]:
 
 def pins(file: str) -> dict[str, str]:
     """Names and versions of the packages in a requirements file."""
-    return dict(line.split("==") for line in requirements(file) if not line.startswith("-r "))
+    lines = [re.sub(r"\[.*\]", "", line) for line in requirements(file) if not line.startswith("-r ")]
+    return dict(line.split("==") for line in lines)
 
 
 def third_party_imports(*folders: str) -> set[str]:
@@ -36,7 +37,7 @@ def third_party_imports(*folders: str) -> set[str]:
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_exactly(file: str):
-    loose = [line for line in requirements(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9.]*", line)]
+    loose = [line for line in requirements(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][0-9.]*", line)]
     assert loose == (["-r requirements.txt"] if file == "requirements-dev.txt" else [])
 
 
