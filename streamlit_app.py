@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explainer import page, page_take, prose
+from explainer import page, page_live, page_parts, page_state, page_take, prose
 from explainer.sections import SECTIONS
 
 st.set_page_config(
@@ -12,33 +12,36 @@ st.set_page_config(
     initial_sidebar_state="collapsed" if st.context.is_embedded else "auto",
 )
 page.settle_memory()
-page.read_link()
+page_state.read_link()
 st.html(page.STYLESHEET)
 st.html(page.SCRIPT, unsafe_allow_javascript=True)
 view = page_take.view()
-settings = page_take.settings(view)
+page_parts.begin()
+page_take.controls(view)
 
 if view.sections is None:
     st.title("Why gates remember", anchor=False)
     st.markdown(prose.PROMISE)
-    page_take.copy_link(settings)
+    page_take.copy_link()
     page_take.note_on_controls(view)
-    page.show_notes()
-    page.status_bar(settings)
+    page.notes_on_the_link()
+    page.status_bar()
     st.header("Notation", anchor="notation")
     st.markdown(prose.NOTATION)
 else:
     page_take.above_a_part(view)
-    page.show_notes()
+    page.notes_on_the_link()
 
 for number, section in enumerate(SECTIONS, 1):
     if page_take.shows(view, section):
-        page.section(number, section, settings)
-        page_take.beside(number, section, settings)
+        page.section(number, section)
+        page_take.beside(number, section)
 
 if view.sections is None:
-    page_take.panel(settings)
+    page_take.panel()
     st.header("References", anchor="references")
     st.markdown(prose.REFERENCES)
 else:
-    page_take.below_a_part(view, settings)
+    page_take.below_a_part(view)
+page_live.follow_the_pointer()
+page_parts.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -140,6 +141,38 @@ class LongWork(Protocol):
 
     @staticmethod
     def outcomes(result) -> str: ...
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What moves in a section, at one state of the page; no figures where they are long work."""
+
+    prediction: Prediction
+    figures: tuple[Figure, ...]
+    receipt: Receipt
+
+
+def read_by(section: Section) -> tuple[str, ...]:
+    """Names of the controls that a section reads: for its figures, and for its receipt alone."""
+    return (*section.MOVED_BY, *getattr(section, "RECEIPT_ALSO_READS", ()))
+
+
+def contents(section: Section, settings: Settings) -> Contents:
+    """What a section shows at these settings; computed once for all readers who ask for the same."""
+    own = Settings(**{name: getattr(settings, name) for name in read_by(section)})
+    if hasattr(section, "plan"):  # what it says changes with the work that has been done meanwhile
+        return Contents(section.prediction(own), (), section.receipt(own))
+    return _contents(section, own)
+
+
+@functools.lru_cache(maxsize=256)
+def _contents(section: Section, settings: Settings) -> Contents:
+    return Contents(section.prediction(settings), section.figures_at(settings), section.receipt(settings))
+
+
+def contents_computed() -> int:
+    """How often the contents of a section have been computed in this process."""
+    return _contents.cache_info().misses
 
 
 def slug(section: Section) -> str:

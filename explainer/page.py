@@ -1,29 +1,30 @@
-"""All of Streamlit's churn in one place: the URL, the sidebar, and the five parts of a section."""
+"""The page: its sidebar, what stands above the sections, and the five parts of each."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import html
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from explainer import drawings, gradients, lesson, links, page_work, words
-from explainer.controls import CONTROL, CONTROLS, GATED, VANILLA, Choice, Control, Several
+from explainer import drawings, gradients, lesson, links, page_parts, page_state, page_work, words
+from explainer.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
 from explainer.figures import Figure
 from explainer.lesson import Prediction, Receipt, Section
 from explainer.presets import PRESETS, Preset
 from explainer.sections import SECTIONS
-from explainer.settings import Settings, from_query
+from explainer.settings import Settings
 
 STYLESHEET = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.html")
 ICON = str(Path(__file__).with_name("icon.svg"))
-_NOTES = "notes-on-the-link"
 _GROUP_COLOR = {VANILLA: "orange", GATED: "blue"}
 
 
@@ -38,50 +39,7 @@ def settle_memory() -> None:
     _freeze_imports()
 
 
-# --- the URL ------------------------------------------------------------------------------------------------
-
-
-def read_link() -> None:
-    """On a reader's first run: put the URL right where it asks for what cannot be, and note it once."""
-    if _NOTES in st.session_state:
-        return
-    asked = {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
-    settings, st.session_state[_NOTES] = from_query(asked)
-    canonical = settings.to_query()
-    unlike = [name for name, texts in asked.items() if texts and texts != canonical.get(name)]
-    for name in unlike:  # no widget is there yet; each takes its value from the URL
-        if name in canonical:
-            st.query_params[name] = canonical[name]
-        else:
-            del st.query_params[name]
-    if unlike:
-        st.rerun()
-
-
-def _as_widget(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def show_notes() -> None:
-    """The notes on the link, until the reader has seen them: they leave with the next change."""
-    place = st.empty()  # always there, so that the charts below keep their place
-    if notes := st.session_state[_NOTES]:
-        place.warning("Some of this link could not be used as it is: " + "; ".join(notes) + ".", icon=":material/link:")
-        st.session_state[_NOTES] = ()
-
-
 # --- the sidebar --------------------------------------------------------------------------------------------
-
-
-def linked() -> Settings:
-    """What the URL says. A control that is not drawn keeps this value, and its place in the URL."""
-    return from_query({control.name: st.query_params.get_all(control.name) for control in CONTROLS})[0]
-
-
-def set_controls(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
-    """Put the controls of these names, all of them drawn, at the values of the settings."""
-    for name in names:
-        st.session_state[name] = _as_widget(getattr(settings, name))
 
 
 def _moves(control: Control) -> str:
@@ -104,6 +62,7 @@ def widget(control: Control, explain: bool = True) -> None:
     """One control; its help stands below it, or, to save room, with its question mark."""
     said = _moves(control) if explain else f"{control.help} {_moves(control)}"
     shared = {"key": control.name, "bind": "query-params", "help": said}
+    shared |= {"on_change": page_parts.follow, "args": (control.name,)}
     if isinstance(control, Choice):
         st.pills(control.label, control.values, default=control.default, required=True, **shared)
     elif isinstance(control, Several):
@@ -113,12 +72,17 @@ def widget(control: Control, explain: bool = True) -> None:
     if explain:
         st.caption(control.help)
     if control.name == "f":
-        bias = Settings(f=st.session_state["f"]).forget_bias
-        st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}.")
+        page_parts.place(
+            "forget-bias",
+            lambda settings: settings.forget_bias,
+            lambda bias: st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}."),
+            moved_by=("f",),
+            section=page_parts.EVERYWHERE,
+        )
 
 
-def sidebar() -> Settings:
-    """Draw every control and return what they say."""
+def sidebar() -> None:
+    """Every control, and named states to put them in."""
     with st.sidebar:
         st.subheader("Try a fact", anchor=False)
         with st.expander("Presets", icon=":material/bolt:"):
@@ -127,7 +91,7 @@ def sidebar() -> Settings:
         st.button(
             "Reset everything",
             icon=":material/restart_alt:",
-            on_click=set_controls,
+            on_click=page_state.set_controls,
             args=(Settings(),),
             width="stretch",
             key="reset",
@@ -138,25 +102,12 @@ def sidebar() -> Settings:
             st.caption(_group_moves(controls))
             for control in controls:
                 widget(control)
-    return chosen(tuple(CONTROL))
-
-
-def chosen(names: Collection[str]) -> Settings:
-    """The settings: of the controls that are drawn, what they say; of the others, what the URL says."""
-    return linked().replace(**{name: _chosen(CONTROL[name]) for name in names})
-
-
-def _chosen(control: Control) -> object:
-    value = st.session_state[control.name]
-    if isinstance(control, Several):
-        return tuple(name for name in control.values if name in value) or control.default  # none is no choice
-    return value
 
 
 def _preset_button(preset: Preset) -> None:
     st.button(
         preset.name,
-        on_click=set_controls,
+        on_click=page_state.set_controls,
         args=(preset.settings,),
         width="stretch",
         key=f"preset-{preset.name.lower().replace(' ', '-')}",
@@ -167,19 +118,36 @@ def _preset_button(preset: Preset) -> None:
 # --- above the sections -------------------------------------------------------------------------------------
 
 
-def status_bar(settings: Settings) -> None:
+def notes_on_the_link() -> None:
+    """The notes on the link, until the reader has seen them: they leave with the next change."""
+
+    def draw(notes: tuple[str, ...]) -> None:
+        place = st.empty()  # always there, so that the charts below keep their place
+        if notes:
+            said = "; ".join(notes)
+            place.warning(f"Some of this link could not be used as it is: {said}.", icon=":material/link:")
+
+    page_parts.place("notes", lambda _: page_state.take_notes(), draw)
+
+
+def status_bar() -> None:
     """What each cell does now, in one line that stays in sight, and the way to every section."""
-    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    moved_by = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
     with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
-        st.html(
-            '<p role="status" aria-live="polite" class="status">'
-            f'<span class="vanilla">vanilla</span> {html.escape(drawings.verdict(vanilla))} '
-            f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(drawings.verdict(gated))} '
-            f'<span class="aside">at k = {settings.k}</span></p>'
-        )
+        page_parts.place("status", _status, st.html, moved_by, page_parts.EVERYWHERE)
         with st.popover("Contents", icon=":material/toc:", width="content"):
             st.markdown(contents())
-            st.caption(_progress())
+            page_parts.place("progress", lambda _: _progress(), st.caption, moved_by=())
+
+
+def _status(settings: Settings) -> str:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    return (
+        '<p role="status" aria-live="polite" class="status">'
+        f'<span class="vanilla">vanilla</span> {html.escape(drawings.verdict(vanilla))} '
+        f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(drawings.verdict(gated))} '
+        f'<span class="aside">at k = {settings.k}</span></p>'
+    )
 
 
 def _progress() -> str:
@@ -200,25 +168,21 @@ def contents() -> str:
 # --- a section ----------------------------------------------------------------------------------------------
 
 
-def section(number: int, module: Section, settings: Settings) -> None:
+def section(number: int, module: Section) -> None:
     """One section in its five parts, always the same elements in the same order."""
-    slug = lesson.slug(module)
+    slug, settings = lesson.slug(module), page_state.now()
     with st.container(key=f"section-{slug}"):
         st.header(f"{number}. {module.TITLE}", anchor=slug)
         st.markdown(module.ARGUMENT)
-        with _patience() if "n" in module.MOVED_BY else contextlib.nullcontext():
-            prediction = module.prediction(settings)
-            receipt = module.receipt(settings)
-            by_itself = hasattr(module, "plan") or hasattr(module, "walk")
-            figures = () if by_itself else module.figures_at(settings)
-        _prediction(slug, prediction)
+        if "n" in module.MOVED_BY:
+            with _patience():
+                lesson.contents(module, settings)
+        _prediction(module)
         if hasattr(module, "plan"):
             page_work.panel(slug, module, settings, lambda drawn: _figures(number, drawn))
-        elif hasattr(module, "walk"):
-            _walk(number, module, settings)
         else:
-            _figures(number, figures)
-        _receipt(receipt)
+            _moving_figures(number, module, lesson.contents(module, settings).figures)
+        _receipt(module)
         with st.container(key=f"remember-{slug}"):
             st.markdown(f"**What to remember.** {module.REMEMBER}")
         if module.LOOK_CLOSER:
@@ -226,48 +190,86 @@ def section(number: int, module: Section, settings: Settings) -> None:
                 st.markdown(module.LOOK_CLOSER)
 
 
+def _place(module: Section, what: str, content: Callable[[Settings], Any], draw: Callable[[Any], None]) -> None:
+    slug = lesson.slug(module)
+    page_parts.place(f"{what}-{slug}", content, draw, lesson.read_by(module), slug)
+
+
 def _patience() -> contextlib.AbstractContextManager:
     """What a reader of large networks sees meanwhile; appears only after half a second."""
     return st.spinner("Computing these networks …", show_time=True)
 
 
-def _prediction(slug: str, prediction: Prediction) -> None:
-    with st.container(key=f"predict-{slug}"):
-        st.markdown(f"**Before you look.** {prediction.question}")
-        texts = [option.text for option in prediction.options]
-        chosen = st.radio(
+def _prediction(module: Section) -> None:
+    slug = lesson.slug(module)
+
+    def asked(settings: Settings) -> tuple[str, ...]:
+        prediction = lesson.contents(module, settings).prediction
+        return prediction.question, *(option.text for option in prediction.options)
+
+    def ask(question_and_options: tuple[str, ...]) -> None:
+        question, *options = question_and_options
+        st.markdown(f"**Before you look.** {question}")
+        st.radio(
             "Your prediction",
-            range(len(texts)),
+            range(len(options)),
             index=None,
-            format_func=texts.__getitem__,
+            format_func=options.__getitem__,
             key=_answer_key(slug),
             label_visibility="collapsed",
+            on_change=page_parts.rerun,
+            args=(f"told-{slug}", "progress"),
         )
-        answer = st.empty()  # keeps its place while there is no answer
-        if chosen is not None:
-            right, told = chosen == prediction.right, prediction.options[chosen].told
-            lead = (
-                ""
-                if prediction.right is None
-                else (
-                    ":material/check: **Yes.**"
-                    if right
-                    else (f":material/close: **Not with these settings.** It is “{texts[prediction.right]}”.")
-                )
-            )
-            answer.markdown(f"{lead} {told}")
+
+    def told(settings: Settings) -> str:
+        chosen = st.session_state.get(_answer_key(slug))
+        return "" if chosen is None else _told(lesson.contents(module, settings).prediction, chosen)
+
+    def tell(text: str) -> None:
+        place = st.empty()  # keeps its place while there is no answer
+        if text:
+            place.markdown(text)
+
+    with st.container(key=f"predict-{slug}"):
+        _place(module, "asked", asked, ask)
+        _place(module, "told", told, tell)
 
 
-@st.fragment
-def _walk(number: int, module: Section, settings: Settings) -> None:
-    """The figures of a section whose product can be walked, one factor at a time; a step redraws nothing else."""
-    figures, stops = module.figures_at(settings), module.walk(settings)
-    key = f"walk-{lesson.slug(module)}"
-    at = min(st.session_state.get(key, 0), len(stops))
-    st.session_state[key] = at
+def _told(prediction: Prediction, chosen: int) -> str:
+    """What a reader hears who has picked this option."""
+    told = prediction.options[chosen].told
+    if prediction.right is None:
+        return told
+    if chosen == prediction.right:
+        return f":material/check: **Yes.** {told}"
+    right = prediction.options[prediction.right].text
+    return f":material/close: **Not with these settings.** It is “{right}”. {told}"
+
+
+def _moving_figures(number: int, module: Section, figures: tuple[Figure, ...]) -> None:
+    """The figures of a section, each a part of its own; the first can be walked if the section's product can."""
+    for count, row in _rows(figures):
+        for place, offset in zip(_places(row), range(len(row)), strict=False):
+            with place:
+                label, index = f"Figure {number}.{count + offset}", count + offset - 1
+                draw = functools.partial(_figure, label)
+                if index == 0 and hasattr(module, "walk"):
+                    draw = functools.partial(_walk, label, module)
+                _place(module, f"figure-{index + 1}", functools.partial(_figure_of, module, index), draw)
+
+
+def _figure_of(module: Section, index: int, settings: Settings) -> Figure:
+    return lesson.contents(module, settings).figures[index]
+
+
+def _walk(label: str, module: Section, figure: Figure) -> None:
+    """A figure whose product can be walked, one factor at a time; a step redraws nothing else."""
+    slug, stops = lesson.slug(module), module.walk(page_state.now())
+    key, whole = f"walk-{slug}", len(stops)
+    at = st.session_state[key] = min(st.session_state.get(key, 0), whole)
 
     def go(step: int) -> None:
-        st.session_state[key] = min(max(st.session_state[key] + step, 0), len(stops))
+        st.session_state[key] = min(max(st.session_state[key] + step, 0), whole)
 
     with st.container(key=f"{key}-controls", horizontal=True, vertical_alignment="bottom"):
         st.button("Back", icon=":material/arrow_back:", key=f"{key}-back", disabled=at == 0, on_click=go, args=(-1,))
@@ -275,24 +277,27 @@ def _walk(number: int, module: Section, settings: Settings) -> None:
             "Next factor",
             icon=":material/arrow_forward:",
             key=f"{key}-next",
-            disabled=at == len(stops),
+            disabled=at == whole,
             on_click=go,
             args=(1,),
         )
-        st.slider("Walk the product", 0, len(stops), key=key, width="stretch")
-    first = figures[0]
+        st.slider("Walk the product", 0, whole, key=key, width="stretch")
     if at:
-        first = dataclasses.replace(first, tables={**first.tables, "walk": stops[at - 1].marks})
-    _figures(number, (first, *figures[1:]))
-    st.caption(f"**Step {at} of {len(stops)}.** {stops[at - 1].words if at else 'Take the factors one by one.'}")
+        figure = dataclasses.replace(figure, tables={**figure.tables, "walk": stops[at - 1].marks})
+    _figure(label, figure)
+    st.caption(f"**Step {at} of {whole}.** {stops[at - 1].words if at else 'Take the factors one by one.'}")
 
 
 def _figures(number: int, figures: tuple[Figure, ...]) -> None:
     for count, row in _rows(figures):
-        places = st.columns(2, gap="large") if row[0].half else [st.container()]
-        for place, (offset, figure) in zip(places, enumerate(row), strict=False):  # a last half may stand alone
+        for place, (offset, figure) in zip(_places(row), enumerate(row), strict=False):
             with place:
                 _figure(f"Figure {number}.{count + offset}", figure)
+
+
+def _places(row: tuple[Figure, ...]) -> list:
+    """Where the figures of a row go; a last half may stand alone."""
+    return st.columns(2, gap="large") if row[0].half else [st.container()]
 
 
 def _rows(figures: tuple[Figure, ...]) -> Iterator[tuple[int, tuple[Figure, ...]]]:
@@ -315,7 +320,18 @@ def _figure(label: str, figure: Figure) -> None:
     st.caption(f"**{label}. {figure.name}.** {figure.words}")
 
 
-def _receipt(receipt: Receipt) -> None:
+def _receipt(module: Section) -> None:
+    def of(settings: Settings) -> Receipt:
+        return lesson.contents(module, settings).receipt
+
+    with st.container(border=True):
+        # apart from the numbers: an equation is costly to set
+        _place(module, "equation", lambda now: f"**Receipt**\n\n$$\n{of(now).equation}\n$$", st.markdown)
+        _place(module, "receipt", lambda now: _sides(of(now)), st.markdown)
+
+
+def _sides(receipt: Receipt) -> str:
+    """Both sides with all their digits, and how far they agree, as Markdown."""
     if receipt.agrees:
         verdict = (
             ":material/check: The two sides are equal, to the last digit."
@@ -327,5 +343,4 @@ def _receipt(receipt: Receipt) -> None:
     sides = (("left side", receipt.autograd), ("right side", receipt.formula))
     sides += tuple(("for comparison", other) for other in receipt.others)
     rows = "\n".join(f"- **{words.all_digits(side.value)}**, {role}: {side.what}" for role, side in sides)
-    with st.container(border=True):
-        st.markdown(f"**Receipt**\n\n$$\n{receipt.equation}\n$$\n\n{rows}\n\n{verdict} {receipt.remark}")
+    return f"{rows}\n\n{verdict} {receipt.remark}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-from explainer import citation, downloads, handout, lesson, links, notebook, page, snippets
+from explainer import citation, downloads, handout, lesson, links, notebook, page, page_parts, page_state, snippets
 from explainer.controls import CONTROL
 from explainer.figures import Figure
 from explainer.lesson import Section
@@ -35,23 +36,27 @@ def view() -> View:
     return links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), _SLUGS)
 
 
-def settings(shown: View) -> Settings:
-    """Draw the view's controls and return what all controls say.
+def controls(shown: View) -> None:
+    """Draw the view's controls.
 
     The whole page has them in its sidebar. A part of it, or an iframe, has no room for one: there they stand above
     the sections. What is not drawn stays as the link has it.
     """
     if shown.sections is None and shown.controls is None and not st.context.is_embedded:
-        return page.sidebar()
+        page_state.draw(tuple(CONTROL))
+        page.sidebar()
+        page_state.settle()
+        return
     names = shown.movable(_MOVED_BY)
+    page_state.draw(names)
     with st.container(key="controls"):
         if names:
             _controls(names)
-    return page.chosen(names)
+    page_state.settle()
 
 
 def _controls(names: Sequence[str]) -> None:
-    linked = st.session_state.setdefault(_AS_LINKED, page.linked())
+    linked = st.session_state.setdefault(_AS_LINKED, page_state.linked())
     with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= _FEW):
         for group, controls in itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group):
             st.markdown(f"**{page.group_heading(group)}**")
@@ -62,7 +67,7 @@ def _controls(names: Sequence[str]) -> None:
         st.button(
             "Back to the link's values",
             icon=":material/restart_alt:",
-            on_click=page.set_controls,
+            on_click=page_state.set_controls,
             args=(linked, names),
             key="reset",
         )
@@ -90,13 +95,22 @@ def note_on_controls(shown: View) -> None:
         place.info(f"This link names a control that does not exist. `controls=` takes `none`, or any of {names}.")
 
 
-def below_a_part(shown: View, now: Settings) -> None:
+def below_a_part(shown: View) -> None:
     """The way from some sections to the whole lesson, in the same state."""
-    whole = links.address(_base(), links.query(now), shown.sections[0] if shown.sections else "")
-    st.markdown(f":small[From [*{citation.SHORT_TITLE}*]({whole}), a live lesson in {len(SECTIONS)} sections.]")
+
+    def draw(now: Settings) -> None:
+        whole = links.address(_base(), links.query(now), shown.sections[0] if shown.sections else "")
+        st.markdown(f":small[From [*{citation.SHORT_TITLE}*]({whole}), a live lesson in {len(SECTIONS)} sections.]")
+
+    page_parts.place("whole-lesson", _as_it_is, draw)
 
 
 # --- links and embedding ------------------------------------------------------------------------------------
+
+
+def _as_it_is(settings: Settings) -> Settings:
+    """What a link holds: all of it."""
+    return settings
 
 
 def _base() -> str:
@@ -109,19 +123,24 @@ def link(now: Settings, anchor: str = "") -> str:
     return links.address(_base(), links.query(now), anchor)
 
 
-def copy_link(now: Settings) -> None:
+def copy_link() -> None:
     """Where readers look for it: a link to what they see, to copy."""
     with st.container(key="share", horizontal=True):
         with st.popover("Copy link", icon=":material/link:", width="content"):
             st.markdown("A link to exactly this state of every control:")
-            st.code(link(now), language=None, wrap_lines=True)
+            page_parts.place("link-to-copy", link, _shown_link)
             st.markdown(f"To one section only, to embed it, and to keep it: [{TITLE}](#{ANCHOR}).")
-        _embed_button(now, (), "embed-whole")
+        _embed_button((), "embed-whole")
 
 
-def _embed_button(now: Settings, slugs: Sequence[str], key: str) -> None:
+def _shown_link(address: str) -> None:
+    st.code(address, language=None, wrap_lines=True)
+
+
+@st.fragment
+def _embed_button(slugs: Sequence[str], key: str) -> None:
     if st.button("Embed …", icon=":material/code:", key=key):
-        embed_dialog(now, slugs)
+        embed_dialog(page_state.chosen(), slugs)
 
 
 _READERS_OWN = "the reader's own"
@@ -162,16 +181,25 @@ def embed_dialog(now: Settings, slugs: Sequence[str]) -> None:
 # --- below each section -------------------------------------------------------------------------------------
 
 
-def beside(number: int, section: Section, now: Settings) -> None:
+def beside(number: int, section: Section) -> None:
     """Below a section: its link, and the code and the numbers of each figure. Made only while it is open."""
+    key = f"take-{lesson.slug(section)}"
+
+    def content(settings: Settings) -> Settings | None:
+        return settings if st.session_state.get(key) else None
+
+    page_parts.place(key, content, functools.partial(_beside, number, section))
+
+
+def _beside(number: int, section: Section, now: Settings | None) -> None:
     slug = lesson.slug(section)
     fold = st.expander("Link, code and data", icon=":material/ios_share:", key=f"take-{slug}", on_change="rerun")
     with fold:
-        if not fold.open:
+        if now is None:
             return
         st.markdown("**A link to this section in this state**")
         st.code(link(now, slug), language=None, wrap_lines=True)
-        _embed_button(now, (slug,), f"embed-{slug}")
+        _embed_button((slug,), f"embed-{slug}")
         behind = snippets.of_section(slug, now)
         for count, (figure, snippet) in enumerate(zip(section.figures_at(now), behind, strict=True), 1):
             _code_and_data(number, count, section, figure, snippet, now)
@@ -198,46 +226,58 @@ def _code_and_data(
 # --- the whole lesson ---------------------------------------------------------------------------------------
 
 
-def panel(now: Settings) -> None:
+@dataclass
+class _Taken:
+    """What the files hold that the buttons give: the state of the link that stands above them."""
+
+    settings: Settings
+    link: str
+
+
+def _file(label: str, make: Callable[[], str | bytes], name: str, kind: str, icon: str, explanation: str) -> None:
+    key = f"take-{label.lower().split()[-1]}"
+    st.download_button(label, make, name, kind, key=key, on_click="ignore", icon=icon, help=explanation)
+
+
+def panel() -> None:
     """Links, code and files for the whole lesson in its present state. A file is made when it is asked for."""
     st.header(TITLE, anchor=ANCHOR)
     st.markdown("Everything here holds the state that you see: every control as it stands now.")
     st.markdown("**A link to exactly this state**")
-    here = link(now)
+    taken = _Taken(page_state.chosen(), link(page_state.chosen()))
+
+    def show(now: Settings) -> None:
+        taken.settings, taken.link = now, link(now)
+        _shown_link(taken.link)
+
     with st.container(key="take-link"):
-        st.code(here, language=None, wrap_lines=True)
+        page_parts.place("link-to-take", _as_it_is, show)
     with st.container(horizontal=True, key="take-files"):
-        _embed_button(now, (), "embed-lesson")
-        st.download_button(
+        _embed_button((), "embed-lesson")
+        _file(
             "Notebook",
-            functools.partial(notebook.written, now, here),
+            lambda: notebook.written(taken.settings, taken.link),
             notebook.FILE_NAME,
             "application/x-ipynb+json",
-            key="take-notebook",
-            on_click="ignore",
-            icon=":material/note_stack:",
-            help="The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
+            ":material/note_stack:",
+            "The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
         )
-        st.download_button(
+        _file(
             "Handout",
-            functools.partial(handout.page, now, here),
+            lambda: handout.page(taken.settings, taken.link),
             handout.FILE_NAME,
             "text/html",
-            key="take-handout",
-            on_click="ignore",
-            icon=":material/docs:",
-            help="The whole lesson at your settings as one HTML file that needs no network and no server.",
+            ":material/docs:",
+            "The whole lesson at your settings as one HTML file that needs no network and no server.",
         )
-        st.download_button(
+        _file(
             "All data",
-            functools.partial(downloads.all_tables, SECTIONS, now, here),
+            lambda: downloads.all_tables(SECTIONS, taken.settings, taken.link),
             downloads.ZIP_NAME,
             "application/zip",
-            key="take-data",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            help="The numbers of every figure as CSV, in one zip with the settings.",
+            ":material/folder_zip:",
+            "The numbers of every figure as CSV, in one zip with the settings.",
         )
     with st.expander("Cite", icon=":material/format_quote:", key="cite"):
-        st.markdown(f"{citation.CITATION} {here}")
+        page_parts.place("citation", lambda now: f"{citation.CITATION} {link(now)}", st.markdown)
         st.code(citation.bibtex(_base()), language=None, wrap_lines=True)

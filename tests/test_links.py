@@ -18,6 +18,7 @@ from explainer.links import View
 from explainer.presets import PRESETS
 from explainer.sections import SECTIONS
 from explainer.settings import Settings, from_query
+from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
 SLUGS = tuple(map(lesson.slug, SECTIONS))
@@ -112,7 +113,7 @@ def test_an_iframes_code_says_what_it_was_given(source, title, height):
 
 
 def opened(query) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    at = Reader()
     for name, value in query.items():
         at.query_params[name] = value
     at.run()

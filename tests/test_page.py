@@ -12,7 +12,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +23,8 @@ from explainer.controls import CONTROL, CONTROLS, Choice, Control, Number, Sever
 from explainer.presets import PRESETS, Preset
 from explainer.sections import SECTIONS
 from explainer.settings import Settings
+from tests.reader import PATIENCE_SECONDS, Reader
 
-APP = Path(__file__).parents[1] / "streamlit_app.py"
-PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
 CANARY = "canary7f3a"  # stands in hostile links, and must not stand on the page
 
 Path_ = tuple[int, ...]
@@ -37,7 +35,7 @@ Path_ = tuple[int, ...]
 
 def opened(query: Mapping[str, str | Sequence[str]] | None = None) -> AppTest:
     """The page as a reader has it who follows a link with these parameters."""
-    at = AppTest.from_file(str(APP), default_timeout=PATIENCE_SECONDS)
+    at = Reader()
     for name, value in (query or {}).items():
         at.query_params[name] = value
     return ran(at.run())
@@ -188,9 +186,9 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: less
 
     prediction = section.prediction(settings)
     assert by_key(untouched, f"answer-{slug}").options == [option.text for option in prediction.options]
-    assert prediction.question in by_key(untouched, f"predict-{slug}").children[0].value
+    assert prediction.question in below(by_key(untouched, f"predict-{slug}"), "markdown")[0].value
     assert section.receipt(settings).equation in order[4].value
-    assert section.REMEMBER in by_key(untouched, f"remember-{slug}").children[0].value
+    assert section.REMEMBER in below(by_key(untouched, f"remember-{slug}"), "markdown")[0].value
     assert [node.value for fold in below(whole, "expander") for node in below(fold, "markdown")] == [
         text.strip() for text in (section.LOOK_CLOSER,) if text
     ]

@@ -14,6 +14,7 @@ from explainer.settings import Settings
 
 TITLE = "Still no guarantee, but several paths"
 MOVED_BY = ("k", "h0", "act", "w", "f", "u", "nets", "n", "T", "gain", "bf", "xs", "ns")
+RECEIPT_ALSO_READS = ("gate", "spread", "seed")
 
 ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the

@@ -11,6 +11,7 @@ from explainer.settings import Settings
 
 TITLE = "k gates in place of wᵏ"
 MOVED_BY = ("k", "h0", "act", "w", "f", "spread", "seed", "u")
+RECEIPT_ALSO_READS = ("gate",)
 
 ARGUMENT = r"""
 For any number of steps the gates simply multiply:

@@ -1,0 +1,57 @@
+"""The page as Streamlit's test runner has it, kept whole where a control reruns some parts of it only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block, Node
+
+APP = Path(__file__).parents[1] / "streamlit_app.py"
+PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
+
+
+class Reader(AppTest):
+    """One reader's session.
+
+    After a run of some parts, Streamlit's own ``AppTest`` holds these parts and forgets the rest. A browser keeps the
+    rest; so does this.
+
+    Attributes:
+        sent: the nodes that the last run has sent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(APP, default_timeout=PATIENCE_SECONDS)
+        self.sent: list[Node] = []
+
+    def _run(self, *arguments, **keywords) -> AppTest:
+        before = self._tree
+        super()._run(*arguments, **keywords)
+        now = self._tree
+        self.sent = [node for node in now if _is_sent(node)]
+        if not _is_sent(now.main.children.get(0)):  # the page begins with its stylesheet, at each run of all of it
+            _graft(before, now)
+            before._runner = now._runner
+            self._tree = before
+        return self
+
+
+def _is_sent(node: Node | None) -> bool:
+    return node is not None and getattr(node, "proto", None) is not None
+
+
+def _graft(old: Block, new: Block) -> None:
+    """Put what was sent in place of what stood there."""
+    for place, node in new.children.items():
+        if _is_sent(node):
+            old.children[place] = node
+            for one in _below(node):
+                one.root = old.root
+        else:
+            _graft(old.children[place], node)
+
+
+def _below(node: Node) -> Iterator[Node]:
+    yield from node if isinstance(node, Block) else (node,)

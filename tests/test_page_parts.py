@@ -1,0 +1,155 @@
+"""What a moved control makes the page do: the parts that change are computed and sent again, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+
+import pyarrow as pa
+import pytest
+
+from explainer import lesson
+from explainer.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
+from explainer.sections import SECTIONS
+from explainer.settings import Settings
+from tests.reader import Reader
+
+QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
+GATES_OWN = {"spread": "varying", "seed": "varying", "u": "state"}  # what moves nothing at another kind of gate
+
+
+def opened(**query: str) -> Reader:
+    reader = Reader()
+    for name, value in query.items():
+        reader.query_params[name] = value
+    reader.run()
+    assert [problem.message for problem in reader.exception] == []
+    return reader
+
+
+def move(reader: Reader, name: str, value: object) -> None:
+    (widget,) = [node for node in (*reader.sidebar, *reader.main) if getattr(node, "key", None) == name]
+    widget.set_value(value).run()
+    assert [problem.message for problem in reader.exception] == []
+
+
+def neighbour(control: Control) -> object:
+    place = control.values.index(control.default)
+    return control.values[place + 1 if place + 1 < len(control.values) else place - 1]
+
+
+def captions(reader: Reader) -> dict[str, str]:
+    """The words of each figure, by the figure's name."""
+    names = shown(reader.main)
+    said = [node.value for node in reader.main.caption]
+    return {name: text for name in names for text in said if f". {name}.**" in text}
+
+
+def shown(nodes) -> dict[str, dict[str, pa.Table]]:
+    """The tables of the charts among these nodes, by the chart's name."""
+    charts = [node.proto for node in nodes if node.type == "vega_lite_chart"]
+    return {
+        chart.alt: {one.name: pa.ipc.open_stream(one.data.data).read_all() for one in chart.datasets}
+        for chart in charts
+    }
+
+
+# --- what is sent -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("control", QUICK, ids=lambda control: control.name)
+def test_a_figure_is_sent_again_if_its_numbers_or_words_have_changed_and_only_then(control: Control):
+    gate = GATES_OWN.get(control.name, "constant")
+    reader = opened(gate=gate)
+    before, words_before = shown(reader.main), captions(reader)
+    assert set(words_before) == set(before)
+    move(reader, control.name, neighbour(control))
+    after, words, sent = shown(reader.main), captions(reader), shown(reader.sent)
+    assert {name for name in after if (after[name], words[name]) != (before[name], words_before[name])} == set(sent)
+    assert sent  # the control moves something
+    assert len(sent) < len(after)  # and leaves something: the training at least
+
+
+def test_what_a_control_sends_is_what_a_reader_sees_who_opens_its_link():
+    moves = {"w": 1.2, "k": 30, "f": 0.99, "h0": -1.0, "act": "logistic", "gate": "state", "u": 2.0, "ls": 8}
+    reader = opened()
+    for name, value in moves.items():
+        move(reader, name, value)
+    other = opened(**{name: str(value) for name, value in moves.items()})
+    assert shown(reader.main) == shown(other.main)
+    said, read = (
+        [node.value for node in page.main if node.type in {"markdown", "caption", "code"}] for page in (reader, other)
+    )
+    assert said == read
+    assert [node.value for node in reader.sidebar.caption] == [node.value for node in other.sidebar.caption]
+
+
+def test_no_prose_is_sent_twice():
+    reader = opened()
+    prose = {section.ARGUMENT.strip() for section in SECTIONS}
+
+    def said() -> set[str]:
+        return {node.value for node in reader.sent if node.type == "markdown"}
+
+    assert prose <= said()
+    move(reader, "w", 1.1)
+    assert said()
+    assert not prose & said()
+    assert [node for node in reader.sent if node.type == "header"] == []
+
+
+def test_a_control_that_moves_nothing_just_now_sends_no_figure():
+    reader = opened(section="k-steps")
+    move(reader, "spread", 2.0)  # the gate is constant
+    assert shown(reader.sent) == {}
+    assert any("spread=2" in node.value for node in reader.sent if node.type == "markdown")  # the way to the lesson
+
+
+def test_an_answer_sends_no_figure():
+    reader = opened()
+    slug = lesson.slug(SECTIONS[0])
+    (radio,) = [node for node in reader.main if getattr(node, "key", None) == f"answer-{slug}"]
+    radio.set_value(0).run()
+    assert shown(reader.sent) == {}
+    assert "Predictions made: 1 of" in "".join(node.value for node in reader.main.caption)
+
+
+# --- what is computed ---------------------------------------------------------------------------------------
+
+
+def random_settings(count: int) -> list[Settings]:
+    chance = random.Random(7)
+    quick = {control.name for control in QUICK}
+    return [
+        Settings(**{one.name: chance.choice(one.values) for one in CONTROLS if one.name in quick}) for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lesson.slug)
+def test_a_section_depends_on_the_controls_that_it_names_and_on_no_other(section: lesson.Section):
+    """Else the page would leave a part that has changed: it asks those sections alone that name the moved control."""
+    for settings in random_settings(12):
+        own = Settings(**{name: getattr(settings, name) for name in lesson.read_by(section)})
+        assert section.prediction(settings) == section.prediction(own)
+        assert section.figures_at(settings) == section.figures_at(own)
+        said, says = section.receipt(settings), section.receipt(own)
+        assert repr(said) == repr(says)  # NaN, a side that is undefined, is not equal to itself
+
+
+def test_a_section_that_a_control_does_not_move_is_not_computed_again():
+    reader = opened(k="37")
+    before = lesson.contents_computed()
+    move(reader, "ls", 8)
+    assert lesson.contents_computed() - before == 1  # the number formats
+    move(reader, "ls", 0)
+    assert lesson.contents_computed() - before == 1  # known already
+    unmoved = [section for section in SECTIONS if "w" not in section.MOVED_BY]
+    assert unmoved
+    before = lesson.contents_computed()
+    move(reader, "w", 1.11)
+    assert lesson.contents_computed() - before == len(SECTIONS) - len(unmoved)
+
+
+def test_how_many_figures_a_section_has_hangs_on_no_quick_control():
+    """A control that changes their number has to draw the page anew."""
+    numbers = {tuple(len(section.figures_at(settings)) for section in SECTIONS) for settings in random_settings(8)}
+    assert len(numbers) == 1
