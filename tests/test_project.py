@@ -31,13 +31,15 @@ def third_party_imports(*folders: str) -> set[str]:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    own = {"explainer", "streamlit_app"} | {file.stem for file in files}
+    own = {"explainer", "streamlit_app", "tests"} | {file.stem for file in files}
     return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - own
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_exactly(file: str):
-    loose = [line for line in requirements(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][0-9.]*", line)]
+    loose = [
+        line for line in requirements(file) if not re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][0-9.]*", line)
+    ]
     assert loose == (["-r requirements.txt"] if file == "requirements-dev.txt" else [])
 
 

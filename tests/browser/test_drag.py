@@ -1,0 +1,138 @@
+"""A slider under the pointer: the figures in sight follow it; what is chosen changes when it is let go, not before."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator
+
+from explainer.controls import CONTROL
+from tests.browser.conftest import Tab
+
+NAMES = ("w", "f", "k")
+SECTION = "k-steps"
+TALL = 2600  # pixels: the controls and the figure are in sight together
+
+
+def grab(tab: Tab, name: str) -> tuple[float, float]:
+    """Put the pointer down on the slider's thumb; where it is then."""
+    thumb = tab.slider(name)
+    thumb.scroll_into_view_if_needed()
+    # the input itself cannot be seen; the knob that is drawn for it can
+    knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..").bounding_box()
+    box = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    tab.page.mouse.move(*box)
+    tab.page.mouse.down()
+    return box
+
+
+def text(tab: Tab, name: str) -> str:
+    return tab.slider(name).get_attribute("aria-valuetext")
+
+
+def assert_comes_to_show(chart: Locator, tab: Tab, expected: list[str]) -> None:
+    """Sooner or later; in whatever order Vega has put the ticks of its axes."""
+    for _ in range(200):
+        tab.page.wait_for_timeout(50)
+        if (shown := sorted(tab.drawing(chart))) == sorted(expected):
+            return
+    differ = [(one, other) for one, other in zip(shown, sorted(expected), strict=False) if one != other]
+    pytest.fail(f"{len(differ)} of {len(expected)} marks differ, {len(shown)} are shown, first: {differ[:1]}")
+
+
+def caption(tab: Tab) -> str:
+    return tab.page.locator(f".st-key-section-{SECTION} [data-testid=stCaptionContainer]").first.inner_text()
+
+
+def query(tab: Tab) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(tab.page.url).query)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figure_in_sight_follows_the_pointer_and_the_link_waits_until_it_lets_go(open_page, name: str):
+    tab = open_page(f"?section={SECTION}", height=TALL)
+    chart = tab.charts(SECTION).first
+    at_rest, started = tab.drawing(chart), text(tab, name)
+    x, y = grab(tab, name)
+    seen = at_rest
+    for step in (1, 2, 3):
+        before, value = seen, text(tab, name)
+        # as far as it takes to reach another value
+        offset = 0
+        while text(tab, name) == value:
+            offset += 2
+            assert offset < 200
+            tab.page.mouse.move(x - 14 * step - offset, y)
+        seen = tab.wait_until_redrawn(chart, before)
+        assert name not in query(tab)
+    dragged = text(tab, name)
+    assert dragged != started
+    tab.page.mouse.up()
+    tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=name)
+    tab.settle()
+    assert query(tab)[name] == [dragged]
+    assert CONTROL[name].parse([dragged])[1] is None
+
+    fresh = open_page(f"?section={SECTION}&{name}={dragged}")
+    assert_comes_to_show(chart, tab, fresh.drawing(fresh.charts(SECTION).first))
+    assert caption(tab) == caption(fresh)
+
+
+def test_a_slider_that_is_let_go_where_it_began_leaves_everything_as_it_was(open_page):
+    tab = open_page(f"?section={SECTION}", height=TALL)
+    chart = tab.charts(SECTION).first
+    at_rest, started = tab.drawing(chart), text(tab, "w")
+    x, y = grab(tab, "w")
+    tab.page.mouse.move(x - 60, y, steps=5)
+    tab.wait_until_redrawn(chart, at_rest)
+    offset = 0
+    while text(tab, "w") != started:
+        tab.page.mouse.move(x - offset, y)
+        offset = -offset if offset > 0 else 1 - offset
+        assert abs(offset) < 20
+    tab.page.mouse.up()
+    assert_comes_to_show(chart, tab, at_rest)
+    assert "w" not in query(tab)
+
+
+def test_what_the_pointer_passes_while_an_answer_is_awaited_is_skipped_and_the_last_value_is_shown(open_page):
+    tab = open_page(f"?section={SECTION}", height=TALL)
+    chart = tab.charts(SECTION).first
+    sent = []
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.on("Network.webSocketFrameSent", lambda _: sent.append(1))
+    session.send("Network.enable")
+    at_rest = tab.drawing(chart)
+    x, y = grab(tab, "k")
+    passed = set()
+    for offset in range(1, 101):
+        tab.page.mouse.move(x + offset, y)
+        passed.add(text(tab, "k"))
+    tab.wait_until_redrawn(chart, at_rest)
+    tab.page.wait_for_timeout(1500)  # whatever were queued would be sent now
+    assert 0 < len(sent) < len(passed)
+    dragged, shown = text(tab, "k"), tab.drawing(chart)
+    tab.page.mouse.up()
+    tab.page.wait_for_function("() => new URLSearchParams(location.search).has('k')")
+    tab.settle()
+    fresh = open_page(f"?section={SECTION}&k={dragged}")
+    assert_comes_to_show(chart, tab, fresh.drawing(fresh.charts(SECTION).first))
+    assert_comes_to_show(chart, tab, shown)
+
+
+def test_on_the_whole_page_the_section_in_sight_follows(open_page):
+    tab = open_page()
+    chart, status = tab.charts(SECTION).first, tab.page.locator(".status")
+    chart.scroll_into_view_if_needed()
+    tab.settle()
+    before, said = tab.drawing(chart), status.inner_text()
+    elsewhere = tab.drawing(tab.charts("number-formats").first)
+    x, y = grab(tab, "w")
+    tab.page.mouse.move(x - 40, y, steps=4)
+    dragged = tab.wait_until_redrawn(chart, before)
+    assert status.inner_text() != said
+    assert tab.drawing(tab.charts("number-formats").first) == elsewhere  # waits: it is out of sight
+    tab.page.mouse.up()
+    tab.wait_until_redrawn(tab.charts("number-formats").first, elsewhere)
+    assert_comes_to_show(chart, tab, dragged)
