@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import figures, gradients, lesson, style, words
 from explainer.figures import table
 from explainer.gradients import Gradient
-from explainer.lesson import Stop
+from explainer.lesson import Stop, Stops
 from explainer.settings import Settings
 
 SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
@@ -134,10 +134,11 @@ def _walk_marks(x: str, places: Sequence[float], name: str, names: Sequence[str]
     )
 
 
-def walk_by_lag(lines: Mapping[Series, Gradient]) -> tuple[Stop, ...]:
+def walk_by_lag(lines: Mapping[Series, Gradient]) -> Stops:
     """The product one factor at a time, lag by lag, along every line at once."""
-    stops = []
-    for lag in range(1, len(next(iter(lines.values())).lag)):
+
+    def stop(place: int) -> Stop:
+        lag = place + 1
         said = [
             f"{series.name} × {words.number(float(one.factor[lag - 1]))} gives "
             f"{words.magnitude(one.log10_magnitude[lag], one.sign[lag])}"
@@ -146,8 +147,9 @@ def walk_by_lag(lines: Mapping[Series, Gradient]) -> tuple[Stop, ...]:
         marks = _walk_marks(
             "lag", [lag] * len(lines), "series", [s.name for s in lines], [one.drawn[0][lag] for one in lines.values()]
         )
-        stops.append(Stop(f"Lag {lag}: {'; '.join(said)}.", marks))
-    return tuple(stops)
+        return Stop(f"Lag {lag}: {'; '.join(said)}.", marks)
+
+    return Stops(len(next(iter(lines.values())).lag) - 1, stop)
 
 
 def lines_tables(
@@ -359,17 +361,20 @@ def ladder_tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     }
 
 
-def walk_ladder(settings: Settings, gated_first: bool) -> tuple[Stop, ...]:
+def walk_ladder(settings: Settings, gated_first: bool) -> Stops:
     """The two ladders one rung at a time, in the order in which the chain rule brings the factors in."""
     rungs = ladder_tables(settings, gated_first)["rungs"].to_pylist()
-    stops = []
-    for place in sorted({rung["steps_back"] for rung in rungs} - {0.0}):
+    places = sorted({rung["steps_back"] for rung in rungs} - {0.0})
+
+    def stop(at: int) -> Stop:
+        place = places[at]
         here = [rung for rung in rungs if rung["steps_back"] == place]
         said = [f"{r['cell']} {r['rung']} = × {words.number(r['factor'])} gives {r['reads']}" for r in here]
         heights = [np.nan if rung["log10_magnitude"] is None else rung["log10_magnitude"] for rung in here]
         marks = _walk_marks("steps_back", [place] * len(here), "cell", [rung["cell"] for rung in here], heights)
-        stops.append(Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", marks))
-    return tuple(stops)
+        return Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", marks)
+
+    return Stops(len(places), stop)
 
 
 # --- what to say beside a receipt ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,11 +112,25 @@ class Stop:
     marks: pa.Table
 
 
+@dataclass(frozen=True)
+class Stops(Sequence[Stop]):
+    """The stops of a walk, in order; each is made when a reader gets there."""
+
+    length: int
+    make: Callable[[int], Stop]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, place: int) -> Stop:
+        return self.make(range(self.length)[place])
+
+
 class Walk(Protocol):
     """What a section offers besides, whose product can be walked: the first figure has a dataset ``walk``."""
 
     @staticmethod
-    def walk(settings: Settings) -> tuple[Stop, ...]: ...
+    def walk(settings: Settings) -> Stops: ...
 
 
 class LongWork(Protocol):
@@ -159,7 +174,7 @@ def read_by(section: Section) -> tuple[str, ...]:
 
 def contents(section: Section, settings: Settings) -> Contents:
     """What a section shows at these settings; computed once for all readers who ask for the same."""
-    own = Settings(**{name: getattr(settings, name) for name in read_by(section)})
+    own = settings.only(read_by(section))
     if hasattr(section, "plan"):  # what it says changes with the work that has been done meanwhile
         return Contents(section.prediction(own), (), section.receipt(own))
     return _contents(section, own)

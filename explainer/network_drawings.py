@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import altair as alt
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 
 from explainer import figures, jacobians, style
 from explainer.drawings import GRADIENT_TITLE, lag_mark
-from explainer.figures import table
+from explainer.figures import Figure, table
 from explainer.networks import CELLS, Network
 from explainer.settings import Settings
 
@@ -31,6 +33,21 @@ def network(cell: str, settings: Settings, **changes) -> Network:
         "seed": settings.ns,
     }
     return Network(cell, **(chosen | changes))
+
+
+_NETWORK_FIELDS = ("nets", "n", "T", "gain", "bf", "xs", "ns")
+
+
+def drawn_once(build: Callable[[Settings], Figure]) -> Callable[[Settings], Figure]:
+    """A figure of real networks is built once, whatever becomes of the scalar cells; only the reader's lag moves."""
+    remembered = functools.lru_cache(maxsize=64)(build)
+
+    @functools.wraps(build)
+    def figure(settings: Settings) -> Figure:
+        one = remembered(settings.only(_NETWORK_FIELDS))
+        return dataclasses.replace(one, tables={**one.tables, "marks": lag_mark(settings.k, settings.T - 1)})
+
+    return figure
 
 
 def bias_words(bias: float | None) -> str:

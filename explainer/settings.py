@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from explainer.controls import CONTROL, CONTROLS
@@ -109,6 +109,10 @@ class Settings:
 
     def replace(self, **changes) -> Settings:
         return dataclasses.replace(self, **changes)
+
+    def only(self, names: Iterable[str]) -> Settings:
+        """These settings as far as they are named, and the defaults for the rest: what a result depends on."""
+        return Settings(**{name: getattr(self, name) for name in names})
 
     def to_query(self) -> dict[str, list[str]]:
         """The URL's parameters for these settings; what is at its default stays out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from explainer import drawings, gradients, words
 from explainer.cells import GATES
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side, Stop
+from explainer.lesson import Option, Prediction, Receipt, Side, Stops
 from explainer.settings import Settings
 
 TITLE = "The gate's own ladder"
@@ -78,7 +78,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     )
 
 
-def walk(settings: Settings) -> tuple[Stop, ...]:
+def walk(settings: Settings) -> Stops:
     return drawings.walk_ladder(settings, gated_first=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explainer import drawings, gradients, style, words
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side, Stop
+from explainer.lesson import Option, Prediction, Receipt, Side, Stops
 from explainer.settings import Settings
 
 TITLE = "k steps: the gradient follows a power of w"
@@ -88,7 +88,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     )
 
 
-def walk(settings: Settings) -> tuple[Stop, ...]:
+def walk(settings: Settings) -> Stops:
     return drawings.walk_by_lag(
         {drawings.VANILLA: gradients.vanilla(settings), drawings.GATED: gradients.gated(settings)}
     )

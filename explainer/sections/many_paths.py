@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from explainer import drawings, gradients, jacobians, style, words
@@ -10,6 +12,7 @@ from explainer.figures import Figure
 from explainer.gradients import Paths
 from explainer.jacobians import ByLag
 from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.networks import Network
 from explainer.settings import Settings
 
 TITLE = "Still no guarantee, but several paths"
@@ -110,7 +113,6 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     paths = gradients.paths(reading)
     whole, direct = float(paths.whole[-1]), float(paths.direct[-1])
     share = f"{words.percent(direct / whole)} of the whole" if whole else "and the whole is exactly 0"
-    nets = {cell: jacobians.by_lag(drawn.network(cell, settings), drawn.SEEDS) for cell in settings.nets}
     return (
         Figure(
             "The direct path and the whole derivative of a gate that reads its state",
@@ -119,16 +121,22 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"With f = logistic(u·c + b) and u = {words.number(settings.u)}, the whole derivative at lag {settings.k} "
             f"is {words.number(whole)}. The direct path is {words.number(direct)}, {share}.",
         ),
-        Figure(
-            "Real networks: norm of the gradient against lag",
-            drawn.norms_by_lag,
-            drawn.norms_tables({drawn.label(cell): one.spectral.whole for cell, one in nets.items()}, settings),
-            f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
-            f"{drawn.bias_words(settings.bf)}. At lag {settings.T - 1}: {_ends(nets)}. "
-            f"Line and band: middle and range of {drawn.SEEDS} draws.",
-        ),
+        _norms(settings),
         _lstm_paths(settings),
-        *_squares(settings),
+        *(_square(drawn.network(cell, settings)) for cell in settings.nets),
+    )
+
+
+@drawn.drawn_once
+def _norms(settings: Settings) -> Figure:
+    nets = {cell: jacobians.by_lag(drawn.network(cell, settings), drawn.SEEDS) for cell in settings.nets}
+    return Figure(
+        "Real networks: norm of the gradient against lag",
+        drawn.norms_by_lag,
+        drawn.norms_tables({drawn.label(cell): one.spectral.whole for cell, one in nets.items()}, settings),
+        f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
+        f"{drawn.bias_words(settings.bf)}. At lag {settings.T - 1}: {_ends(nets)}. "
+        f"Line and band: middle and range of {drawn.SEEDS} draws.",
     )
 
 
@@ -155,6 +163,7 @@ _lstm_series = (
 _lstm_by_lag = drawings.by_lag("lstm_paths", _lstm_series, references=False)
 
 
+@drawn.drawn_once
 def _lstm_paths(settings: Settings) -> Figure:
     mine = jacobians.by_lag(drawn.network("lstm", settings), drawn.SEEDS).spectral
     default = jacobians.by_lag(drawn.network("lstm", settings, forget_bias=None), drawn.SEEDS).spectral
@@ -179,18 +188,16 @@ def _lstm_paths(settings: Settings) -> Figure:
     )
 
 
-def _squares(settings: Settings) -> tuple[Figure, ...]:
-    squares = {cell: jacobians.pairs(drawn.network(cell, settings)) for cell in settings.nets}
-    return tuple(
-        Figure(
-            f"{drawn.label(cell)}: gradients between every two times",
-            drawn.all_times,
-            drawn.all_times_tables(pairs),
-            f"Frobenius norms of one draw; the colours mean the same in every square. "
-            f"From the first state to the last: {words.magnitude(float(pairs.log10_norm[-1, 0]), 1, 2)}.",
-            half=True,
-        )
-        for cell, pairs in squares.items()
+@functools.lru_cache(maxsize=64)
+def _square(network: Network) -> Figure:
+    pairs = jacobians.pairs(network)
+    return Figure(
+        f"{drawn.label(network.cell)}: gradients between every two times",
+        drawn.all_times,
+        drawn.all_times_tables(pairs),
+        f"Frobenius norms of one draw; the colours mean the same in every square. "
+        f"From the first state to the last: {words.magnitude(float(pairs.log10_norm[-1, 0]), 1, 2)}.",
+        half=True,
     )
 
 

@@ -6,7 +6,7 @@ from explainer import drawings, gradients, style, words
 from explainer.cells import GATES
 from explainer.drawings import Series
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side, Stop
+from explainer.lesson import Option, Prediction, Receipt, Side, Stops
 from explainer.settings import Settings
 
 TITLE = "k gates in place of wᵏ"
@@ -87,7 +87,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     )
 
 
-def walk(settings: Settings) -> tuple[Stop, ...]:
+def walk(settings: Settings) -> Stops:
     return drawings.walk_by_lag(
         {series: gradients.gated(settings.replace(gate=kind)) for kind, series in _SERIES.items()}
     )

@@ -184,8 +184,6 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     reach = {cell: words.magnitude(gradient.log10_magnitude[-1], gradient.sign[-1]) for cell, gradient in cells.items()}
     stride = -(-settings.k // MOST_NODES)
     every = "" if stride == 1 else f" Drawn is every {words.ordinal(stride)} state."
-    shares = _shares(settings)
-    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in shares.items()}
     return (
         Figure(
             "The unrolled network: the gradient that reaches each state",
@@ -195,14 +193,21 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
             f"{reach[style.VANILLA]} arrives {words.steps(settings.k)} back in the vanilla cell and "
             f"{reach[style.GATED]} in the gated cell.{every}",
         ),
-        Figure(
-            "Share of the weight gradient that each lag contributes",
-            drawn.shares_by_lag,
-            drawn.shares_tables({drawn.label(cell): one for cell, one in shares.items()}, settings),
-            f"A real nn.RNN and nn.LSTM with {settings.n} units and {drawn.bias_words(settings.bf)}; line and band are "
-            f"the middle and the range of {drawn.SEEDS} draws. Nine tenths of the sum come from the latest "
-            f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM.",
-        ),
+        _shares_by_lag(settings),
+    )
+
+
+@drawn.drawn_once
+def _shares_by_lag(settings: Settings) -> Figure:
+    shares = _shares(settings)
+    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in shares.items()}
+    return Figure(
+        "Share of the weight gradient that each lag contributes",
+        drawn.shares_by_lag,
+        drawn.shares_tables({drawn.label(cell): one for cell, one in shares.items()}, settings),
+        f"A real nn.RNN and nn.LSTM with {settings.n} units and {drawn.bias_words(settings.bf)}; line and band are "
+        f"the middle and the range of {drawn.SEEDS} draws. Nine tenths of the sum come from the latest "
+        f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM.",
     )
 
 

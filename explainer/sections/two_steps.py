@@ -6,7 +6,7 @@ import numpy as np
 
 from explainer import drawings, gradients, style, words
 from explainer.figures import Figure
-from explainer.lesson import Option, Prediction, Receipt, Side, Stop
+from explainer.lesson import Option, Prediction, Receipt, Side, Stops
 from explainer.settings import Settings
 
 TITLE = "Two steps: the chain rule multiplies"
@@ -72,7 +72,7 @@ def figures_at(settings: Settings) -> tuple[Figure, ...]:
     )
 
 
-def walk(settings: Settings) -> tuple[Stop, ...]:
+def walk(settings: Settings) -> Stops:
     return drawings.walk_ladder(settings, gated_first=False)
 
 
