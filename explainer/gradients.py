@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from explainer import cells
+from explainer.once import once
 from explainer.settings import Settings
 
 HORIZON = 0.01  # the share of a gradient below which a lag counts as out of reach
@@ -37,11 +38,11 @@ def _cached(fields: tuple[str, ...], size: int) -> Callable:
     """Cache by those settings alone that the result depends on; the others go to their defaults."""
 
     def decorate(function: Callable) -> Callable:
-        remembered = functools.lru_cache(maxsize=size)(function)
+        remembered = once(size)(function)
 
         @functools.wraps(function)
         def call(settings: Settings, *arguments):
-            return remembered(Settings(**{name: getattr(settings, name) for name in fields}), *arguments)
+            return remembered(settings.only(fields), *arguments)
 
         call.cache_info = remembered.cache_info
         call.cache_clear = remembered.cache_clear

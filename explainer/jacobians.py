@@ -24,8 +24,6 @@ import dataclasses
 import functools
 import inspect
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +33,7 @@ from torch import Tensor
 
 from explainer.gradients import HORIZON
 from explainer.networks import MAX_SEED, RECURRENT_WEIGHT, CellType, Network, Weights, stacked_weights
+from explainer.once import Kept
 
 Progress = Callable[[float], None]
 
@@ -63,17 +62,8 @@ def _kept(entries: int) -> Callable:
     """
 
     def decorate(function: Callable) -> Callable:
-        results: OrderedDict = OrderedDict()
-        locks: dict = {}
-        guard = threading.Lock()
+        kept: Kept = Kept(entries)
         signature = inspect.signature(function)
-
-        def look_up(key):
-            with guard:
-                if key in results:
-                    results.move_to_end(key)
-                    return True, results[key]
-                return False, locks.setdefault(key, threading.Lock())
 
         @functools.wraps(function)
         def call(network: Network, *arguments, progress: Progress = _ignore, **options):
@@ -81,26 +71,10 @@ def _kept(entries: int) -> Callable:
                 network = dataclasses.replace(network, forget_bias=None)
             bound = signature.bind(network, *arguments, **options)
             bound.apply_defaults()
-            key = bound.args
-            found, item = look_up(key)
-            if found:
-                return item
-            with item:  # the lock of this key
-                found, result = look_up(key)
-                if not found:
-                    try:
-                        result = function(*key, progress=progress)
-                        with guard:
-                            results[key] = result
-                            if len(results) > entries:
-                                results.popitem(last=False)
-                    finally:
-                        with guard:
-                            locks.pop(key, None)
-            return result
+            return kept.get(bound.args, lambda: function(*bound.args, progress=progress))
 
-        call.cache_clear = results.clear
-        call.cache_size = results.__len__
+        call.cache_clear = kept.clear
+        call.cache_size = lambda: kept.counts().currsize
         return call
 
     return decorate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from explainer.figures import Figure
+from explainer.once import once
 from explainer.settings import Settings
 
 AGREE = 1e-9  # relative difference up to which two sides of a receipt count as equal
@@ -180,7 +180,7 @@ def contents(section: Section, settings: Settings) -> Contents:
     return _contents(section, own)
 
 
-@functools.lru_cache(maxsize=256)
+@once(256)
 def _contents(section: Section, settings: Settings) -> Contents:
     return Contents(section.prediction(settings), section.figures_at(settings), section.receipt(settings))
 

@@ -14,6 +14,7 @@ from explainer import figures, jacobians, style
 from explainer.drawings import GRADIENT_TITLE, lag_mark
 from explainer.figures import Figure, table
 from explainer.networks import CELLS, Network
+from explainer.once import once
 from explainer.settings import Settings
 
 SEEDS = 5  # one lucky draw proves nothing
@@ -40,7 +41,7 @@ _NETWORK_FIELDS = ("nets", "n", "T", "gain", "bf", "xs", "ns")
 
 def drawn_once(build: Callable[[Settings], Figure]) -> Callable[[Settings], Figure]:
     """A figure of real networks is built once, whatever becomes of the scalar cells; only the reader's lag moves."""
-    remembered = functools.lru_cache(maxsize=64)(build)
+    remembered = once(64)(build)
 
     @functools.wraps(build)
     def figure(settings: Settings) -> Figure:

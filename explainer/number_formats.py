@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from explainer import cells
+from explainer.once import once
 from explainer.settings import Settings
 
 
@@ -172,13 +173,13 @@ def _positive(scale: float) -> float:
     return float(scale)
 
 
-@functools.lru_cache(maxsize=256)
+@once(256)
 def _vanilla(settings: Settings, name: str, scale: float) -> FormatGradient:
     w = torch.tensor(settings.w, dtype=_dtype(name))  # the weight, too, is stored in the format
     return _run(describe(name), scale, settings.h0, settings.k, lambda h, i: cells.vanilla_step(settings, h, w))
 
 
-@functools.lru_cache(maxsize=256)
+@once(256)
 def _gated(settings: Settings, name: str, scale: float) -> FormatGradient:
     dtype = _dtype(name)
     inputs = cells.gate_inputs(settings, settings.k)

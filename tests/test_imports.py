@@ -123,7 +123,7 @@ def test_what_the_reader_can_choose_knows_nothing_else_of_the_project():
 
 
 def test_the_maths_knows_nothing_of_drawings_and_words():
-    below = MATHS | CHOICES | {f"{PACKAGE}.jobs"}
+    below = MATHS | CHOICES | {f"{PACKAGE}.jobs", f"{PACKAGE}.once"}
     assert {(name, other) for name in MATHS & set(ALL) for other in ARROWS[name] - below} == set()
 
 

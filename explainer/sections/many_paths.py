@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from explainer import drawings, gradients, jacobians, style, words
@@ -13,6 +11,7 @@ from explainer.gradients import Paths
 from explainer.jacobians import ByLag
 from explainer.lesson import Option, Prediction, Receipt, Side
 from explainer.networks import Network
+from explainer.once import once
 from explainer.settings import Settings
 
 TITLE = "Still no guarantee, but several paths"
@@ -188,7 +187,7 @@ def _lstm_paths(settings: Settings) -> Figure:
     )
 
 
-@functools.lru_cache(maxsize=64)
+@once(64)
 def _square(network: Network) -> Figure:
     pairs = jacobians.pairs(network)
     return Figure(
