@@ -187,9 +187,11 @@ def walk_marks(x: alt.X, y: alt.Y, color: alt.Color) -> alt.LayerChart:
 
 
 def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:
-    return (
-        chart.properties(width="container", height=height)
-        .configure_view(stroke=None)
-        .configure_axis(domain=False, ticks=False)
-        .configure_legend(padding=0, offset=20)  # room for the mark of the lag above the plot
+    """The same chart, in its place; Altair's own methods would copy it anew for each of these."""
+    chart.width, chart.height = "container", height
+    chart.config = alt.Config(
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(domain=False, ticks=False),
+        legend=alt.LegendConfig(padding=0, offset=20),  # room for the mark of the lag above the plot
     )
+    return chart
