@@ -12,6 +12,7 @@ Fixtures:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -44,6 +45,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+BASE_PATH = "--server.baseUrlPath"
 
 SERVER_LOG = pytest.StashKey[Path]()
 
@@ -97,10 +100,17 @@ def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFa
     """The address of the page, served as `make run` serves it: ``http://localhost:<free port>``."""
     log = tmp_path_factory.mktemp("server") / "streamlit.log"
     pytestconfig.stash[SERVER_LOG] = log
-    port = _free_port()
+    port = free_port()
+    with serving(port, log):
+        yield f"http://localhost:{port}"
+
+
+@contextlib.contextmanager
+def serving(port: int, log: Path, *options: str) -> Iterator[subprocess.Popen]:
+    """The server's process, as soon as it answers; a test may kill it."""
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    options = ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
-    with log.open("wb") as out:
+    command += ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
+    with log.open("ab") as out:
         server = subprocess.Popen(
             [*command, *options],
             cwd=ROOT,
@@ -110,9 +120,9 @@ def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFa
             stderr=subprocess.STDOUT,
         )
     try:
-        address = f"http://localhost:{port}"
-        _wait_until_healthy(address, server, log)
-        yield address
+        below = f"/{options[options.index(BASE_PATH) + 1]}" if BASE_PATH in options else ""
+        _wait_until_healthy(f"http://localhost:{port}{below}", server, log)
+        yield server
     finally:
         server.terminate()
         try:
@@ -122,7 +132,7 @@ def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFa
             server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("localhost", 0)) as probe:
         return probe.getsockname()[1]
 
@@ -238,29 +248,35 @@ class Tab:
 
 
 @pytest.fixture
+def open_at(chromium: Browser) -> Iterator[Callable[..., Tab]]:
+    """``open_at(address, "?w=1.2", ...)``: like ``open_page``, of a server that the test itself has started."""
+    yield from _tabs(chromium)
+
+
+@pytest.fixture
 def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
     """``open_page("?w=1.2#k-steps", color_scheme="dark", width=390, height=844, reduced_motion="reduce")``.
 
     All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back
     has settled. At the end of the test every tab is closed, and errors that a tab still holds fail the test.
     """
-    yield from _tabs(chromium, served_page)
+    yield from _tabs(chromium, f"{served_page}/")
 
 
 @pytest.fixture(scope="module")
 def open_shared_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
     """The same, with tabs that stay open for all tests of a file: to look at one page from several sides."""
-    yield from _tabs(chromium, served_page)
+    yield from _tabs(chromium, f"{served_page}/")
 
 
-def _tabs(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
+def _tabs(chromium: Browser, *server: str) -> Iterator[Callable[..., Tab]]:
     tabs: list[Tab] = []
 
-    def open_one(address: str = "", *, width: int = 1280, height: int = 900, settle: bool = True, **options) -> Tab:
+    def open_one(*address: str, width: int = 1280, height: int = 900, settle: bool = True, **options) -> Tab:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         tab = Tab(context.new_page())
         tabs.append(tab)
-        tab.page.goto(f"{served_page}/{address}")
+        tab.page.goto("".join([*server, *address]))
         if settle:
             tab.settle()
         return tab

@@ -1,0 +1,230 @@
+"""What a reader keeps when things go wrong: a server that dies, a replica that dies, a second tab, a slow line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from explainer.controls import CONTROL
+from explainer.settings import Settings, from_query
+from tests.browser.conftest import PATIENCE_MILLISECONDS, ROOT, Tab, free_port, serving
+
+PART = "section=k-steps"
+SECTION = "k-steps"
+
+
+def asked(tab: Tab) -> Settings:
+    """The settings in the tab's address."""
+    return from_query(parse_qs(urlsplit(tab.page.url).query))[0]
+
+
+def shown(tab: Tab, name: str) -> str:
+    return tab.slider(name).get_attribute("aria-valuetext")
+
+
+def press(tab: Tab, name: str, *keys: str) -> None:
+    """Move a slider, and wait until its chart has followed."""
+    chart = tab.charts(SECTION).first
+    for key in keys:
+        before = tab.drawing(chart)
+        tab.slider(name).press(key)
+        tab.wait_until_redrawn(chart, before)
+
+
+def wait_for_text(tab: Tab, name: str, text: str) -> None:
+    tab.page.wait_for_function(
+        "([name, text]) => document.querySelector(`.st-key-${name} [aria-valuetext]`)?.ariaValueText === text"
+        " || document.querySelector(`.st-key-${name} [aria-valuetext]`)?.getAttribute('aria-valuetext') === text",
+        arg=[name, text],
+        timeout=PATIENCE_MILLISECONDS,
+    )
+
+
+def assert_goes_on(tab: Tab, fresh: Tab, settings: Settings) -> None:
+    """The tab has its settings and its figure, and a control still moves them."""
+    chart = tab.charts(SECTION).first
+    for name in ("w", "k"):
+        assert shown(tab, name) == CONTROL[name].text(getattr(settings, name))
+    assert asked(tab) == settings
+    assert sorted(tab.drawing(chart)) == sorted(fresh.drawing(fresh.charts(SECTION).first))
+    press(tab, "w", "ArrowLeft")
+    values = CONTROL["w"].values
+    assert asked(tab).w == values[values.index(settings.w) - 1]
+
+
+# --- a server that dies -------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp_path: Path):
+    port, log = free_port(), tmp_path / "streamlit.log"
+    address = f"http://localhost:{port}/"
+    with serving(port, log) as server:
+        tab = open_at(address, f"?{PART}&act=tanh")
+        press(tab, "w", "ArrowRight", "ArrowRight")
+        press(tab, "k", "ArrowLeft")
+        settings = asked(tab)
+        assert settings != Settings(act="tanh")
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        tab.page.wait_for_selector("[data-testid=stApp][data-test-connection-state]:not([data-test-connection-state=CONNECTED])")
+        tab.slider("w").press("ArrowRight")  # with nobody there to answer
+        tab.slider("w").press("ArrowLeft")
+    with serving(port, log):
+        tab.page.wait_for_selector(
+            "[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=PATIENCE_MILLISECONDS
+        )
+        tab.settle()
+        assert_goes_on(tab, open_at(address, "?" + urlsplit(tab.page.url).query), settings)
+        tab.page.wait_for_timeout(500)
+    tab.errors[:] = [error for error in tab.errors if "_stcore" not in error]  # the browser says that nobody answered
+
+
+# --- replicas -----------------------------------------------------------------------------------------------
+
+NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/replicas.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        include {folder}/lesson.conf;
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx_before(ports: tuple[int, int], folder: Path) -> Iterator[int]:
+    """nginx with the files under deploy/, in front of two replicas; its port."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if nginx is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no nginx found, and here it is required: apt-get install nginx-light", pytrace=False)
+        pytest.skip("no nginx found: apt-get install nginx-light")
+    replicas = (ROOT / "deploy" / "nginx-replicas.conf").read_text(encoding="utf-8")
+    for written, real in zip(("127.0.0.1:8501", "127.0.0.1:8502"), ports, strict=True):
+        assert written in replicas
+        replicas = replicas.replace(written, f"127.0.0.1:{real}")
+    port = free_port()
+    (folder / "replicas.conf").write_text(replicas, encoding="utf-8")
+    (folder / "lesson.conf").write_text(
+        (ROOT / "deploy" / "nginx-replicas-lesson.conf").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
+    proxy = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL)
+    try:
+        yield port
+    finally:
+        proxy.terminate()
+        proxy.wait()
+
+
+def connections(server: subprocess.Popen) -> int:
+    """How many connections a server has that are not just being closed (Linux)."""
+    inodes = set()
+    for one in Path(f"/proc/{server.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(os.readlink(one))
+    lines = Path(f"/proc/{server.pid}/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+    return sum(line.split()[3] == "01" and f"socket:[{line.split()[9]}]" in inodes for line in lines)
+
+
+def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_path: Path):
+    ports = (free_port(), free_port())
+    below = ("--server.baseUrlPath", "lesson", "--server.address", "127.0.0.1")
+    with (
+        serving(ports[0], tmp_path / "first.log", *below) as first,
+        serving(ports[1], tmp_path / "second.log", *below) as second,
+        nginx_before(ports, tmp_path) as port,
+    ):
+        address = f"http://127.0.0.1:{port}/lesson/"
+        tab = open_at(address, f"?{PART}&act=tanh")
+        assert [cookie["name"] for cookie in tab.page.context.cookies()] == ["lesson"]
+        press(tab, "w", "ArrowRight", "ArrowRight")
+        press(tab, "k", "ArrowLeft")
+        settings = asked(tab)
+        mine, other = (first, second) if connections(first) else (second, first)
+        assert connections(mine) >= 1
+        assert connections(other) == 0  # all that the reader has asked for came from one replica
+        mine.send_signal(signal.SIGKILL)
+        mine.wait()
+        while not connections(other):
+            tab.page.wait_for_timeout(100)
+        tab.page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
+        tab.settle()
+        assert_goes_on(tab, open_at(address, "?" + urlsplit(tab.page.url).query), settings)
+    tab.errors[:] = [error for error in tab.errors if "_stcore" not in error]
+
+
+# --- tabs, buttons and lines --------------------------------------------------------------------------------
+
+
+def test_two_tabs_do_not_move_each_other(open_page):
+    one, other = open_page(f"?{PART}&w=1.2"), open_page(f"?{PART}&w=0.8")
+    before = other.drawing(other.charts(SECTION).first)
+    press(one, "w", "ArrowRight", "ArrowRight")
+    assert other.drawing(other.charts(SECTION).first) == before
+    assert (asked(other).w, shown(other, "w")) == (0.8, "0.8")
+    press(other, "k", "ArrowRight")
+    assert asked(one).k == Settings().k
+    assert asked(one).w > 1.2
+
+
+def test_back_and_forward_lead_to_the_states_that_links_have_opened(open_page):
+    tab = open_page(f"?{PART}&w=1.2")
+    first = tab.drawing(tab.charts(SECTION).first)
+    base = tab.page.url.partition("?")[0]
+    tab.page.goto(f"{base}?{PART}&w=0.5&k=30")
+    tab.settle()
+    second = tab.drawing(tab.charts(SECTION).first)
+    tab.page.go_back()
+    wait_for_text(tab, "w", "1.2")
+    tab.settle()
+    assert asked(tab) == Settings(w=1.2)
+    assert sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(first)
+    tab.page.go_forward()
+    wait_for_text(tab, "w", "0.5")
+    tab.settle()
+    assert asked(tab) == Settings(w=0.5, k=30)
+    assert sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(second)
+
+
+THIRD_GENERATION = {"latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
+
+
+def test_on_a_slow_line_nothing_is_lost(open_page):
+    tab = open_page(f"?{PART}&act=tanh", settle=False)
+    tab.page.goto("about:blank")
+    session = tab.page.context.new_cdp_session(tab.page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {"offline": False, **THIRD_GENERATION})
+    tab.page.go_back()
+    tab.settle()
+    for _ in range(6):  # faster than the line
+        tab.slider("w").press("ArrowRight")
+    values = CONTROL["w"].values
+    wanted = values[values.index(Settings().w) + 6]
+    tab.page.wait_for_function("w => new URLSearchParams(location.search).get('w') === w", arg=CONTROL["w"].text(wanted))
+    fresh = open_page("?" + urlsplit(tab.page.url).query)
+    for _ in range(200):
+        if sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(fresh.drawing(fresh.charts(SECTION).first)):
+            break
+        tab.page.wait_for_timeout(100)
+    assert_goes_on(tab, fresh, Settings(act="tanh", w=wanted))
