@@ -175,9 +175,7 @@ def main() -> None:
     say(machine())
     say(f"{'one section, ' + options.section if options.section else 'the whole page'}; a fresh server for each row")
     say()
-    say(
-        "| readers | opening, median ms | moves | median ms | p95 | p99 | server, MB | errors | its processor | readers' |"
-    )
+    say("| readers | opening, median ms | moves | median ms | p95 | p99 | MB | errors | server's core | readers' core |")
     say("|---|---|---|---|---|---|---|---|---|---|")
     counts, too_many = list(options.readers), False
     while counts:
@@ -190,7 +188,7 @@ def main() -> None:
         if not counts and not too_many and count * 3 // 2 <= options.most:
             counts.append(count * 3 // 2)
     say()
-    say(f"Idle, the server takes {idle:.0f} MB. A processor at 100 % is one core: Python answers one reader at a time.")
+    say(f"Idle, the server takes {idle:.0f} MB. Of a core at 100 % nothing is left: Python runs one reader at a time.")
 
 
 if __name__ == "__main__":

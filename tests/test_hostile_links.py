@@ -18,7 +18,17 @@ from tests.reader import Reader
 CANARY = "canary7f3a"
 SLUGS = tuple(map(lesson.slug, SECTIONS))
 NAMES = (*(control.name for control in CONTROLS), links.SECTION, links.CONTROLS_PARAMETER)
-OTHER_NAMES = ("", "W", "act[]", "__proto__", "embed", "embed_options", "notes-on-the-link", "reset", f"<b>{CANARY}</b>")
+OTHER_NAMES = (
+    "",
+    "W",
+    "act[]",
+    "__proto__",
+    "embed",
+    "embed_options",
+    "notes-on-the-link",
+    "reset",
+    f"<b>{CANARY}</b>",
+)
 INJECTIONS = (
     f"<script>alert('{CANARY}')</script>",
     f'"><img src=x onerror={CANARY}>',

@@ -20,7 +20,7 @@ from explainer.sections import SECTIONS
 from tests.test_deploy import ROOT, free_port, stop, wait_for
 
 # Python runs a module of this name at its start. What is not this machine is refused, and written down.
-SITECUSTOMIZE = '''
+SITECUSTOMIZE = """
 import os, socket, sys
 
 HERE = ("127.", "::1", "localhost", "::", "0.0.0.0")
@@ -40,7 +40,7 @@ def refuse(event, arguments):
         raise OSError(101, "Network is unreachable")
 
 sys.addaudithook(refuse)
-'''
+"""
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +20,8 @@ from tests.browser.conftest import PATIENCE_MILLISECONDS, ROOT, Tab, free_port, 
 
 PART = "section=k-steps"
 SECTION = "k-steps"
+CONNECTION = "[data-testid=stApp][data-test-connection-state]"
+CONNECTED = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 
 
 def asked(tab: Tab) -> Settings:
@@ -28,6 +31,11 @@ def asked(tab: Tab) -> Settings:
 
 def shown(tab: Tab, name: str) -> str:
     return tab.slider(name).get_attribute("aria-valuetext")
+
+
+def drawn(tab: Tab) -> list[str]:
+    """What the section's chart shows; the order of its marks tells how it came about."""
+    return sorted(tab.drawing(tab.charts(SECTION).first))
 
 
 def press(tab: Tab, name: str, *keys: str) -> None:
@@ -41,8 +49,10 @@ def press(tab: Tab, name: str, *keys: str) -> None:
 
 def wait_for_text(tab: Tab, name: str, text: str) -> None:
     tab.page.wait_for_function(
-        "([name, text]) => document.querySelector(`.st-key-${name} [aria-valuetext]`)?.ariaValueText === text"
-        " || document.querySelector(`.st-key-${name} [aria-valuetext]`)?.getAttribute('aria-valuetext') === text",
+        """([name, text]) => {
+            const slider = document.querySelector(`.st-key-${name} [aria-valuetext]`);
+            return slider?.getAttribute('aria-valuetext') === text;
+        }""",
         arg=[name, text],
         timeout=PATIENCE_MILLISECONDS,
     )
@@ -50,14 +60,20 @@ def wait_for_text(tab: Tab, name: str, text: str) -> None:
 
 def assert_goes_on(tab: Tab, fresh: Tab, settings: Settings) -> None:
     """The tab has its settings and its figure, and a control still moves them."""
-    chart = tab.charts(SECTION).first
     for name in ("w", "k"):
         assert shown(tab, name) == CONTROL[name].text(getattr(settings, name))
     assert asked(tab) == settings
-    assert sorted(tab.drawing(chart)) == sorted(fresh.drawing(fresh.charts(SECTION).first))
+    assert drawn(tab) == drawn(fresh)
     press(tab, "w", "ArrowLeft")
     values = CONTROL["w"].values
     assert asked(tab).w == values[values.index(settings.w) - 1]
+
+
+def close(*tabs: Tab) -> None:
+    """Close the tabs while their server is still there; that nobody has answered meanwhile is no error of the page."""
+    for tab in tabs:
+        tab.page.context.close()
+        tab.errors[:] = [error for error in tab.errors if "ERR_CONNECTION_REFUSED" not in error and "502" not in error]
 
 
 # --- a server that dies -------------------------------------------------------------------------------------
@@ -74,17 +90,15 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
         assert settings != Settings(act="tanh")
         server.send_signal(signal.SIGKILL)
         server.wait()
-        tab.page.wait_for_selector("[data-testid=stApp][data-test-connection-state]:not([data-test-connection-state=CONNECTED])")
+        tab.page.wait_for_selector(f"{CONNECTION}:not([data-test-connection-state=CONNECTED])")
         tab.slider("w").press("ArrowRight")  # with nobody there to answer
         tab.slider("w").press("ArrowLeft")
     with serving(port, log):
-        tab.page.wait_for_selector(
-            "[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=PATIENCE_MILLISECONDS
-        )
+        tab.page.wait_for_selector(CONNECTED, timeout=PATIENCE_MILLISECONDS)
         tab.settle()
-        assert_goes_on(tab, open_at(address, "?" + urlsplit(tab.page.url).query), settings)
-        tab.page.wait_for_timeout(500)
-    tab.errors[:] = [error for error in tab.errors if "_stcore" not in error]  # the browser says that nobody answered
+        fresh = open_at(address, "?" + urlsplit(tab.page.url).query)
+        assert_goes_on(tab, fresh, settings)
+        close(tab, fresh)
 
 
 # --- replicas -----------------------------------------------------------------------------------------------
@@ -141,7 +155,7 @@ def connections(server: subprocess.Popen) -> int:
     inodes = set()
     for one in Path(f"/proc/{server.pid}/fd").iterdir():
         with contextlib.suppress(OSError):
-            inodes.add(os.readlink(one))
+            inodes.add(str(one.readlink()))
     lines = Path(f"/proc/{server.pid}/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
     return sum(line.split()[3] == "01" and f"socket:[{line.split()[9]}]" in inodes for line in lines)
 
@@ -156,7 +170,7 @@ def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_
     ):
         address = f"http://127.0.0.1:{port}/lesson/"
         tab = open_at(address, f"?{PART}&act=tanh")
-        assert [cookie["name"] for cookie in tab.page.context.cookies()] == ["lesson"]
+        assert "lesson" in {cookie["name"] for cookie in tab.page.context.cookies()}
         press(tab, "w", "ArrowRight", "ArrowRight")
         press(tab, "k", "ArrowLeft")
         settings = asked(tab)
@@ -167,10 +181,11 @@ def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_
         mine.wait()
         while not connections(other):
             tab.page.wait_for_timeout(100)
-        tab.page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
+        tab.page.wait_for_selector(CONNECTED, timeout=PATIENCE_MILLISECONDS)
         tab.settle()
-        assert_goes_on(tab, open_at(address, "?" + urlsplit(tab.page.url).query), settings)
-    tab.errors[:] = [error for error in tab.errors if "_stcore" not in error]
+        fresh = open_at(address, "?" + urlsplit(tab.page.url).query)
+        assert_goes_on(tab, fresh, settings)
+        close(tab, fresh)
 
 
 # --- tabs, buttons and lines --------------------------------------------------------------------------------
@@ -178,9 +193,9 @@ def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_
 
 def test_two_tabs_do_not_move_each_other(open_page):
     one, other = open_page(f"?{PART}&w=1.2"), open_page(f"?{PART}&w=0.8")
-    before = other.drawing(other.charts(SECTION).first)
+    before = drawn(other)
     press(one, "w", "ArrowRight", "ArrowRight")
-    assert other.drawing(other.charts(SECTION).first) == before
+    assert drawn(other) == before
     assert (asked(other).w, shown(other, "w")) == (0.8, "0.8")
     press(other, "k", "ArrowRight")
     assert asked(one).k == Settings().k
@@ -189,21 +204,21 @@ def test_two_tabs_do_not_move_each_other(open_page):
 
 def test_back_and_forward_lead_to_the_states_that_links_have_opened(open_page):
     tab = open_page(f"?{PART}&w=1.2")
-    first = tab.drawing(tab.charts(SECTION).first)
+    first = drawn(tab)
     base = tab.page.url.partition("?")[0]
     tab.page.goto(f"{base}?{PART}&w=0.5&k=30")
     tab.settle()
-    second = tab.drawing(tab.charts(SECTION).first)
+    second = drawn(tab)
     tab.page.go_back()
     wait_for_text(tab, "w", "1.2")
     tab.settle()
     assert asked(tab) == Settings(w=1.2)
-    assert sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(first)
+    assert drawn(tab) == first
     tab.page.go_forward()
     wait_for_text(tab, "w", "0.5")
     tab.settle()
     assert asked(tab) == Settings(w=0.5, k=30)
-    assert sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(second)
+    assert drawn(tab) == second
 
 
 THIRD_GENERATION = {"latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
@@ -221,10 +236,11 @@ def test_on_a_slow_line_nothing_is_lost(open_page):
         tab.slider("w").press("ArrowRight")
     values = CONTROL["w"].values
     wanted = values[values.index(Settings().w) + 6]
-    tab.page.wait_for_function("w => new URLSearchParams(location.search).get('w') === w", arg=CONTROL["w"].text(wanted))
+    tab.page.wait_for_function(
+        "w => new URLSearchParams(location.search).get('w') === w", arg=CONTROL["w"].text(wanted)
+    )
     fresh = open_page("?" + urlsplit(tab.page.url).query)
-    for _ in range(200):
-        if sorted(tab.drawing(tab.charts(SECTION).first)) == sorted(fresh.drawing(fresh.charts(SECTION).first)):
-            break
-        tab.page.wait_for_timeout(100)
+    deadline, expected = time.monotonic() + PATIENCE_MILLISECONDS / 1000, drawn(fresh)
+    while drawn(tab) != expected and time.monotonic() < deadline:
+        tab.page.wait_for_timeout(50)
     assert_goes_on(tab, fresh, Settings(act="tanh", w=wanted))
