@@ -2,7 +2,9 @@
 # make test    run every test
 # make check   lint, and check the formatting
 # make format  put the formatting right
-# make bench   print what the engine costs
+# make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
+# make load    ever more simulated readers, until they are too many; about six minutes
+# make endurance   ten thousand reruns in one process: does it grow? a quarter of an hour or more
 # make screenshots  render the README's pictures
 # make clean   remove the environment and the caches
 #
@@ -19,7 +21,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check format bench screenshots clean
+.PHONY: run test check format bench load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -36,7 +38,13 @@ format: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff format
 
 bench: $(VENV)/tests.stamp
-	@for script in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+	@for what in page engine networks training; do $(BIN)/python -m benchmarks.$$what || exit 1; done
+
+load: $(VENV)/tests.stamp
+	$(BIN)/python -m benchmarks.load $(ARGS)
+
+endurance: $(VENV)/tests.stamp
+	$(BIN)/python -m benchmarks.endurance $(ARGS)
 
 screenshots: $(VENV)/tests.stamp
 	$(BIN)/python scripts/screenshots.py

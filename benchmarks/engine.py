@@ -71,8 +71,24 @@ def line(what: str, taken: list[float], busy: list[float]) -> str:
     )
 
 
+def torch_alone(k: int) -> None:
+    """The floor: the k steps of the vanilla cell and their backward pass, and nothing that makes them a figure."""
+    w, h = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    states = [h]
+    for _ in range(k):
+        h = torch.tanh(w * h)
+        states.append(h)
+    torch.autograd.grad(h, states)
+
+
 def by_lag(times: int = 15) -> None:
-    say("every lag up to k, in one backward pass; beside it what ten times the lag costs")
+    say("every lag up to k, in one backward pass; beside it what ten times the lag costs, and torch's own operations")
+    lags = (10, 100, 1000, 10_000)
+    floor = {}
+    for k in lags:
+        taken, busy = measured(functools.partial(torch_alone, k), times if k < 10_000 else 5, forget)
+        floor[k] = statistics.median(busy)
+        say(line(f"torch's operations alone, k = {k:,}", taken, busy))
     cells = {
         "vanilla, tanh": lambda k: gradients.vanilla(Settings(k=k)),
         "vanilla, ReLU": lambda k: gradients.vanilla(Settings(act="relu", w=1.0, k=k)),
@@ -82,10 +98,11 @@ def by_lag(times: int = 15) -> None:
     }
     for name, work in cells.items():
         shorter = None
-        for k in (100, 1000, 10_000):
+        for k in lags:
             taken, busy = measured(functools.partial(work, k), times if k < 10_000 else 5, forget)
             middle = statistics.median(busy)
             factor = "" if shorter is None else f", × {middle / shorter:.1f}"
+            factor += f", {middle / floor[k]:.1f} times torch alone"
             say(line(f"{name}, k = {k:,}", taken, busy) + factor)
             shorter = middle
 

@@ -1,10 +1,11 @@
 """Simulated readers over the real WebSocket: how long they wait, what they take, and how many are too many.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/load.py [--section k-steps] [--readers 10 30 100]
+    OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps] [--readers 10 30 100]
 
 The readers of a class open one link within a few seconds. Then each moves a slider every 3 to 8 seconds, sending what
 a browser sends: all controls and the address. A time runs from such a message to the end of the answer. After the
-numbers of readers that are asked for, ever more of them come, until one waits too long, an error occurs or memory ends.
+numbers of readers that are asked for, others are tried, until it is known how many are too many: they wait too long,
+meet an error, or take too much memory.
 Readers and server share this machine: what the readers themselves take of it stands beside.
 """
 
@@ -33,6 +34,7 @@ ARRIVAL = 10.0  # seconds within which a class opens its link
 MOVED = ("k", "w", "f", "h0", "spread", "seed", "u", "ls")
 LINK = Settings(act="tanh", w=1.1, k=80)
 SHORT = 4096  # bytes: the end of an answer is shorter; what is longer need not be looked at
+LONGEST = 120.0  # seconds that anything may take here
 TOO_SLOW, TOO_MUCH = 1000.0, 700.0  # milliseconds (95 of 100 wait less), megabytes
 ENDS = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
 FAILURES = {ForwardMsg.FINISHED_WITH_COMPILE_ERROR}
@@ -78,7 +80,11 @@ class Reader:
         name = self.chance.choice(sorted(self.widgets))
         values = CONTROL[name].values
         place = values.index(getattr(self.settings, name)) + self.chance.choice((-3, -2, -1, 1, 2, 3))
-        self.settings = self.settings.replace(**{name: values[min(max(place, 0), len(values) - 1)]})
+        await self.set(name, values[min(max(place, 0), len(values) - 1)])
+
+    async def set(self, name: str, value: float) -> None:
+        """Put a slider at a value, and wait for the answer."""
+        self.settings = self.settings.replace(**{name: value})
         ask = BackMsg()
         ask.rerun_script.query_string = self.query()
         for one, widget in self.widgets.items():
@@ -106,22 +112,38 @@ class Reader:
                     raise RuntimeError("the page has failed")
 
 
-async def _read(reader: Reader, port: int, begin: float, until: float, record: Record) -> None:
-    try:
-        await asyncio.sleep(reader.chance.uniform(0, ARRIVAL))
-        begun = time.monotonic()
-        await reader.open(port)
-        record.opened.append((time.monotonic() - begun) * 1e3)
-        await asyncio.sleep(max(0.0, begin - time.monotonic()))
-        while True:
-            await asyncio.sleep(reader.chance.uniform(*PAUSE))
-            if time.monotonic() > until:
-                return
+class Class:
+    """All readers of one round: they open the link, wait for each other, and then move controls for some seconds."""
+
+    def __init__(self, readers: list[Reader], port: int, seconds: float) -> None:
+        self.readers, self.port, self.seconds = readers, port, seconds
+        self.record = Record()
+        self.missing, self.all_here = len(readers), asyncio.Event()
+
+    async def read(self, reader: Reader) -> None:
+        try:
+            await asyncio.sleep(reader.chance.uniform(0, ARRIVAL))
             begun = time.monotonic()
-            await reader.move()
-            record.waited.append((time.monotonic() - begun) * 1e3)
-    except (RuntimeError, OSError) as error:
-        record.errors.append(str(error))
+            await reader.open(self.port)
+            self.record.opened.append((time.monotonic() - begun) * 1e3)
+        except (RuntimeError, OSError) as error:
+            self.record.errors.append(str(error))
+            return
+        finally:
+            self.missing -= 1
+            if not self.missing:
+                self.all_here.set()
+        await self.all_here.wait()
+        until = time.monotonic() + self.seconds
+        try:
+            await asyncio.sleep(reader.chance.uniform(0, PAUSE[1]))
+            while time.monotonic() < until:
+                begun = time.monotonic()
+                await reader.move()
+                self.record.waited.append((time.monotonic() - begun) * 1e3)
+                await asyncio.sleep(reader.chance.uniform(*PAUSE))
+        except (RuntimeError, OSError) as error:
+            self.record.errors.append(str(error))
 
 
 def _processor_seconds(pid: int) -> float:
@@ -131,20 +153,21 @@ def _processor_seconds(pid: int) -> float:
 
 async def _round(server: Server, count: int, seconds: float, section: str | None, row: list[str]) -> bool:
     """One number of readers; fills a row of the table. Whether it has been too many."""
-    record, readers = Record(), [Reader(seed, section) for seed in range(count)]
-    begin = time.monotonic() + ARRIVAL + 2 + count / 10  # the last who come are served before moves count
-    work = [asyncio.create_task(_read(one, server.port, begin, begin + seconds, record)) for one in readers]
-    await asyncio.sleep(begin - time.monotonic())
+    readers = [Reader(seed, section) for seed in range(count)]
+    group = Class(readers, server.port, seconds)
+    record = group.record
+    work = [asyncio.create_task(group.read(one)) for one in readers]
+    await asyncio.wait_for(group.all_here.wait(), LONGEST)
     clock, busy, own = time.monotonic(), _processor_seconds(server.process.pid), time.process_time()
     await asyncio.sleep(seconds)
     taken = time.monotonic() - clock
     server_share = (_processor_seconds(server.process.pid) - busy) / taken
     own_share = (time.process_time() - own) / taken
     memory = server.megabytes()
-    _, late = await asyncio.wait(work, timeout=60)
+    _, late = await asyncio.wait(work, timeout=LONGEST)
     for task in late:
         task.cancel()
-    record.errors += ["no answer within a minute"] * len(late)
+    record.errors += ["no answer within two minutes"] * len(late)
     for reader in readers:
         if reader.socket is not None:
             reader.socket.close()
@@ -165,6 +188,14 @@ async def _round(server: Server, count: int, seconds: float, section: str | None
     return percentile[95] >= TOO_SLOW or memory >= TOO_MUCH or bool(record.errors)
 
 
+def _next(enough: int, too_many: int | None, most: int) -> list[int]:
+    """The number of readers to try next: more, or half way between what is enough and what is too many."""
+    if too_many is None:
+        return [enough * 2] if enough * 2 <= most else []
+    between = (enough + too_many) // 2
+    return [between] if too_many - enough > max(enough // 4, 5) else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, nargs="+", default=[10, 30, 100])
@@ -175,18 +206,28 @@ def main() -> None:
     say(machine())
     say(f"{'one section, ' + options.section if options.section else 'the whole page'}; a fresh server for each row")
     say()
-    say("| readers | opening, median ms | moves | median ms | p95 | p99 | MB | errors | server's core | readers' core |")
+    say("| readers | opening, ms | moves | median ms | p95 | p99 | MB | errors | server's core | readers' core |")
     say("|---|---|---|---|---|---|---|---|---|---|")
-    counts, too_many = list(options.readers), False
+    enough, too_many = 0, None
+    counts = list(options.readers)
     while counts:
         count, row = counts.pop(0), []
         with served(ROOT / "streamlit_app.py") as server:
             idle = server.megabytes()
-            too_many = asyncio.run(_round(server, count, options.seconds, options.section, row))
+            bad = asyncio.run(_round(server, count, options.seconds, options.section, row))
         cells, errors = row[:10], row[10:]
         say("| " + " | ".join(cells) + " |" + "".join(f" {error}" for error in errors))
-        if not counts and not too_many and count * 3 // 2 <= options.most:
-            counts.append(count * 3 // 2)
+        if bad:
+            too_many = min(count, too_many or count)
+        else:
+            enough = max(count, enough)
+        if not counts:
+            counts = _next(enough, too_many, options.most)
+    say()
+    say(
+        f"{enough} readers wait less than {TOO_SLOW:.0f} ms (95 of 100 moves), within {TOO_MUCH:.0f} MB, without errors;"
+    )
+    say(f"{too_many or 'more than ' + str(enough)} are too many.")
     say()
     say(f"Idle, the server takes {idle:.0f} MB. Of a core at 100 % nothing is left: Python runs one reader at a time.")
 

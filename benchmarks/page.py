@@ -1,6 +1,6 @@
 """What a reader waits for, in Chromium: after a key press, during a drag, on a first visit; beside an empty page.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/page.py [--times 20]
+    OMP_NUM_THREADS=1 python -m benchmarks.page [--times 20]
 
 The empty page (``empty_page.py``: a title, a slider, a line of text, Streamlit's own configuration) and this one are
 served side by side and asked in turn. A time runs from the event of the key in the browser to the frame in which the

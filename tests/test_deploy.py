@@ -195,3 +195,39 @@ def test_the_unit_and_the_proxy_speak_of_the_same_place():
     assert "--server.port 8501 " in command
     assert "--server.address 127.0.0.1 " in command  # readers come through nginx alone
     assert "location /lesson/ {" in SNIPPET.read_text(encoding="utf-8")
+
+
+# --- replicas -----------------------------------------------------------------------------------------------
+
+REPLICA_UNIT = ROOT / "deploy" / "why-gates-remember@.service"
+
+
+def below_the_comments(path: Path) -> str:
+    return "".join(line for line in path.read_text(encoding="utf-8").splitlines(True) if not line.startswith("#"))
+
+
+def test_a_replica_is_served_as_the_one_server_is_but_for_its_port():
+    one = below_the_comments(UNIT).replace("a live lesson", "a live lesson, replica at port %i").replace("8501", "%i")
+    assert below_the_comments(REPLICA_UNIT) == one
+
+
+def test_nginx_before_replicas_passes_on_what_it_passes_on_to_one():
+    one = {line.strip() for line in SNIPPET.read_text(encoding="utf-8").splitlines() if line.startswith("    proxy_")}
+    several = (ROOT / "deploy" / "nginx-replicas-lesson.conf").read_text(encoding="utf-8")
+    missing = {line for line in one if line not in several}
+    assert missing == {"proxy_pass http://127.0.0.1:8501;"}
+
+
+def test_the_health_check_of_a_replica_restarts_it_only_if_it_does_not_answer(proxied: int, tmp_path: Path):
+    """The unit's own command line, with a systemctl that writes down what it is asked for."""
+    text = (ROOT / "deploy" / "why-gates-remember-health@.service").read_text(encoding="utf-8")
+    command = next(line for line in text.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=")
+    asked = tmp_path / "asked"
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {asked}\n', encoding="utf-8")
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(shlex.split(command.replace("%i", str(proxied))), env=environment, check=True)
+    assert not asked.exists()
+    nobody = str(free_port())
+    subprocess.run(shlex.split(command.replace("%i", nobody)), env=environment, check=True)
+    assert asked.read_text() == f"try-restart why-gates-remember@{nobody}\n"
