@@ -224,9 +224,7 @@ def main() -> None:
         if not counts:
             counts = _next(enough, too_many, options.most)
     say()
-    say(
-        f"{enough} readers wait less than {TOO_SLOW:.0f} ms (95 of 100 moves), within {TOO_MUCH:.0f} MB, without errors;"
-    )
+    say(f"{enough} readers wait less than {TOO_SLOW:.0f} ms (95 of 100 moves), in {TOO_MUCH:.0f} MB, without errors;")
     say(f"{too_many or 'more than ' + str(enough)} are too many.")
     say()
     say(f"Idle, the server takes {idle:.0f} MB. Of a core at 100 % nothing is left: Python runs one reader at a time.")
