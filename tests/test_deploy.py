@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import configparser
 import http.client
 import os
 import shlex
-import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
 
-ROOT = Path(__file__).parents[1]
+from tests.serving import ROOT, answered, find_nginx, free_port, headings, nginx, streamlit
+
 SNIPPET = ROOT / "deploy" / "nginx.conf"
 UNIT = ROOT / "deploy" / "why-gates-remember.service"
-PATIENCE_SECONDS = 60
-
-CONFIGURATION = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        include {folder}/lesson.conf;
-    }}
-}}
-"""
-
-
-def find_nginx() -> str | None:
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def answered(url: str) -> tuple[int, str, str]:
-    """(status, body, address after redirects)"""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode(), answer.url
-    except urllib.error.HTTPError as refused:
-        return refused.code, "", url
-
-
-def wait_for(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "it has stopped"
-        try:
-            if answered(url)[0] == 200:
-                return
-        except OSError:
-            pass  # nobody listens yet
-        time.sleep(0.1)
-    pytest.fail(f"{url} does not answer")
 
 
 def unit() -> configparser.ConfigParser:
@@ -88,44 +26,22 @@ def unit() -> configparser.ConfigParser:
     return parser
 
 
-def stop(process: subprocess.Popen) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory) -> Iterator[int]:
     """nginx's port; behind it the page, started with the unit's own command on another port."""
-    nginx = find_nginx()
-    if nginx is None:
-        how = "apt-get install nginx-light"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no nginx found, and here it is required: {how}", pytrace=False)
-        pytest.skip(f"no nginx found: {how}")
-    folder, port, behind = tmp_path_factory.mktemp("nginx"), free_port(), free_port()
+    find_nginx()
+    folder, behind = tmp_path_factory.mktemp("nginx"), free_port()
     snippet = SNIPPET.read_text(encoding="utf-8")
     assert "127.0.0.1:8501" in snippet
-    (folder / "lesson.conf").write_text(snippet.replace("127.0.0.1:8501", f"127.0.0.1:{behind}"), encoding="utf-8")
-    configuration = folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, port=port), encoding="utf-8")
     _, *arguments = shlex.split(unit()["Service"]["ExecStart"])
     arguments[arguments.index("--server.port") + 1] = str(behind)
-    environment = os.environ | dict(pair.split("=") for pair in unit()["Service"]["Environment"].split())
-    log = (folder / "streamlit.log").open("wb")
-    page = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    proxy = subprocess.Popen([nginx, "-c", str(configuration), "-p", str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{behind}/lesson/_stcore/health", page)
-        wait_for(f"http://127.0.0.1:{port}/lesson/_stcore/health", proxy)
+    environment = dict(pair.split("=") for pair in unit()["Service"]["Environment"].split())
+    address = f"http://127.0.0.1:{behind}/lesson"
+    with (
+        streamlit(tuple(arguments), address, folder / "streamlit.log", environment),
+        nginx(folder, snippet.replace("127.0.0.1:8501", f"127.0.0.1:{behind}")) as port,
+    ):
         yield port
-    finally:
-        stop(proxy)
-        stop(page)
-        log.close()
 
 
 def test_the_health_check_answers_through_nginx(proxied: int):
@@ -145,31 +61,9 @@ def test_a_path_without_its_slash_keeps_the_state_of_the_link(proxied: int):
     assert address.endswith("/lesson/?w=1.2&act=relu")
 
 
-async def first_run(request: HTTPRequest) -> list[str]:
-    """The headings that a session gets that asks for one section."""
-    reader = await websocket_connect(request, max_message_size=2**28)
-    ask = BackMsg()
-    ask.rerun_script.query_string = "section=k-steps&w=1.2"
-    await reader.write_message(ask.SerializeToString(), binary=True)
-    headings = []
-    while True:
-        message = ForwardMsg()
-        message.ParseFromString(await reader.read_message())
-        headings.append(message.delta.new_element.heading.anchor)
-        if message.WhichOneof("type") == "script_finished":
-            assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-            reader.close()
-            while await reader.read_message() is not None:
-                pass  # until the other side has closed as well
-            return [heading for heading in headings if heading]
-
-
 def test_a_reader_gets_the_page_over_the_websocket(proxied: int):
-    url = f"ws://127.0.0.1:{proxied}/lesson/_stcore/stream"
-    origin = {"Origin": f"http://127.0.0.1:{proxied}"}
-    request = HTTPRequest(url, headers=origin)
-    with ThreadPoolExecutor(1) as apart:  # a browser driven by another test keeps a loop in this thread
-        assert apart.submit(lambda: asyncio.run(first_run(request))).result() == ["k-steps"]
+    address, origin = f"http://127.0.0.1:{proxied}/lesson", f"http://127.0.0.1:{proxied}"
+    assert headings(address, "section=k-steps&w=1.2", origin) == ["k-steps"]
 
 
 @pytest.mark.parametrize(("origin", "status"), [("lesson.example", 101), ("elsewhere.example", 403)])

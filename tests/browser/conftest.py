@@ -7,7 +7,8 @@ Fixtures:
     served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
     chromium: the browser, for the whole session. Whoever asks for it is marked ``browser``.
     open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
-    open_shared_page: the same, with tabs that stay open for all tests of a file.
+    open_at: the same, of a server that the test has started itself with :func:`serving`.
+    open_shared_page: as ``open_page``, with tabs that stay open for all tests of a file.
 """
 
 from __future__ import annotations
@@ -15,12 +16,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +25,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-ROOT = Path(__file__).parents[2]
+from tests.serving import RUN, free_port, streamlit
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOW_TO_GET_ONE = "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
 
-SERVER_START_SECONDS = 60
 PATIENCE_MILLISECONDS = 60_000  # how long to wait for what must come; no test measures time with it
 
 # A container has no sandbox of its own to give, and the page needs nothing from outside this machine.
@@ -108,47 +105,9 @@ def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFa
 @contextlib.contextmanager
 def serving(port: int, log: Path, *options: str) -> Iterator[subprocess.Popen]:
     """The server's process, as soon as it answers; a test may kill it."""
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    command += ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
-    with log.open("ab") as out:
-        server = subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        below = f"/{options[options.index(BASE_PATH) + 1]}" if BASE_PATH in options else ""
-        _wait_until_healthy(f"http://localhost:{port}{below}", server, log)
+    below = f"/{options[options.index(BASE_PATH) + 1]}" if BASE_PATH in options else ""
+    with streamlit((*RUN, "--server.port", str(port), *options), f"http://localhost:{port}{below}", log) as server:
         yield server
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def _wait_until_healthy(address: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + SERVER_START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            pytest.fail(f"streamlit stopped with exit code {server.returncode}:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    pytest.fail(f"streamlit is not healthy after {SERVER_START_SECONDS} s:\n{log.read_text()}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +14,8 @@ import pytest
 
 from explainer.controls import CONTROL
 from explainer.settings import Settings, from_query
-from tests.browser.conftest import PATIENCE_MILLISECONDS, ROOT, Tab, free_port, serving
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving
+from tests.serving import ROOT, free_port, nginx
 
 PART = "section=k-steps"
 SECTION = "k-steps"
@@ -71,9 +70,10 @@ def assert_goes_on(tab: Tab, fresh: Tab, settings: Settings) -> None:
 
 def close(*tabs: Tab) -> None:
     """Close the tabs while their server is still there; that nobody has answered meanwhile is no error of the page."""
+    nobody = ("net::ERR_CONNECTION_REFUSED", "the server responded with a status of 502 (Bad Gateway)")
     for tab in tabs:
         tab.page.context.close()
-        tab.errors[:] = [error for error in tab.errors if "ERR_CONNECTION_REFUSED" not in error and "502" not in error]
+        tab.errors[:] = [error for error in tab.errors if not any(one in error for one in nobody)]
 
 
 # --- a server that dies -------------------------------------------------------------------------------------
@@ -103,55 +103,21 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
 
 # --- replicas -----------------------------------------------------------------------------------------------
 
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/replicas.conf;
-    server {{
-        listen 127.0.0.1:{port};
-        include {folder}/lesson.conf;
-    }}
-}}
-"""
-
 
 @contextlib.contextmanager
 def nginx_before(ports: tuple[int, int], folder: Path) -> Iterator[int]:
     """nginx with the files under deploy/, in front of two replicas; its port."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if nginx is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no nginx found, and here it is required: apt-get install nginx-light", pytrace=False)
-        pytest.skip("no nginx found: apt-get install nginx-light")
     replicas = (ROOT / "deploy" / "nginx-replicas.conf").read_text(encoding="utf-8")
     for written, real in zip(("127.0.0.1:8501", "127.0.0.1:8502"), ports, strict=True):
         assert written in replicas
         replicas = replicas.replace(written, f"127.0.0.1:{real}")
-    port = free_port()
-    (folder / "replicas.conf").write_text(replicas, encoding="utf-8")
-    (folder / "lesson.conf").write_text(
-        (ROOT / "deploy" / "nginx-replicas-lesson.conf").read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
-    proxy = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL)
-    try:
+    lesson = (ROOT / "deploy" / "nginx-replicas-lesson.conf").read_text(encoding="utf-8")
+    with nginx(folder, lesson, replicas) as port:
         yield port
-    finally:
-        proxy.terminate()
-        proxy.wait()
 
 
 def connections(server: subprocess.Popen) -> int:
-    """How many connections a server has that are not just being closed (Linux)."""
+    """How many connections a server on an IPv4 address has that are not just being closed (Linux)."""
     inodes = set()
     for one in Path(f"/proc/{server.pid}/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -179,7 +145,9 @@ def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_
         assert connections(other) == 0  # all that the reader has asked for came from one replica
         mine.send_signal(signal.SIGKILL)
         mine.wait()
+        deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
         while not connections(other):
+            assert time.monotonic() < deadline, "the reader does not come to the other replica"
             tab.page.wait_for_timeout(100)
         tab.page.wait_for_selector(CONNECTED, timeout=PATIENCE_MILLISECONDS)
         tab.settle()
