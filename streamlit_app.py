@@ -17,11 +17,12 @@ st.html(page.STYLESHEET)
 st.html(page.SCRIPT, unsafe_allow_javascript=True)
 view = page_take.view()
 page_parts.begin()
-page_take.controls(view)
 
 if view.sections is None:
-    st.title("Why gates remember", anchor=False)
+    st.title("Why gates remember", anchor=False)  # before the controls: something to read at once
     st.markdown(prose.PROMISE)
+page_take.controls(view)
+if view.sections is None:
     page_take.copy_link()
     page_take.note_on_controls(view)
     page.notes_on_the_link()
@@ -43,5 +44,5 @@ if view.sections is None:
     st.markdown(prose.REFERENCES)
 else:
     page_take.below_a_part(view)
-page_live.follow_the_pointer()
+page_live.listen()
 page_parts.end()

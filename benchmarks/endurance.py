@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import statistics
 import time
 from pathlib import Path
 
-from benchmarks.load import Reader
+from benchmarks.load import LINK, MOVED
+from benchmarks.reader import Reader
 from benchmarks.served import ROOT, Server, machine, say, served
 from explainer.controls import CONTROL
 
@@ -28,28 +30,20 @@ def threads(server: Server) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Threads"))
 
 
-class Restless(Reader):
-    """Moves a slider to any of its values."""
-
-    async def move(self) -> None:
-        name = self.chance.choice(sorted(self.widgets))
-        await self.set(name, self.chance.choice(CONTROL[name].values))
-
-
 async def endure(server: Server, reruns: int) -> list[tuple[int, float]]:
     """(reruns so far, megabytes) along the way."""
-    seen, reader = [], None
+    seen, reader, chance = [], Reader(LINK), random.Random(0)
     for number in range(reruns + 1):
         if number % MOVES_OF_A_READER == 0:
-            if reader:
-                reader.socket.close()
-            reader = Restless(number, None)
+            reader.leave()
+            reader = Reader(LINK)
             await reader.open(server.port)
         if number % (reruns // LINES) == 0:
             seen.append((number, server.megabytes()))
             say(f"| {number} | {seen[-1][1]:.0f} | {threads(server)} |")
-        await reader.move()
-    reader.socket.close()
+        name = chance.choice([name for name in MOVED if name in reader.sliders])
+        await reader.set(name, chance.choice(CONTROL[name].values))
+    reader.leave()
     await asyncio.sleep(15)  # a session whose reader has left goes when Streamlit next looks
     say(f"| {reruns}, and all have left | {server.megabytes():.0f} | {threads(server)} |")
     return seen

@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps] [--readers 10 30 100]
 
 The readers of a class open one link within a few seconds. Then each moves a slider every 3 to 8 seconds, sending what
-a browser sends: all controls and the address. A time runs from such a message to the end of the answer. After the
-numbers of readers that are asked for, others are tried, until it is known how many are too many: they wait too long,
-meet an error, or take too much memory.
+a browser sends: all controls, the address, and which section is in sight; and after a pause the wish for the rest. A
+time runs from such a message to the end of the answer: of what is in sight, and of the rest, which is given up where
+the next move comes first. After the numbers of readers that are asked for, others are tried, until it is known how many
+are too many: they wait too long, meet an error, or take too much memory.
 Readers and server share this machine: what the readers themselves take of it stands beside.
 """
 
@@ -20,112 +21,62 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from tornado.websocket import WebSocketClientConnection, websocket_connect
-
+from benchmarks.reader import Reader
 from benchmarks.served import ROOT, Server, machine, say, served
-from explainer import links
+from explainer import lesson
 from explainer.controls import CONTROL
+from explainer.sections import SECTIONS
 from explainer.settings import Settings
 
 PAUSE = (3.0, 8.0)  # seconds between two moves of one reader
+PAINTING = 0.3  # seconds until the browser has painted what is in sight, and asks for the rest
 ARRIVAL = 10.0  # seconds within which a class opens its link
 MOVED = ("k", "w", "f", "h0", "spread", "seed", "u", "ls")
 LINK = Settings(act="tanh", w=1.1, k=80)
-SHORT = 4096  # bytes: the end of an answer is shorter; what is longer need not be looked at
 LONGEST = 120.0  # seconds that anything may take here
 TOO_SLOW, TOO_MUCH = 1000.0, 700.0  # milliseconds (95 of 100 wait less), megabytes
-ENDS = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
-FAILURES = {ForwardMsg.FINISHED_WITH_COMPILE_ERROR}
+
+
+IN_SIGHT = tuple(lesson.slug(section) for section in SECTIONS if "k" in section.MOVED_BY)
 
 
 @dataclass
 class Record:
-    """What all readers of one round have met."""
+    """What all readers of one round have met, in milliseconds: opening, moves, and the rest of a move."""
 
     opened: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    rest: list[float] = field(default_factory=list)
+    given_up: int = 0
     errors: list[str] = field(default_factory=list)
 
 
-class Reader:
-    """One session. ``chance`` decides what it moves, and when."""
+class Pupil(Reader):
+    """A reader who moves one slider some steps up or down, now and then. ``chance`` decides which, and when."""
 
     def __init__(self, seed: int, section: str | None) -> None:
         self.chance = random.Random(seed)
-        self.section = section
-        self.settings = LINK
-        self.widgets: dict[str, str] = {}  # id by name
-        self.socket: WebSocketClientConnection | None = None
+        super().__init__(LINK, section, section or self.chance.choice(IN_SIGHT))
 
-    def query(self) -> str:
-        return links.query(self.settings, (self.section,) if self.section else ())
-
-    async def open(self, port: int) -> None:
-        self.socket = await websocket_connect(f"ws://localhost:{port}/_stcore/stream", max_message_size=2**28)
-        ask = BackMsg()
-        ask.rerun_script.query_string = self.query()
-        await self._ask(ask, self._learn)
-        if not self.widgets:
-            raise RuntimeError("the page has no sliders")
-
-    def _learn(self, message: ForwardMsg) -> None:
-        element = message.delta.new_element
-        if element.WhichOneof("type") == "slider" and element.slider.id.rpartition("-")[2] in MOVED:
-            self.widgets[element.slider.id.rpartition("-")[2]] = element.slider.id
-
-    async def move(self) -> None:
-        """One slider goes some steps up or down."""
-        name = self.chance.choice(sorted(self.widgets))
+    async def move(self) -> float:
+        name = self.chance.choice([name for name in MOVED if name in self.sliders])
         values = CONTROL[name].values
         place = values.index(getattr(self.settings, name)) + self.chance.choice((-3, -2, -1, 1, 2, 3))
-        await self.set(name, values[min(max(place, 0), len(values) - 1)])
-
-    async def set(self, name: str, value: float) -> None:
-        """Put a slider at a value, and wait for the answer."""
-        self.settings = self.settings.replace(**{name: value})
-        ask = BackMsg()
-        ask.rerun_script.query_string = self.query()
-        for one, widget in self.widgets.items():
-            state = ask.rerun_script.widget_states.widgets.add()
-            state.id = widget
-            state.string_array_value.data.append(CONTROL[one].text(getattr(self.settings, one)))
-        await self._ask(ask)
-
-    async def _ask(self, ask: BackMsg, look=None) -> None:
-        await self.socket.write_message(ask.SerializeToString(), binary=True)
-        while True:
-            raw = await self.socket.read_message()
-            if raw is None:
-                raise RuntimeError("the server has closed the connection")
-            if len(raw) > SHORT and look is None:
-                continue
-            message = ForwardMsg()
-            message.ParseFromString(raw)
-            if look:
-                look(message)
-            if message.WhichOneof("type") == "script_finished":
-                if message.script_finished in ENDS:
-                    return
-                if message.script_finished in FAILURES:
-                    raise RuntimeError("the page has failed")
+        return await self.set(name, values[min(max(place, 0), len(values) - 1)])
 
 
 class Class:
     """All readers of one round: they open the link, wait for each other, and then move controls for some seconds."""
 
-    def __init__(self, readers: list[Reader], port: int, seconds: float) -> None:
+    def __init__(self, readers: list[Pupil], port: int, seconds: float) -> None:
         self.readers, self.port, self.seconds = readers, port, seconds
         self.record = Record()
         self.missing, self.all_here = len(readers), asyncio.Event()
 
-    async def read(self, reader: Reader) -> None:
+    async def read(self, reader: Pupil) -> None:
         try:
             await asyncio.sleep(reader.chance.uniform(0, ARRIVAL))
-            begun = time.monotonic()
-            await reader.open(self.port)
-            self.record.opened.append((time.monotonic() - begun) * 1e3)
+            self.record.opened.append(await reader.open(self.port))
         except (RuntimeError, OSError) as error:
             self.record.errors.append(str(error))
             return
@@ -138,12 +89,20 @@ class Class:
         try:
             await asyncio.sleep(reader.chance.uniform(0, PAUSE[1]))
             while time.monotonic() < until:
-                begun = time.monotonic()
-                await reader.move()
-                self.record.waited.append((time.monotonic() - begun) * 1e3)
-                await asyncio.sleep(reader.chance.uniform(*PAUSE))
+                self.record.waited.append(await reader.move())
+                next_move = time.monotonic() + reader.chance.uniform(*PAUSE)
+                if reader.late:
+                    await asyncio.sleep(PAINTING)
+                    await self._pause(reader, next_move)
+                await asyncio.sleep(max(next_move - time.monotonic(), 0))
         except (RuntimeError, OSError) as error:
             self.record.errors.append(str(error))
+
+    async def _pause(self, reader: Pupil, next_move: float) -> None:
+        try:
+            self.record.rest.append(await asyncio.wait_for(reader.pause(), next_move - time.monotonic()))
+        except TimeoutError:
+            self.record.given_up += 1
 
 
 def _processor_seconds(pid: int) -> float:
@@ -151,9 +110,18 @@ def _processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _round(server: Server, count: int, seconds: float, section: str | None, row: list[str]) -> bool:
-    """One number of readers; fills a row of the table. Whether it has been too many."""
-    readers = [Reader(seed, section) for seed in range(count)]
+@dataclass(frozen=True)
+class Round:
+    """What one number of readers has met; ``cells`` is its row of the table."""
+
+    cells: list[str]
+    errors: list[str]
+    megabytes: float
+    is_too_many: bool
+
+
+async def _round(server: Server, count: int, seconds: float, section: str | None) -> Round:
+    readers = [Pupil(seed, section) for seed in range(count)]
     group = Class(readers, server.port, seconds)
     record = group.record
     work = [asyncio.create_task(group.read(one)) for one in readers]
@@ -169,23 +137,23 @@ async def _round(server: Server, count: int, seconds: float, section: str | None
         task.cancel()
     record.errors += ["no answer within two minutes"] * len(late)
     for reader in readers:
-        if reader.socket is not None:
-            reader.socket.close()
+        reader.leave()
     waited = sorted(record.waited) or [float("inf")]
     percentile = {p: waited[min(len(waited) - 1, round(p / 100 * len(waited)))] for p in (50, 95, 99)}
-    row += [
+    cells = [
         str(count),
         f"{statistics.median(record.opened or [float('inf')]):.0f}",
         str(len(record.waited)),
         *(f"{value:.0f}" for value in percentile.values()),
+        f"{statistics.median(record.rest):.0f}" if record.rest else "",
+        str(record.given_up),
         f"{memory:.0f}",
         str(len(record.errors)),
         f"{100 * server_share:.0f} %",
         f"{100 * own_share:.0f} %",
     ]
-    for error in sorted(set(record.errors)):
-        row.append(error)
-    return percentile[95] >= TOO_SLOW or memory >= TOO_MUCH or bool(record.errors)
+    is_too_many = percentile[95] >= TOO_SLOW or memory >= TOO_MUCH or bool(record.errors)
+    return Round(cells, sorted(set(record.errors)), memory, is_too_many)
 
 
 def _next(enough: int, too_many: int | None, most: int) -> list[int]:
@@ -206,28 +174,29 @@ def main() -> None:
     say(machine())
     say(f"{'one section, ' + options.section if options.section else 'the whole page'}; a fresh server for each row")
     say()
-    say("| readers | opening, ms | moves | median ms | p95 | p99 | MB | errors | server's core | readers' core |")
-    say("|---|---|---|---|---|---|---|---|---|---|")
-    enough, too_many = 0, None
+    say("| readers | opening, ms | moves | median, ms | p95 | p99 | rest, ms | given up | MB | errors | server | own |")
+    say("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    enough, too_many, memory = 0, None, {}
     counts = list(options.readers)
     while counts:
-        count, row = counts.pop(0), []
+        count = counts.pop(0)
         with served(ROOT / "streamlit_app.py") as server:
-            idle = server.megabytes()
-            bad = asyncio.run(_round(server, count, options.seconds, options.section, row))
-        cells, errors = row[:10], row[10:]
-        say("| " + " | ".join(cells) + " |" + "".join(f" {error}" for error in errors))
-        if bad:
+            met = asyncio.run(_round(server, count, options.seconds, options.section))
+        say("| " + " | ".join(met.cells) + " |" + "".join(f" {error}" for error in met.errors))
+        if met.is_too_many:
             too_many = min(count, too_many or count)
         else:
-            enough = max(count, enough)
+            enough, memory[count] = max(count, enough), met.megabytes
         if not counts:
             counts = _next(enough, too_many, options.most)
     say()
     say(f"{enough} readers wait less than {TOO_SLOW:.0f} ms (95 of 100 moves), in {TOO_MUCH:.0f} MB, without errors;")
     say(f"{too_many or 'more than ' + str(enough)} are too many.")
-    say()
-    say(f"Idle, the server takes {idle:.0f} MB. Of a core at 100 % nothing is left: Python runs one reader at a time.")
+    if len(memory) > 1:
+        slope, start = statistics.linear_regression(list(memory), list(memory.values()))
+        say(f"The server takes {start:.0f} MB, and {slope:.1f} MB for each reader.")
+    say("The last two columns are shares of one core, the server's and the simulated readers' own.")
+    say("Python runs one reader at a time: at 100 % nothing is left.")
 
 
 if __name__ == "__main__":

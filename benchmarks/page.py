@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.page [--times 20]
 
-The empty page (``empty_page.py``: a title, a slider, a line of text, Streamlit's own configuration) and this one are
-served side by side and asked in turn. A time runs from the event of the key in the browser to the frame in which the
-last change of the page's main part has been painted. The server's part runs from the message that asks for a run to
-the last message of its answer, once as the browser sees it, which shares the processor with the server, and once as a
-client without a face sees it, which has nothing to draw.
+The empty page (``empty_page.py``: a title, a slider, a line of text, Streamlit's own configuration), the same with
+torch and Altair imported (``empty_page_with_imports.py``) and this one are served side by side and asked in turn. A time
+runs from the event of the key in the browser to the frame in which the last change of the page's main part has been
+painted: of what is in sight, and of every figure, in sight or not. The server's part runs from the message that asks for
+a run to the last message of its answer, as a client without a face sees it, which has nothing to draw: all parts in one
+answer, or those in sight alone.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tornado.websocket import websocket_connect
 
+from benchmarks.reader import Reader
 from benchmarks.served import CHROMIUM_ARGUMENTS, ROOT, Server, find_browser, machine, say, served
 from explainer.controls import CONTROL
+from explainer.settings import Settings
 
 QUIET = 400  # milliseconds without a change after which an answer is over
 WARM_UP = 2  # answers that do not count
@@ -36,60 +39,78 @@ AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]"
 # notes in every page when the key was pressed, and when what has changed since was painted
 STOPWATCH = """
 (() => {
-  const watch = (window.stopwatch = { pressed: 0, painted: 0, paints: 0, texts: 0, charts: 0 });
-  addEventListener("keydown", () => Object.assign(watch, { pressed: performance.now(), painted: 0 }), true);
-  let asked = false;
-  const changed = () => {
+  const watch = (window.stopwatch = { pressed: 0, painted: 0, seen: 0 });
+  const CHART = "[data-testid=stVegaLiteChart]";
+  let inSight = new Set();  // the charts and the status line, as they stand when the key is pressed
+  const look = () => {
+    inSight = new Set([...document.querySelectorAll(`${CHART}, .status`)].filter((element) => {
+      const box = element.getBoundingClientRect();
+      return box.bottom > 0 && box.top < innerHeight;
+    }));
+  };
+  addEventListener("keydown", () => {
+    Object.assign(watch, { pressed: performance.now(), painted: 0, seen: 0 });
+    look();
+  }, true);
+  let asked = false, seen = false;
+  const changed = (isSeen) => {
+    seen ||= isSeen;
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      const after = new MessageChannel();
-      after.port1.onmessage = () => { watch.painted = performance.now(); watch.paints += 1; };
+      const after = new MessageChannel(), wasSeen = seen;
+      seen = false;
+      after.port1.onmessage = () => {
+        watch.painted = performance.now();
+        if (wasSeen) watch.seen = watch.painted;
+      };
       after.port2.postMessage(0);
     });
   };
   const clear = CanvasRenderingContext2D.prototype.clearRect;  // how Vega begins to paint a canvas
-  CanvasRenderingContext2D.prototype.clearRect = function (...box) { changed(); return clear.apply(this, box); };
+  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+    changed(inSight.has(this.canvas.closest(CHART)));
+    return clear.apply(this, box);
+  };
   const element = (node) => (node.nodeType === 1 ? node : node.parentElement);
-  const inMain = ({ target }) => element(target)?.closest("[data-testid=stMain]");
-  const look = (records) => records.some(inMain) && changed();
   const drawn = ["d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "fill", "opacity"];
   const all = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: drawn };
-  new MutationObserver(look).observe(document, all);
+  new MutationObserver((records) => {
+    const within = records.map(({ target }) => element(target)).filter((one) => one?.closest("[data-testid=stMain]"));
+    if (within.length) changed(within.some((one) => inSight.has(one.closest(`${CHART}, .status`))));
+  }).observe(document, all);
 })();
 """
 
 
 @dataclass
 class Tab:
-    """One open page, the slider to move on it, and the messages that pass."""
+    """One open page, and the slider to move on it."""
 
     page: Page
     key: str | None
-    frames: list[tuple[str, float]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        session = self.page.context.new_cdp_session(self.page)
-        session.on("Network.webSocketFrameSent", lambda event: self.frames.append(("sent", event["timestamp"])))
-        session.on("Network.webSocketFrameReceived", lambda event: self.frames.append(("got", event["timestamp"])))
-        session.send("Network.enable")
-
-    def press(self, arrow: str) -> tuple[float, float]:
-        """Milliseconds from the key to the last paint, and of the server's part in between."""
+    def focus(self) -> Locator:
         within = f".st-key-{self.key} " if self.key else ""
         slider = self.page.locator(f"{within}input[type=range]").first
         self.page.bring_to_front()
         slider.focus()
-        self.frames.clear()
-        slider.press(arrow)
+        self.page.wait_for_timeout(QUIET)
+        return slider
+
+    def press(self, arrow: str) -> tuple[float, float]:
+        """Milliseconds from the key to the last paint of what is in sight, and to the last paint at all."""
+        self.focus().press(arrow)
         self.page.wait_for_function(
             f"() => stopwatch.painted && performance.now() - stopwatch.painted > {QUIET}"
-            f" && document.querySelector('{AT_REST}')"
+            f" && document.querySelector('{AT_REST}') && !document.querySelector('[aria-busy=true]')"
         )
-        taken = self.page.evaluate("() => stopwatch.painted - stopwatch.pressed")
-        begun = next(when for kind, when in self.frames if kind == "sent")
-        return taken, (max(when for kind, when in self.frames if kind == "got") - begun) * 1e3
+        return tuple(
+            self.page.evaluate(  # a page without charts has nothing out of sight
+                "() => [stopwatch.seen || stopwatch.painted, stopwatch.painted].map(t => t - stopwatch.pressed)"
+            )
+        )
 
 
 def open_tab(browser: Browser, address: str, key: str | None, height: int = 900) -> Tab:
@@ -98,39 +119,54 @@ def open_tab(browser: Browser, address: str, key: str | None, height: int = 900)
     page.goto(address)
     page.wait_for_selector(AT_REST)
     page.wait_for_timeout(4000)
+    if "#" in address:  # the charts above have moved it
+        page.locator(f".st-key-section-{address.partition('#')[2]} [data-testid=stVegaLiteChart]").first.evaluate(
+            "chart => chart.scrollIntoView({block: 'center'})"
+        )
     return Tab(page, key)
 
 
-def row(what: str, milliseconds: list[float], *more: str) -> str:
-    spread = f"{min(milliseconds):.0f} to {max(milliseconds):.0f}"
-    return f"| {what} | {statistics.median(milliseconds):.0f} | {spread} | " + " | ".join(more) + " |"
+def row(what: str, milliseconds: list[float]) -> str:
+    return f"| {what} | {statistics.median(milliseconds):.0f} | {min(milliseconds):.0f} to {max(milliseconds):.0f} |"
 
 
 # --- a key press --------------------------------------------------------------------------------------------
 
 MOVED = {
-    "the whole page, w": ("", "w"),
-    "the whole page, k": ("", "k"),
-    "the whole page, h(t−k)": ("", "h0"),
+    "the whole page at k-steps, w": ("#k-steps", "w"),
+    "the whole page at k-steps, k": ("#k-steps", "k"),
+    "the whole page at k-steps, h(t−k)": ("#k-steps", "h0"),
     "one section (k-steps), k": ("?section=k-steps", "k"),
     "one section (k-steps), w": ("?section=k-steps", "w"),
 }
 
 
-def key_presses(browser: Browser, empty: Server, page: Server, times: int) -> None:
-    tabs = {"the empty page": open_tab(browser, empty.address, None)}
+EMPTY = "the empty page"
+WITH_IMPORTS = "the empty page with torch and Altair imported"
+
+
+def _spread(milliseconds: Sequence[float]) -> str:
+    return f"{statistics.median(milliseconds):.0f} ({min(milliseconds):.0f} to {max(milliseconds):.0f})"
+
+
+def key_presses(browser: Browser, empty: Server, with_imports: Server, page: Server, times: int) -> None:
+    tabs = {EMPTY: open_tab(browser, empty.address, None), WITH_IMPORTS: open_tab(browser, with_imports.address, None)}
     tabs |= {what: open_tab(browser, f"{page.address}/{asked}", key) for what, (asked, key) in MOVED.items()}
     taken: dict[str, list[tuple[float, float]]] = {what: [] for what in tabs}
     for count in range(times + WARM_UP):
         for what, tab in tabs.items():
             taken[what].append(tab.press("ArrowLeft" if count % 2 else "ArrowRight"))
-    compared = statistics.median(whole for whole, _ in taken["the empty page"][WARM_UP:])
-    say("| from key press to last paint | median, ms | spread | times the empty page | server's part meanwhile, ms |")
-    say("|---|---|---|---|---|")
+    say("from key press to last paint; × as often as the empty page takes, and as the one with imports")
+    say()
+    say("| | in sight, ms | × empty | × with imports | all, ms | × empty | × with imports |")
+    say("|---|---|---|---|---|---|---|")
+    empty_pages = (taken[what][WARM_UP:] for what in (EMPTY, WITH_IMPORTS))
+    compared = [statistics.median(whole for _, whole in pairs) for pairs in empty_pages]
     for what, pairs in taken.items():
-        whole, server = zip(*pairs[WARM_UP:], strict=True)
-        ratio = statistics.median(whole) / compared
-        say(row(what, list(whole), f"{ratio:.1f}", f"{statistics.median(server):.0f}"))
+        cells = []
+        for milliseconds in zip(*pairs[WARM_UP:], strict=True):
+            cells += [_spread(milliseconds), *(f"{statistics.median(milliseconds) / one:.1f}" for one in compared)]
+        say(f"| {what} | " + " | ".join(cells) + " |")
     for tab in tabs.values():
         tab.page.context.close()
 
@@ -138,54 +174,58 @@ def key_presses(browser: Browser, empty: Server, page: Server, times: int) -> No
 # --- the server alone ---------------------------------------------------------------------------------------
 
 
-async def _answers(port: int, query: str, name: str | None, times: int) -> list[float]:
-    """Milliseconds from asking for a run with one slider moved to the end of its answer."""
+async def _empty_answers(port: int, times: int) -> list[float]:
+    """Milliseconds from asking for a run with the slider moved to the end of the answer."""
     socket = await websocket_connect(f"ws://localhost:{port}/_stcore/stream", max_message_size=2**28)
-    sliders = []
-
-    async def run(ask: BackMsg) -> float:
-        begun = time.perf_counter()
+    taken, slider = [], ""
+    for count in range(times + WARM_UP):
+        ask = BackMsg()
+        ask.rerun_script.SetInParent()
+        if slider:
+            widget = ask.rerun_script.widget_states.widgets.add()
+            widget.id = slider
+            widget.double_array_value.data.append(count)
+        begun, over = time.perf_counter(), False
         await socket.write_message(ask.SerializeToString(), binary=True)
-        while True:
+        while not over:
             message = ForwardMsg()
             message.ParseFromString(await socket.read_message())
-            if message.delta.new_element.WhichOneof("type") == "slider":
-                sliders.append(message.delta.new_element.slider)
-            if message.WhichOneof("type") == "script_finished" and message.script_finished in (
-                ForwardMsg.FINISHED_SUCCESSFULLY,
-                ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
-            ):
-                return (time.perf_counter() - begun) * 1e3
-
-    ask = BackMsg()
-    ask.rerun_script.query_string = query
-    await run(ask)
-    slider = next(one for one in sliders if name is None or one.id.endswith(f"-{name}"))
-    taken = []
-    for count in range(1, times + WARM_UP + 1):
-        ask = BackMsg()
-        ask.rerun_script.query_string = query
-        widget = ask.rerun_script.widget_states.widgets.add()
-        widget.id = slider.id
-        if name is None:
-            widget.double_array_value.data.append(count)
-        else:
-            # each value once: nothing of the answer is known yet
-            values = CONTROL[name].values
-            value = values[(values.index(CONTROL[name].default) + count) % len(values)]
-            widget.string_array_value.data.append(CONTROL[name].text(value))
-        taken.append(await run(ask))
+            slider = message.delta.new_element.slider.id or slider
+            over = message.WhichOneof("type") == "script_finished"
+        taken.append((time.perf_counter() - begun) * 1e3)
     socket.close()
     return taken[WARM_UP:]
 
 
-def server_alone(empty: Server, page: Server, times: int) -> None:
+async def _answers(port: int, name: str, times: int, section: str | None, sight: str | None) -> list[float]:
+    """The same of a slider of this page. Each value comes once: nothing of the answer is known yet."""
+    reader, control = Reader(Settings(), section, sight), CONTROL[name]
+    await reader.open(port)
+    place, taken = control.values.index(control.default), []
+    for count in range(1, times + WARM_UP + 1):
+        taken.append(await reader.set(name, control.values[(place + count) % len(control.values)]))
+        if reader.late:
+            await reader.pause()
+    reader.leave()
+    return taken[WARM_UP:]
+
+
+SERVED = {
+    "the whole page, all of it: {}": ((None, None), ("w", "k", "h0")),
+    "the whole page, what is in sight at k-steps: {}": ((None, "k-steps"), ("w", "k", "h0")),
+    "one section (k-steps): {}": (("k-steps", None), ("k", "w")),
+}
+
+
+def server_alone(empty: Server, times: int) -> None:
+    """A fresh server for each view, which knows nothing that another view has asked."""
     say("| the server alone, from request to end of answer | median, ms | spread |")
     say("|---|---|---|")
-    say(row("the empty page", asyncio.run(_answers(empty.port, "", None, times))).removesuffix("|  |") + "|")
-    for what, (asked, name) in MOVED.items():
-        taken = asyncio.run(_answers(page.port, asked.removeprefix("?"), name, times))
-        say(row(what, taken).removesuffix("|  |") + "|")
+    say(row("the empty page", asyncio.run(_empty_answers(empty.port, times))))
+    for what, (view, names) in SERVED.items():
+        with served(ROOT / "streamlit_app.py") as page:
+            for name in names:
+                say(row(what.format(name), asyncio.run(_answers(page.port, name, times, *view))))
 
 
 # --- a drag -------------------------------------------------------------------------------------------------
@@ -271,10 +311,10 @@ def first_visits(browser: Browser, page: Server, times: int) -> None:
     warm = [_first_times(browser, page.address) for _ in range(times)]
     names = ("warm server: text", "warm server: last chart")
     for name, milliseconds in zip(names, zip(*warm, strict=True), strict=True):
-        say(row(name, list(milliseconds)).removesuffix("|  |") + "|")
+        say(row(name, list(milliseconds)))
     names = ("new process: until it listens", "then, first reader: text", "then, first reader: last chart")
     for name, milliseconds in zip(names, zip(*cold, strict=True), strict=True):
-        say(row(name, list(milliseconds)).removesuffix("|  |") + "|")
+        say(row(name, list(milliseconds)))
 
 
 def main() -> None:
@@ -285,19 +325,20 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         served(ROOT / "benchmarks" / "empty_page.py", Path(folder)) as empty,
+        served(ROOT / "benchmarks" / "empty_page_with_imports.py", Path(folder)) as with_imports,
         served(ROOT / "streamlit_app.py") as page,
     ):
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_browser(), args=list(CHROMIUM_ARGUMENTS))
             say()
-            key_presses(browser, empty, page, times)
+            key_presses(browser, empty, with_imports, page, times)
             say()
             drags(browser, page)
             say()
             first_visits(browser, page, min(times, 5))
             browser.close()
         say()
-        server_alone(empty, page, times)
+        server_alone(empty, times)
 
 
 if __name__ == "__main__":

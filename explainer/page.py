@@ -96,12 +96,17 @@ def sidebar() -> None:
             width="stretch",
             key="reset",
         )
-        for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
-            st.subheader(group_heading(group), anchor=False)
-            controls = list(controls)
-            st.caption(_group_moves(controls))
-            for control in controls:
-                widget(control)
+        _all_controls()
+
+
+@st.fragment(key=page_parts.CONTROLS)
+def _all_controls() -> None:
+    for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
+        st.subheader(group_heading(group), anchor=False)
+        controls = list(controls)
+        st.caption(_group_moves(controls))
+        for control in controls:
+            widget(control)
 
 
 def _preset_button(preset: Preset) -> None:

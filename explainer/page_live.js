@@ -1,29 +1,33 @@
-// Watches the sliders while they are dragged. At most one message is on its way at a time; what the pointer passes
-// meanwhile is skipped, and the last value is sent when the answer is there.
-let speak = null; // to the server
-let drag = null; // {name, thumb, observer, first, sent}: the slider under the pointer
-let turn = 0; // of the last message
-let answered = 0;
+// What the server cannot know by itself: which sections are in sight, where the pointer has a slider that is being
+// dragged, and when the reader pauses.
+let say = null; // to the server: {state, event}
+let known = { controls: [], names: [], sections: [], answered: 0, late: 0 }; // what the server has said last
 
-const text = () => drag.thumb.getAttribute("aria-valuetext");
-
+const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const inSight = (slug) => {
-  const box = document.querySelector(`.st-key-section-${slug}`)?.getBoundingClientRect();
+  const box = section(slug)?.getBoundingClientRect();
   return box && box.bottom > 0 && box.top < innerHeight;
 };
 
-let sections = [];
+// --- a slider under the pointer: at most one message is on its way; what the pointer passes meanwhile is skipped ----
+
+let drag = null; // {name, thumb, observer, first, sent}
+let turn = 0; // of the last message
+
+const text = () => drag.thumb.getAttribute("aria-valuetext");
+
 function send() {
-  if (!drag || !speak || answered < turn || text() === drag.sent) return;
+  if (!drag || known.answered < turn || text() === drag.sent) return;
   drag.sent = text();
   turn += 1;
-  speak("moved", { name: drag.name, text: drag.sent, sections: sections.filter(inSight), turn });
+  say.event("moved", { name: drag.name, text: drag.sent, sections: known.sections.filter(inSight), turn });
 }
 
-function begin(names, event) {
-  const name = names.find((one) => event.target.closest?.(`.st-key-${one}`));
+function begin(event) {
+  const name = known.names.find((one) => event.target.closest?.(`.st-key-${one}`));
   const thumb = name && document.querySelector(`.st-key-${name} [aria-valuetext]`);
   if (!thumb) return;
+  known.answered = turn; // an answer that never came holds up no other drag
   const observer = new MutationObserver(send);
   drag = { name, thumb, observer, first: thumb.getAttribute("aria-valuetext") };
   drag.sent = drag.first;
@@ -38,16 +42,72 @@ function end() {
   drag = null;
 }
 
+// --- what is in sight answers first; the rest is asked for when that has been painted and the reader pauses ---------
+
+const PAUSE = 120; // milliseconds without a further move
+const AGAIN = 5000; // until what has not come is asked for once more
+let sight = null; // what the server knows to be in sight
+let pause = null; // the timer
+let asked = 0;
+
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+
+function askForTheRest() {
+  if (!known.late) return;
+  if (drag) return wait(PAUSE);
+  asked += 1;
+  say.event("pause", asked);
+  wait(AGAIN);
+}
+
+function wait(milliseconds) {
+  clearTimeout(pause);
+  pause = setTimeout(() => whenIdle(askForTheRest, { timeout: 500 }), milliseconds);
+}
+
+function mark() {
+  for (const slug of known.sections) {
+    if (known.late && !inSight(slug)) section(slug)?.setAttribute("aria-busy", "true");
+    else if (!known.late) section(slug)?.removeAttribute("aria-busy");
+  }
+}
+
+// Said before a control moves, not with its move: Streamlit would take the two for one message of this component.
+function look() {
+  const now = known.sections.filter(inSight);
+  if (now.join() !== sight) say.state("sight", { sections: now });
+  sight = now.join();
+}
+
+const isControl = (element) => known.controls.some((one) => element?.closest?.(`.st-key-${one}`));
+
+let scrolling = null;
+function scrolled() {
+  hurry();
+  clearTimeout(scrolling);
+  scrolling = setTimeout(() => isControl(document.activeElement) && look(), 150);
+}
+
+function hurry() {
+  if (known.late && known.sections.some((slug) => inSight(slug) && section(slug).ariaBusy === "true")) wait(0);
+}
+
 let listening = null;
-export default function ({ data, setTriggerValue }) {
-  speak = setTriggerValue;
-  sections = data.sections;
-  answered = data.answered;
+export default function ({ data, setTriggerValue, setStateValue }) {
+  say = { event: setTriggerValue, state: setStateValue };
+  known = { ...data };
   if (!listening) {
     listening = new AbortController();
     const options = { capture: true, passive: true, signal: listening.signal };
-    addEventListener("pointerdown", (event) => begin(data.names, event), options);
+    for (const touched of ["pointerdown", "focusin"])
+      addEventListener(touched, ({ target }) => isControl(target) && look(), options);
+    addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
+    addEventListener("keydown", () => known.late && wait(PAUSE), options);
+    addEventListener("scroll", scrolled, options);
   }
+  mark();
+  clearTimeout(pause);
+  if (known.late) wait(PAUSE);
   requestAnimationFrame(send);
 }

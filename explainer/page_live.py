@@ -1,8 +1,11 @@
-"""Figures that follow a control while it is dragged, not only when it is let go.
+"""What the browser tells the server besides the controls: what is in sight, what the pointer drags, when it has time.
 
 Streamlit's slider speaks when the pointer lets go. A component without a face watches the sliders of ``NAMES``, tells
 the server what stands under the pointer, and says nothing more until that has been answered: of all the values passed
 meanwhile it then sends the last. The slider itself stays Streamlit's own, with its keyboard, its label and the URL.
+
+When a control is touched the component also says which sections are in sight. They answer first; when they have been
+painted and the reader pauses, it asks for the others.
 """
 
 from __future__ import annotations
@@ -16,33 +19,55 @@ from explainer.controls import CONTROL
 from explainer.sections import SECTIONS
 
 NAMES = ("k", "w", "f")
-_KEY = "live"
+_KEY, _TURN = "live", "live-turn"
 _SCRIPT = Path(__file__).with_name("page_live.js").read_text(encoding="utf-8")
 _SLUGS = tuple(map(lesson.slug, SECTIONS))
 
-_pointer = st.components.v2.component("explainer.live", js=_SCRIPT)
+_browser = st.components.v2.component("explainer.live", js=_SCRIPT)
 
 
-def follow_the_pointer() -> None:
+def listen() -> None:
     """The component, at the end of the page, so that its answer comes after the figures."""
-    page_parts.place(_KEY, lambda _: _said().get("turn", 0), _watch, moved_by=())
+    st.session_state.setdefault(_TURN, 0)
+    page_parts.place(page_parts.ANSWER, lambda _: st.session_state[_TURN], _answer, moved_by=())
 
 
-def _said() -> dict:
+def _said(what: str) -> dict:
     """What the browser has said, as far as it makes sense."""
     said = st.session_state.get(_KEY)
-    moved = said.get("moved") if said else None
-    return moved if isinstance(moved, dict) else {}
+    value = said.get(what) if said else None
+    return value if isinstance(value, dict) else {}
 
 
-def _watch(turn: object) -> None:
-    _pointer(key=_KEY, data={"names": NAMES, "sections": _SLUGS, "answered": turn}, on_moved_change=_follow, height=0)
+def _sections(said: dict) -> list[str]:
+    named = said.get("sections")
+    return [slug for slug in _SLUGS if slug in named] if isinstance(named, list) else []
+
+
+def _answer(turn: object) -> None:
+    _browser(
+        key=_KEY,
+        data={
+            "controls": tuple(CONTROL),
+            "names": NAMES,
+            "sections": _SLUGS,
+            "answered": turn,
+            "late": page_parts.late(),
+        },
+        on_moved_change=_follow,
+        on_sight_change=_look,
+        on_pause_change=page_parts.catch_up,
+        height=0,
+    )
 
 
 def _follow() -> None:
-    said = _said()
-    name, text = said.get("name"), said.get("text")
-    seen = [slug for slug in _SLUGS if slug in said.get("sections", ())]
+    said = _said("moved")
+    name, text, st.session_state[_TURN] = said.get("name"), said.get("text"), said.get("turn", 0)
     if name in NAMES and isinstance(text, str):
         value, _ = CONTROL[name].parse([text])
-        page_parts.follow_drag(name, value, seen, _KEY)
+        page_parts.follow_drag(name, value, _sections(said))
+
+
+def _look() -> None:
+    page_parts.look_at(_sections(_said("sight")))

@@ -1,8 +1,9 @@
 """The parts of the page that move. Each is a fragment of its own, and a control reruns just those that it changes.
 
-A full run of the script draws everything. After that, a control asks every part what it would show now, compares that
-with what the part has shown last, and has Streamlit rerun the parts that differ: what stays the same is neither sent
-nor drawn again, and the prose is never sent twice.
+A full run of the script draws everything. After that, a control asks every part in sight what it would show now,
+compares that with what the part has shown last, and has Streamlit rerun the parts that differ: what stays the same is
+neither sent nor drawn again, and the prose is never sent twice. The parts out of sight are late then; the browser asks
+for them as soon as it has painted and the reader pauses.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ import streamlit as st
 from explainer import page_state
 from explainer.controls import BOTH, CONTROL, FORMATS, GATED, VANILLA
 from explainer.settings import Settings
+from explainer.turns import Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
+_SIGHT, _LATE, _ROUND = "parts-sections-in-sight", "parts-late", "parts-round"
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
+_FEW = 2  # sections
 
+_turns, _URGENCY = Turns(), "parts-urgency"
+SEEN, WHOLE, UNSEEN = range(3)  # how urgent: what a reader waits for, a whole page, what is out of sight
 
+CONTROLS = "controls"  # the key of the fragment that holds the controls: Streamlit then takes a moved control for a
+# matter of that fragment, and the browser does not mark the whole page as out of date before it knows what changes
 EVERYWHERE = "everywhere"  # the section of what is in sight wherever the reader is
+ANSWER = "answer"  # the key of the part that tells the browser what it has got; it runs last
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,9 @@ class Part:
 
 def begin() -> None:
     """A full run begins: every part will be placed anew."""
-    st.session_state[_PARTS], st.session_state[_SHOWN], st.session_state[_WHOLE] = {}, {}, False
+    state = st.session_state
+    state[_PARTS], state[_SHOWN], state[_LATE], state[_WHOLE], state[_URGENCY] = {}, {}, set(), False, WHOLE
+    state.setdefault(_ROUND, 0)
 
 
 def end() -> None:
@@ -63,37 +74,86 @@ def place(
     def part() -> None:
         shown = st.session_state[_SHOWN]
         shown.pop(key, None)  # a run that is overtaken leaves a part half drawn
-        what = content(page_state.now())
-        draw(what)
+        with _turns.turn(st.session_state[_URGENCY]):
+            what = content(page_state.now())
+            draw(what)
         shown[key] = what
+        st.session_state[_LATE].discard(key)
+        if key == ANSWER:
+            st.session_state[_URGENCY] = SEEN
 
     part()
 
 
-def _changed(settings: Settings, parts: Iterable[tuple[str, Part]]) -> list[str]:
-    shown, nothing = st.session_state[_SHOWN], object()
-    return [key for key, part in parts if shown.get(key, nothing) != part.content(settings)]
+# --- what a reader sees -------------------------------------------------------------------------------------
+
+
+def look_at(sections: Collection[str]) -> None:
+    """The reader has these sections in sight, by their slugs. Until the browser says so, every section is."""
+    st.session_state[_SIGHT] = frozenset(sections)
+
+
+def _out_of_sight() -> set[str]:
+    """The sections that can wait: none on a page of a few, which are as quick together."""
+    shown = {part.section for part in st.session_state[_PARTS].values()} - {EVERYWHERE, ""}
+    return shown - st.session_state.get(_SIGHT, shown) if len(shown) > _FEW else set()
+
+
+def late() -> int:
+    """0 if every part shows what it should; else the number of the move that has left some behind."""
+    return st.session_state[_ROUND] if st.session_state[_LATE] else 0
+
+
+# --- what a control reruns ----------------------------------------------------------------------------------
+
+
+def _changed(urgency: int, keys: Iterable[str]) -> list[str]:
+    """Which of these parts would show something else now; they and the next run of parts are this urgent."""
+    st.session_state[_URGENCY], settings = urgency, page_state.now()
+    parts, shown, nothing = st.session_state[_PARTS], st.session_state[_SHOWN], object()
+    with _turns.turn(urgency):
+        return [key for key in keys if shown.get(key, nothing) != parts[key].content(settings)]
+
+
+def _moved_by(name: str) -> dict[str, Part]:
+    return {key: part for key, part in st.session_state[_PARTS].items() if name in part.moved_by}
 
 
 def follow(name: str) -> None:
-    """What a control does when it has been moved: rerun the parts that change, or the whole page if it must be."""
+    """What a control does when it has been moved: rerun the parts in sight that change, or the whole page if it must
+    be.
+    """
     page_state.settle()
     if CONTROL[name].group not in _QUICK or not st.session_state.get(_WHOLE):
-        return  # Streamlit reruns everything
-    parts = st.session_state[_PARTS]
-    changed = _changed(page_state.now(), [(key, part) for key, part in parts.items() if name in part.moved_by])
-    st.rerun(changed or list(parts)[:1])
+        st.rerun()  # everything
+    moved = _moved_by(name)
+    st.session_state[_LATE].update(moved)
+    st.session_state[_ROUND] += 1
+    waiting = _out_of_sight()
+    _rerun_late(SEEN, [key for key, part in moved.items() if part.section not in waiting])
 
 
-def follow_drag(name: str, value: object, sections: Collection[str], answer: str) -> None:
-    """While a control is dragged over a value: rerun what changes in these sections, and the part ``answer``, last."""
+def catch_up() -> None:
+    """Rerun what has changed out of sight."""
+    if st.session_state.get(_WHOLE):
+        _rerun_late(UNSEEN, [key for key in st.session_state[_PARTS] if key in st.session_state[_LATE]])
+
+
+def _rerun_late(urgency: int, keys: list[str]) -> None:
+    changed = _changed(urgency, keys)
+    st.session_state[_LATE].difference_update(set(keys) - set(changed))
+    st.rerun([*changed, ANSWER])
+
+
+def follow_drag(name: str, value: object, sections: Collection[str]) -> None:
+    """While a control is dragged over a value: rerun what changes in these sections."""
     if not st.session_state.get(_WHOLE):
         return
     page_state.drag(name, value)
-    in_sight = {EVERYWHERE, *sections}
-    parts = st.session_state[_PARTS].items()
-    moved = [(key, part) for key, part in parts if name in part.moved_by and part.section in in_sight]
-    st.rerun([*_changed(page_state.now(), moved), answer])
+    moved, in_sight = _moved_by(name), {EVERYWHERE, *sections}
+    if page_state.now() == page_state.chosen():  # let go where it began; what has followed may be out of sight by now
+        st.session_state[_LATE].update(moved)
+    st.rerun([*_changed(SEEN, [key for key, part in moved.items() if part.section in in_sight]), ANSWER])
 
 
 def rerun(*keys: str) -> None:

@@ -158,7 +158,8 @@ class Tab:
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def settle(self) -> None:
-        """Wait until the script has run, every element has loaded its code, and every chart has been drawn.
+        """Wait until the script has run, also for what is out of sight, every element has loaded its code, and every
+        chart has been drawn.
 
         After an action this may return before the action's run has begun: wait for what must change instead,
         as :meth:`wait_until_redrawn` does.
@@ -169,7 +170,8 @@ class Tab:
         self.page.wait_for_function(
             """() => {
                 const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
-                return !document.querySelector('[data-testid=stSkeleton], [data-testid=stAppSkeleton]')
+                const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
+                return !document.querySelector(busy)
                     && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
             }""",
             timeout=PATIENCE_MILLISECONDS,

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from explainer.controls import CONTROL
 from explainer.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving

@@ -256,6 +256,10 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
     tab.settle()
     matched |= set(_matching(tab, wanted))
+    tab.slider("w").press("ArrowRight")
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached")  # what is out of sight waits a moment
+    matched |= set(_matching(tab, wanted))
+    tab.settle()
     matched |= set(_matching(resized("dark", PHONE, 390, 844), wanted))  # where the sidebar is folded away
     assert [selector for selector in wanted if selector not in matched] == []
 

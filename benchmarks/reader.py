@@ -1,0 +1,121 @@
+"""A reader without a face: one session over the real WebSocket, saying what a browser says."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from explainer import links
+from explainer.controls import CONTROL
+from explainer.settings import Settings
+
+SHORT = 16_384  # bytes: what a reader needs to know of an answer is shorter; what is longer need not be looked at
+TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # Streamlit's name for what a component says once
+ENDS = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
+FAILURES = {ForwardMsg.FINISHED_WITH_COMPILE_ERROR}
+
+
+class Reader:
+    """One session that moves sliders.
+
+    Args:
+        settings: the state of the link it opens.
+        section: the slug of the one section that its page shows, if it does not show the whole lesson.
+        sight: the slug of the section it has in sight; without it the whole page answers at once.
+    """
+
+    def __init__(self, settings: Settings, section: str | None = None, sight: str | None = None) -> None:
+        self.settings, self.section, self.sight = settings, section, sight
+        self.sliders: dict[str, str] = {}  # id by name
+        self.component = ""  # the id of what tells the server which section is in sight
+        self.fragments: dict[str, str] = {}  # by the id of what stands in it
+        self.late = self.pauses = 0
+        self.socket: WebSocketClientConnection | None = None
+
+    async def open(self, port: int) -> float:
+        """Milliseconds until the whole page is there."""
+        begun = time.perf_counter()
+        self.socket = await websocket_connect(f"ws://localhost:{port}/_stcore/stream", max_message_size=2**28)
+        ask = BackMsg()
+        ask.rerun_script.query_string = self._query()
+        await self._ask(ask, self._learn)
+        if not self.sliders or not self.component:
+            raise RuntimeError("the page has no sliders")
+        taken = (time.perf_counter() - begun) * 1e3
+        if self.sight:
+            await self._ask(self._state(self.component))
+        return taken
+
+    async def set(self, name: str, value: float) -> float:
+        """Put a slider at a value; milliseconds until the end of the answer."""
+        begun = time.perf_counter()
+        self.settings = self.settings.replace(**{name: value})
+        await self._ask(self._state(self.sliders[name]))
+        return (time.perf_counter() - begun) * 1e3
+
+    async def pause(self) -> float:
+        """Ask for what the last answer has left out; milliseconds until it is there."""
+        begun = time.perf_counter()
+        self.pauses += 1
+        ask = self._state(self.component)
+        said = ask.rerun_script.widget_states.widgets.add()
+        said.id = TRIGGERS.format(self.component)
+        said.json_trigger_value = json.dumps([{"event": "pause", "value": self.pauses}])
+        await self._ask(ask)
+        return (time.perf_counter() - begun) * 1e3
+
+    def leave(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+
+    def _query(self) -> str:
+        return links.query(self.settings, (self.section,) if self.section else ())
+
+    def _state(self, changed: str) -> BackMsg:
+        ask = BackMsg()
+        ask.rerun_script.query_string = self._query()
+        ask.rerun_script.fragment_id = self.fragments[changed]
+        for name, widget in self.sliders.items():
+            state = ask.rerun_script.widget_states.widgets.add()
+            state.id = widget
+            state.string_array_value.data.append(CONTROL[name].text(getattr(self.settings, name)))
+        if self.sight:
+            state = ask.rerun_script.widget_states.widgets.add()
+            state.id = self.component
+            state.json_value = json.dumps({"sight": {"sections": [self.sight]}})
+        return ask
+
+    def _learn(self, message: ForwardMsg) -> None:
+        element = message.delta.new_element
+        name = element.slider.id.rpartition("-")[2]
+        if name in CONTROL:
+            self.sliders[name] = element.slider.id
+        self.component = element.bidi_component.id or self.component
+        for one in {element.slider.id, element.bidi_component.id} - {""}:
+            self.fragments[one] = message.delta.fragment_id
+
+    async def _ask(self, ask: BackMsg, look: Callable[[ForwardMsg], None] | None = None) -> None:
+        await self.socket.write_message(ask.SerializeToString(), binary=True)
+        while True:
+            raw = await self.socket.read_message()
+            if raw is None:
+                raise RuntimeError("the server has closed the connection")
+            if len(raw) > SHORT and look is None:
+                continue
+            message = ForwardMsg()
+            message.ParseFromString(raw)
+            if look:
+                look(message)
+            component = message.delta.new_element.bidi_component
+            if component.id:
+                self.late = json.loads(component.mixed.json or component.json)["late"]
+            if message.WhichOneof("type") == "script_finished":
+                if message.script_finished in ENDS:
+                    return
+                if message.script_finished in FAILURES:
+                    raise RuntimeError("the page has failed")

@@ -1,0 +1,112 @@
+"""What is in sight answers first, the rest when the reader pauses; in the end every figure shows the present state."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from explainer import lesson
+from explainer.sections import SECTIONS
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+
+SECTION = "k-steps"
+SLUGS = [lesson.slug(section) for section in SECTIONS]
+
+# notes in which order sections are drawn anew, and which of them have been busy
+WATCH = """() => {
+    window.drawn = [];
+    window.busy = [];
+    const slug = (element) => [...element.classList].find((one) => one.startsWith("st-key-section-")).slice(15);
+    new MutationObserver((records) => {
+        for (const { target, attributeName } of records) {
+            const section = target.closest("[class*=st-key-section-]");
+            const kind = attributeName === "aria-busy" ? "busy" : "drawn";
+            if (section && !window[kind].includes(slug(section))) window[kind].push(slug(section));
+        }
+    }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["d", "aria-busy"] });
+}"""
+
+
+def at_section(open_page, query: str = "") -> Tab:
+    tab = open_page(query)
+    tab.charts(SECTION).first.scroll_into_view_if_needed()
+    tab.slider("w").focus()
+    tab.settle()
+    tab.page.evaluate(WATCH)
+    return tab
+
+
+def move(tab: Tab, name: str, *keys: str) -> None:
+    """Press keys on a slider, and wait until nothing is left to do."""
+    for key in keys:
+        tab.slider(name).press(key)
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+
+
+def figures(tab: Tab) -> dict[str, list[list[str]]]:
+    """What all charts show, by section; in whatever order Vega has put the marks."""
+    return {slug: [sorted(tab.drawing(chart)) for chart in tab.charts(slug).all()] for slug in SLUGS}
+
+
+def assert_shows_its_link(tab: Tab, open_page) -> None:
+    """Every figure, and every word in the sections, is what a reader sees who opens this tab's address."""
+    fresh = open_page("?" + urlsplit(tab.page.url).query)
+    shown, expected = figures(tab), figures(fresh)
+    assert [slug for slug in SLUGS if shown[slug] != expected[slug]] == []
+    for slug in SLUGS:
+        said, read = (
+            re.sub(r"\s+", " ", page.page.locator(f".st-key-section-{slug}").inner_text()) for page in (tab, fresh)
+        )
+        assert said == read
+
+
+def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(open_page):
+    tab = at_section(open_page)
+    in_sight = tab.page.evaluate(
+        """slugs => slugs.filter(slug => {
+            const box = document.querySelector(`.st-key-section-${slug}`).getBoundingClientRect();
+            return box.bottom > 0 && box.top < innerHeight;
+        })""",
+        SLUGS,
+    )
+    assert SECTION in in_sight
+    assert len(in_sight) < 4
+    move(tab, "h0", "ArrowRight")
+    drawn, busy = tab.page.evaluate("() => [drawn, busy]")
+    first = [slug for slug in drawn if slug in in_sight]
+    assert drawn[: len(first)] == first
+    assert SECTION in first
+    assert len(drawn) > len(first)
+    assert set(busy) == set(SLUGS) - set(in_sight)
+    assert_shows_its_link(tab, open_page)
+
+
+def test_moves_in_quick_succession_leave_every_figure_at_the_last(open_page):
+    tab = at_section(open_page, "?act=tanh&gate=state")
+    move(tab, "w", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
+    move(tab, "k", "ArrowLeft", "ArrowLeft")
+    assert_shows_its_link(tab, open_page)
+
+
+def test_what_comes_between_does_not_lose_the_rest(open_page):
+    tab = at_section(open_page)
+    tab.slider("w").press("ArrowRight")
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached")
+    tab.page.locator(f".st-key-predict-{SECTION}").get_by_role("radio").first.focus()
+    tab.page.keyboard.press("Space")  # has a run of its own
+    tab.settle()
+    fresh = open_page("?" + urlsplit(tab.page.url).query)
+    assert figures(tab) == figures(fresh)
+
+
+def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(open_page):
+    tab = at_section(open_page)
+    last = tab.charts("number-formats").first
+    before = tab.drawing(last)
+    tab.slider("w").press("ArrowRight")
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached")
+    last.scroll_into_view_if_needed()
+    tab.wait_until_redrawn(last, before)
+    tab.settle()
+    assert_shows_its_link(tab, open_page)
