@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=1 python -m benchmarks.page [--times 20]
 
 The empty page (``empty_page.py``: a title, a slider, a line of text, Streamlit's own configuration), the same with
-torch and Altair imported (``empty_page_with_imports.py``) and this one are served side by side and asked in turn. A time
-runs from the event of the key in the browser to the frame in which the last change of the page's main part has been
-painted: of what is in sight, and of every figure, in sight or not. The server's part runs from the message that asks for
-a run to the last message of its answer, as a client without a face sees it, which has nothing to draw: all parts in one
-answer, or those in sight alone.
+torch and Altair imported (``empty_page_with_imports.py``) and this one are served side by side and asked in turn. A
+time runs from the event of the key in the browser to the frame in which the last change of the page's main part has
+been painted: of what is in sight, and of every figure, in sight or not. The server's part runs from the message that
+asks for a run to the last message of its answer, as a client without a face sees it, which has nothing to draw: all
+parts in one answer, or those in sight alone.
 """
 
 from __future__ import annotations
