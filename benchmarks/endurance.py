@@ -42,7 +42,8 @@ async def endure(server: Server, reruns: int) -> list[tuple[int, float]]:
             seen.append((number, server.megabytes()))
             say(f"| {number} | {seen[-1][1]:.0f} | {threads(server)} |")
         name = chance.choice([name for name in MOVED if name in reader.sliders])
-        await reader.set(name, chance.choice(CONTROL[name].values))
+        now = getattr(reader.settings, name)
+        await reader.set(name, chance.choice([value for value in CONTROL[name].values if value != now]))
     reader.leave()
     await asyncio.sleep(15)  # a session whose reader has left goes when Streamlit next looks
     say(f"| {reruns}, and all have left | {server.megabytes():.0f} | {threads(server)} |")

@@ -61,8 +61,9 @@ class Pupil(Reader):
     async def move(self) -> float:
         name = self.chance.choice([name for name in MOVED if name in self.sliders])
         values = CONTROL[name].values
-        place = values.index(getattr(self.settings, name)) + self.chance.choice((-3, -2, -1, 1, 2, 3))
-        return await self.set(name, values[min(max(place, 0), len(values) - 1)])
+        place = values.index(getattr(self.settings, name))
+        steps = [step for step in (-3, -2, -1, 1, 2, 3) if 0 <= place + step < len(values)]
+        return await self.set(name, values[place + self.chance.choice(steps)])
 
 
 class Class:
@@ -91,16 +92,22 @@ class Class:
             while time.monotonic() < until:
                 self.record.waited.append(await reader.move())
                 next_move = time.monotonic() + reader.chance.uniform(*PAUSE)
-                if reader.late:
+                if reader.is_late:
                     await asyncio.sleep(PAINTING)
-                    await self._pause(reader, next_move)
+                    await self._rest(reader, next_move)
                 await asyncio.sleep(max(next_move - time.monotonic(), 0))
         except (RuntimeError, OSError) as error:
             self.record.errors.append(str(error))
 
-    async def _pause(self, reader: Pupil, next_move: float) -> None:
+    async def _rest(self, reader: Pupil, next_move: float) -> None:
+        begun = time.monotonic()
         try:
-            self.record.rest.append(await asyncio.wait_for(reader.pause(), next_move - time.monotonic()))
+            async with asyncio.timeout(next_move - begun):
+                await reader.pause()
+                while reader.is_late:
+                    await asyncio.sleep(reader.known["patience"] / 1e3)
+                    await reader.pause()
+            self.record.rest.append((time.monotonic() - begun) * 1e3)
         except TimeoutError:
             self.record.given_up += 1
 

@@ -204,7 +204,7 @@ async def _answers(port: int, name: str, times: int, section: str | None, sight:
     place, taken = control.values.index(control.default), []
     for count in range(1, times + WARM_UP + 1):
         taken.append(await reader.set(name, control.values[(place + count) % len(control.values)]))
-        if reader.late:
+        if reader.is_late:
             await reader.pause()
     reader.leave()
     return taken[WARM_UP:]

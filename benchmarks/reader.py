@@ -34,7 +34,8 @@ class Reader:
         self.sliders: dict[str, str] = {}  # id by name
         self.component = ""  # the id of what tells the server which section is in sight
         self.fragments: dict[str, str] = {}  # by the id of what stands in it
-        self.late = self.pauses = 0
+        self.moves = self.pauses = 0
+        self.known: dict = {}  # what the server has told the browser last: whether something is late, and more
         self.socket: WebSocketClientConnection | None = None
 
     async def open(self, port: int) -> float:
@@ -52,9 +53,12 @@ class Reader:
         return taken
 
     async def set(self, name: str, value: float) -> float:
-        """Put a slider at a value; milliseconds until the end of the answer."""
+        """Put a slider at another value; milliseconds until the end of the answer."""
+        if value == getattr(self.settings, name):
+            raise ValueError(f"{name} is {value!r} already; a browser would say nothing")
         begun = time.perf_counter()
         self.settings = self.settings.replace(**{name: value})
+        self.moves += 1
         await self._ask(self._state(self.sliders[name]))
         return (time.perf_counter() - begun) * 1e3
 
@@ -65,9 +69,16 @@ class Reader:
         ask = self._state(self.component)
         said = ask.rerun_script.widget_states.widgets.add()
         said.id = TRIGGERS.format(self.component)
-        said.json_trigger_value = json.dumps([{"event": "pause", "value": self.pauses}])
+        said.json_trigger_value = json.dumps(
+            [{"event": "pause", "value": {"sections": [self.sight], "asked": self.pauses}}]
+        )
         await self._ask(ask)
         return (time.perf_counter() - begun) * 1e3
+
+    @property
+    def is_late(self) -> bool:
+        """Whether something does not show yet what it should."""
+        return self.known.get("late", False)
 
     def leave(self) -> None:
         if self.socket is not None:
@@ -100,7 +111,9 @@ class Reader:
             self.fragments[one] = message.delta.fragment_id
 
     async def _ask(self, ask: BackMsg, look: Callable[[ForwardMsg], None] | None = None) -> None:
+        """Say something, and read until the end of the answer; the answer to what was said before may come first."""
         await self.socket.write_message(ask.SerializeToString(), binary=True)
+        answered = False
         while True:
             raw = await self.socket.read_message()
             if raw is None:
@@ -113,9 +126,10 @@ class Reader:
                 look(message)
             component = message.delta.new_element.bidi_component
             if component.id:
-                self.late = json.loads(component.mixed.json or component.json)["late"]
+                self.known = json.loads(component.mixed.json or component.json)
+                answered = self.known["moves"] >= self.moves
             if message.WhichOneof("type") == "script_finished":
-                if message.script_finished in ENDS:
-                    return
                 if message.script_finished in FAILURES:
                     raise RuntimeError("the page has failed")
+                if answered and message.script_finished in ENDS:
+                    return

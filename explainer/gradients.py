@@ -330,7 +330,7 @@ def gated_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
 # --- the map over a parameter and the lag -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """∂s(t)/∂s(t−k) over a parameter (w or f) and the lag, from s(t−k) = h0.
 

@@ -1,7 +1,7 @@
 // What the server cannot know by itself: which sections are in sight, where the pointer has a slider that is being
 // dragged, and when the reader pauses.
 let say = null; // to the server: {state, event}
-let known = { controls: [], names: [], sections: [], answered: 0, late: 0 }; // what the server has said last
+let known = { controls: [], names: [], sections: [], answered: 0, late: false, patience: 0 }; // what the server has said last
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const inSight = (slug) => {
@@ -44,8 +44,7 @@ function end() {
 
 // --- what is in sight answers first; the rest is asked for when that has been painted and the reader pauses ---------
 
-const PAUSE = 120; // milliseconds without a further move
-const AGAIN = 5000; // until what has not come is asked for once more
+const AGAIN = 5000; // milliseconds until what has not come is asked for once more
 let sight = null; // what the server knows to be in sight
 let pause = null; // the timer
 let asked = 0;
@@ -54,9 +53,9 @@ const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 function askForTheRest() {
   if (!known.late) return;
-  if (drag) return wait(PAUSE);
+  if (drag) return wait(known.patience);
   asked += 1;
-  say.event("pause", asked);
+  say.event("pause", { sections: known.sections.filter(inSight), asked });
   wait(AGAIN);
 }
 
@@ -103,11 +102,11 @@ export default function ({ data, setTriggerValue, setStateValue }) {
       addEventListener(touched, ({ target }) => isControl(target) && look(), options);
     addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
-    addEventListener("keydown", () => known.late && wait(PAUSE), options);
+    addEventListener("keydown", () => known.late && wait(known.patience), options);
     addEventListener("scroll", scrolled, options);
   }
   mark();
   clearTimeout(pause);
-  if (known.late) wait(PAUSE);
+  if (known.late) wait(known.patience);
   requestAnimationFrame(send);
 }

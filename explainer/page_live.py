@@ -52,11 +52,13 @@ def _answer(turn: object) -> None:
             "names": NAMES,
             "sections": _SLUGS,
             "answered": turn,
-            "late": page_parts.late(),
+            "moves": page_parts.moves(),
+            "late": page_parts.is_late(),
+            "patience": page_parts.patience(),
         },
         on_moved_change=_follow,
         on_sight_change=_look,
-        on_pause_change=page_parts.catch_up,
+        on_pause_change=_catch_up,
         height=0,
     )
 
@@ -71,3 +73,7 @@ def _follow() -> None:
 
 def _look() -> None:
     page_parts.look_at(_sections(_said("sight")))
+
+
+def _catch_up() -> None:
+    page_parts.catch_up(_sections(_said("pause")))

@@ -8,6 +8,7 @@ for them as soon as it has painted and the reader pauses.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +18,17 @@ import streamlit as st
 from explainer import page_state
 from explainer.controls import BOTH, CONTROL, FORMATS, GATED, VANILLA
 from explainer.settings import Settings
-from explainer.turns import Turns
+from explainer.turns import Places, Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
-_SIGHT, _LATE, _ROUND = "parts-sections-in-sight", "parts-late", "parts-round"
+_SIGHT, _LATE, _MOVES = "parts-sections-in-sight", "parts-late", "parts-moves"
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
 _FEW = 2  # sections
 
 _turns, _URGENCY = Turns(), "parts-urgency"
+# A reader whose rest waits for its turn cannot be answered until it has had it. So no more than these wait at a time.
+_rests, _ME, _PATIENCE = Places(3, seconds=5.0), "parts-reader", "parts-patience"
+PAUSE, LATER = 120, (1000, 2000)  # milliseconds until the browser asks for the rest, and if there is no place for it
 SEEN, WHOLE, UNSEEN = range(3)  # how urgent: what a reader waits for, a whole page, what is out of sight
 
 CONTROLS = "controls"  # the key of the fragment that holds the controls: Streamlit then takes a moved control for a
@@ -52,7 +56,14 @@ def begin() -> None:
     """A full run begins: every part will be placed anew."""
     state = st.session_state
     state[_PARTS], state[_SHOWN], state[_LATE], state[_WHOLE], state[_URGENCY] = {}, {}, set(), False, WHOLE
-    state.setdefault(_ROUND, 0)
+    state.setdefault(_MOVES, 0)
+    state.setdefault(_ME, object())
+    _give_back()
+
+
+def _give_back() -> None:
+    st.session_state[_PATIENCE] = PAUSE
+    _rests.give_back(st.session_state[_ME])
 
 
 def end() -> None:
@@ -81,6 +92,7 @@ def place(
         st.session_state[_LATE].discard(key)
         if key == ANSWER:
             st.session_state[_URGENCY] = SEEN
+            _give_back()
 
     part()
 
@@ -99,9 +111,19 @@ def _out_of_sight() -> set[str]:
     return shown - st.session_state.get(_SIGHT, shown) if len(shown) > _FEW else set()
 
 
-def late() -> int:
-    """0 if every part shows what it should; else the number of the move that has left some behind."""
-    return st.session_state[_ROUND] if st.session_state[_LATE] else 0
+def moves() -> int:
+    """How often this reader has moved a control."""
+    return st.session_state[_MOVES]
+
+
+def is_late() -> bool:
+    """Whether some part does not show yet what it should."""
+    return bool(st.session_state[_LATE])
+
+
+def patience() -> int:
+    """Milliseconds without a move after which the browser may ask for what is late."""
+    return st.session_state[_PATIENCE]
 
 
 # --- what a control reruns ----------------------------------------------------------------------------------
@@ -128,15 +150,25 @@ def follow(name: str) -> None:
         st.rerun()  # everything
     moved = _moved_by(name)
     st.session_state[_LATE].update(moved)
-    st.session_state[_ROUND] += 1
+    st.session_state[_MOVES] += 1
     waiting = _out_of_sight()
     _rerun_late(SEEN, [key for key, part in moved.items() if part.section not in waiting])
 
 
-def catch_up() -> None:
-    """Rerun what has changed out of sight."""
-    if st.session_state.get(_WHOLE):
-        _rerun_late(UNSEEN, [key for key in st.session_state[_PARTS] if key in st.session_state[_LATE]])
+def catch_up(sections: Collection[str]) -> None:
+    """Rerun what is late: what has come in sight, these sections, or else the rest, unless many wait for theirs."""
+    if not st.session_state.get(_WHOLE):
+        return
+    parts, late_ones = st.session_state[_PARTS], st.session_state[_LATE]
+    keys = [key for key in parts if key in late_ones]
+    seen = [key for key in keys if parts[key].section in {EVERYWHERE, *sections}]
+    if seen:
+        _rerun_late(SEEN, seen)
+    elif _rests.take(st.session_state[_ME]):
+        _rerun_late(UNSEEN, keys)
+    else:
+        st.session_state[_PATIENCE] = random.randint(*LATER)  # so that they do not all come again at once
+        st.rerun([ANSWER])
 
 
 def _rerun_late(urgency: int, keys: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""One thread at a time, the most urgent first."""
+"""Who may compute now: one thread at a time, the most urgent first; and few at a time for what is not urgent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import heapq
 import itertools
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Hashable, Iterator
 
 
 class Turns:
@@ -58,3 +59,30 @@ class Turns:
                 heapq.heappop(self._waiting)[-1].release()
             else:
                 self._owner = None
+
+
+class Places:
+    """A few places for work that can be put off: who finds none free comes again later.
+
+    A place that is not given back is free again after ``seconds``, whatever became of its holder.
+    """
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count, self._seconds = count, seconds
+        self._guard = threading.Lock()
+        self._until: dict[Hashable, float] = {}  # by holder
+
+    def take(self, who: Hashable) -> bool:
+        """Take a place; whether there was one, or ``who`` has one already."""
+        now = time.monotonic()
+        with self._guard:
+            self._until = {holder: until for holder, until in self._until.items() if until > now}
+            if who not in self._until and len(self._until) >= self._count:
+                return False
+            self._until[who] = now + self._seconds
+            return True
+
+    def give_back(self, who: Hashable) -> None:
+        """Nothing happens to one who has no place."""
+        with self._guard:
+            self._until.pop(who, None)

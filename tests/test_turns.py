@@ -1,4 +1,4 @@
-"""Turns: one thread at a time, the most urgent of those who wait first."""
+"""Turns: one thread at a time, the most urgent of those who wait first; places: a few at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from explainer.turns import Turns
+from explainer.turns import Places, Turns
 
 PATIENCE_SECONDS = 10
 
@@ -99,3 +99,27 @@ def test_who_fails_passes_the_turn_on():
     with turns.turn(0):
         said.append("again")
     assert said == ["next", "again"]
+
+
+# --- places -------------------------------------------------------------------------------------------------
+
+
+def test_there_are_as_many_places_as_said_and_one_that_is_given_back_is_free_again():
+    places = Places(2, seconds=PATIENCE_SECONDS)
+    assert places.take("a")
+    assert places.take("b")
+    assert places.take("a")  # has one already
+    assert not places.take("c")
+    places.give_back("c")  # has none
+    assert not places.take("c")
+    places.give_back("a")
+    assert places.take("c")
+    assert not places.take("a")
+
+
+def test_a_place_that_is_never_given_back_is_free_again_after_its_time():
+    places = Places(1, seconds=0.05)
+    assert places.take("lost")
+    assert not places.take("next")
+    wait_until(lambda: places.take("next"))
+    assert not places.take("lost")

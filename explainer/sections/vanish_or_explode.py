@@ -9,6 +9,7 @@ import pyarrow as pa
 from explainer import drawings, figures, gradients, style, words
 from explainer.figures import Figure, table
 from explainer.lesson import Option, Prediction, Receipt, Side
+from explainer.once import once
 from explainer.settings import Settings
 
 TITLE = "Vanish or explode"
@@ -165,25 +166,31 @@ _vanilla_map = _map(style.VANILLA, "w", "recurrent weight w", style.VERMILION)
 _gated_map = _map(style.GATED, "f", "gate f", style.BLUE)
 
 
-def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table]:
+@once(32)
+def _cells(grid: gradients.Grid) -> pa.Table:
+    """The cells of a map: one table for all whose map is the same."""
     place, status = grid.drawn
     parameter, lag = (values.ravel() for values in np.meshgrid(grid.parameter, grid.lag, indexing="ij"))
     half, lag_half = (grid.parameter[1] - grid.parameter[0]) / 2, (grid.lag[1] - grid.lag[0]) / 2
+    return table(
+        **{
+            "parameter": parameter,
+            "from": parameter - half,
+            "to": parameter + half,
+            "lag": lag,
+            "lag_from": lag - lag_half,
+            "lag_to": lag + lag_half,
+            "log10_magnitude": place.ravel(),
+            "status": status.ravel(),
+            "gradient": grid.gradient.ravel(),
+        }
+    )
+
+
+def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table]:
     own_place, _ = own.drawn
     return {
-        "grid": table(
-            **{
-                "parameter": parameter,
-                "from": parameter - half,
-                "to": parameter + half,
-                "lag": lag,
-                "lag_from": lag - lag_half,
-                "lag_to": lag + lag_half,
-                "log10_magnitude": place.ravel(),
-                "status": status.ravel(),
-                "gradient": grid.gradient.ravel(),
-            }
-        ),
+        "grid": _cells(grid),
         "own": pa.table(
             {
                 "lag": own.lag.astype(float),
