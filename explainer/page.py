@@ -59,7 +59,15 @@ def group_heading(group: str) -> str:
 
 
 def widget(control: Control, explain: bool = True) -> None:
-    """One control; its help stands below it, or, to save room, with its question mark."""
+    """One control; its help stands below it, or, to save room, with its question mark.
+
+    It is a fragment of its own: when it is moved, Streamlit takes that for a matter of this fragment, and the browser
+    does not fade the whole page before it knows what changes.
+    """
+    st.fragment(_widget, key=f"control-{control.name}")(control, explain)
+
+
+def _widget(control: Control, explain: bool) -> None:
     said = _moves(control) if explain else f"{control.help} {_moves(control)}"
     shared = {"key": control.name, "bind": "query-params", "help": said}
     shared |= {"on_change": page_parts.follow, "args": (control.name,)}
@@ -96,17 +104,12 @@ def sidebar() -> None:
             width="stretch",
             key="reset",
         )
-        _all_controls()
-
-
-@st.fragment(key=page_parts.CONTROLS)
-def _all_controls() -> None:
-    for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
-        st.subheader(group_heading(group), anchor=False)
-        controls = list(controls)
-        st.caption(_group_moves(controls))
-        for control in controls:
-            widget(control)
+        for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
+            st.subheader(group_heading(group), anchor=False)
+            controls = list(controls)
+            st.caption(_group_moves(controls))
+            for control in controls:
+                widget(control)
 
 
 def _preset_button(preset: Preset) -> None:

@@ -31,8 +31,6 @@ _rests, _ME, _PATIENCE = Places(3, seconds=5.0), "parts-reader", "parts-patience
 PAUSE, LATER = 120, (1000, 2000)  # milliseconds until the browser asks for the rest, and if there is no place for it
 SEEN, WHOLE, UNSEEN = range(3)  # how urgent: what a reader waits for, a whole page, what is out of sight
 
-CONTROLS = "controls"  # the key of the fragment that holds the controls: Streamlit then takes a moved control for a
-# matter of that fragment, and the browser does not mark the whole page as out of date before it knows what changes
 EVERYWHERE = "everywhere"  # the section of what is in sight wherever the reader is
 ANSWER = "answer"  # the key of the part that tells the browser what it has got; it runs last
 

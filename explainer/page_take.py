@@ -51,14 +51,19 @@ def controls(shown: View) -> None:
     page_state.draw(names)
     with st.container(key="controls"):
         if names:
-            _controls_above(names)
+            _controls(names)
     page_state.settle()
 
 
-def _controls_above(names: Sequence[str]) -> None:
+def _controls(names: Sequence[str]) -> None:
     linked = st.session_state.setdefault(_AS_LINKED, page_state.linked())
     with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= _FEW):
-        _controls(names)
+        for group, controls in itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group):
+            st.markdown(f"**{page.group_heading(group)}**")
+            with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
+                for control in controls:
+                    with st.container(width=_WIDTH):
+                        page.widget(control, explain=False)
         st.button(
             "Back to the link's values",
             icon=":material/restart_alt:",
@@ -66,16 +71,6 @@ def _controls_above(names: Sequence[str]) -> None:
             args=(linked, names),
             key="reset",
         )
-
-
-@st.fragment(key=page_parts.CONTROLS)
-def _controls(names: Sequence[str]) -> None:
-    for group, controls in itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group):
-        st.markdown(f"**{page.group_heading(group)}**")
-        with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
-            for control in controls:
-                with st.container(width=_WIDTH):
-                    page.widget(control, explain=False)
 
 
 def shows(shown: View, section: Section) -> bool:

@@ -110,3 +110,23 @@ def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(open_page)
     tab.wait_until_redrawn(last, before)
     tab.settle()
     assert_shows_its_link(tab, open_page)
+
+
+def test_a_move_marks_no_heading_as_out_of_date(open_page):
+    """Streamlit fades what a run may still change; a run of the whole page would mark, and paint, every element."""
+    tab = at_section(open_page)
+    assert tab.page.locator("[data-stale]:has([data-testid=stHeading])").count() >= len(SLUGS)
+    tab.page.evaluate(
+        """() => {
+            window.faded = [];
+            new MutationObserver((records) => {
+                for (const { target } of records)
+                    if (target.dataset.stale === "true") window.faded.push(target);
+            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-stale"] });
+        }"""
+    )
+    move(tab, "w", "ArrowRight")
+    headings = "() => faded.filter((one) => one.querySelector('[data-testid=stHeading]')).length"
+    assert tab.page.evaluate(headings) == 0
+    tab.page.locator(".st-key-reset button").click()  # runs everything, to see that the watch is awake
+    tab.page.wait_for_function("() => faded.some((one) => one.querySelector('[data-testid=stHeading]'))")
