@@ -260,24 +260,52 @@ def _moving_figures(number: int, module: Section, figures: tuple[Figure, ...]) -
         for place, offset in zip(_places(row), range(len(row)), strict=False):
             with place:
                 label, index = f"Figure {number}.{count + offset}", count + offset - 1
-                draw = functools.partial(_figure, label)
                 if index == 0 and hasattr(module, "walk"):
-                    draw = functools.partial(_walk, label, module)
-                _place(module, f"figure-{index + 1}", functools.partial(_figure_of, module, index), draw)
+                    _walk(label, module)
+                else:
+                    content = functools.partial(_figure_of, module, index)
+                    _place(module, f"figure-{index + 1}", content, functools.partial(_figure, label))
 
 
 def _figure_of(module: Section, index: int, settings: Settings) -> Figure:
     return lesson.contents(module, settings).figures[index]
 
 
-def _walk(label: str, module: Section, figure: Figure) -> None:
+def _walk(label: str, module: Section) -> None:
     """A figure whose product can be walked, one factor at a time; a step redraws nothing else."""
-    slug, stops = lesson.slug(module), module.walk(page_state.now())
-    key, whole = f"walk-{slug}", len(stops)
-    at = st.session_state[key] = min(st.session_state.get(key, 0), whole)
+
+    def walked(settings: Settings) -> tuple[Figure, str]:
+        figure, stops = _figure_of(module, 0, settings), module.walk(settings)
+        at = _step(module, len(stops))
+        if at:
+            figure = dataclasses.replace(figure, tables={**figure.tables, "walk": stops[at - 1].marks})
+        return figure, f"**Step {at} of {len(stops)}.** {stops[at - 1].words if at else 'Take the factors one by one.'}"
+
+    def show(figure_and_step: tuple[Figure, str]) -> None:
+        figure, step = figure_and_step
+        _figure(label, figure)
+        st.caption(step)
+
+    _place(module, "walk", lambda settings: len(module.walk(settings)), functools.partial(_walk_controls, module))
+    _place(module, "figure-1", walked, show)
+
+
+def _step(module: Section, whole: int) -> int:
+    """How many factors the reader has taken, of a product of so many."""
+    return min(st.session_state.get(f"walk-{lesson.slug(module)}", 0), whole)
+
+
+def _walk_controls(module: Section, whole: int) -> None:
+    slug = lesson.slug(module)
+    key = f"walk-{slug}"
+    at = st.session_state[key] = _step(module, whole)
+
+    def follow() -> None:
+        page_parts.rerun(f"walk-{slug}", f"figure-1-{slug}")
 
     def go(step: int) -> None:
         st.session_state[key] = min(max(st.session_state[key] + step, 0), whole)
+        follow()
 
     with st.container(key=f"{key}-controls", horizontal=True, vertical_alignment="bottom"):
         st.button("Back", icon=":material/arrow_back:", key=f"{key}-back", disabled=at == 0, on_click=go, args=(-1,))
@@ -289,11 +317,7 @@ def _walk(label: str, module: Section, figure: Figure) -> None:
             on_click=go,
             args=(1,),
         )
-        st.slider("Walk the product", 0, whole, key=key, width="stretch")
-    if at:
-        figure = dataclasses.replace(figure, tables={**figure.tables, "walk": stops[at - 1].marks})
-    _figure(label, figure)
-    st.caption(f"**Step {at} of {whole}.** {stops[at - 1].words if at else 'Take the factors one by one.'}")
+        st.slider("Walk the product", 0, whole, key=key, width="stretch", on_change=follow)
 
 
 def _figures(number: int, figures: tuple[Figure, ...]) -> None:
