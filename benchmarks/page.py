@@ -230,7 +230,8 @@ def server_alone(empty: Server, times: int) -> None:
 
 # --- a drag -------------------------------------------------------------------------------------------------
 
-DRAG = 2.0  # seconds
+DRAG, SWEEP = 4.0, 1.0  # seconds
+PIXELS = 90
 
 
 def drags(browser: Browser, page: Server) -> None:
@@ -245,14 +246,20 @@ def drags(browser: Browser, page: Server) -> None:
 
 
 def _updates(tab: Tab, name: str) -> int:
-    """How many different pictures the chart shows while the slider is dragged."""
+    """How often the chart shows another picture while the slider is dragged to and fro."""
     tab.page.evaluate(
         """() => {
             const chart = document.querySelector(".st-key-section-k-steps svg.marks");
             const outline = (line) => line.getAttribute("d");
             const lines = () => [...chart.querySelectorAll(".mark-line path")].map(outline).join();
-            window.pictures = new Set([lines()]);
-            const look = () => { window.pictures.add(lines()); requestAnimationFrame(look); };
+            let shown = lines();
+            window.updates = 0;
+            const look = () => {
+                const now = lines();
+                if (now !== shown) window.updates += 1;
+                shown = now;
+                requestAnimationFrame(look);
+            };
             look();
         }"""
     )
@@ -265,11 +272,12 @@ def _updates(tab: Tab, name: str) -> int:
     tab.page.mouse.down()
     begun = time.monotonic()
     while (now := time.monotonic() - begun) < DRAG:
-        tab.page.mouse.move(x + 90 * now / DRAG * (-1 if name == "f" else 1), y)
+        away = 1 - abs(2 * (now % SWEEP) / SWEEP - 1)  # from 0 to 1 and back
+        tab.page.mouse.move(x + PIXELS * away * (-1 if name == "f" else 1), y)
         tab.page.wait_for_timeout(8)
-    seen = tab.page.evaluate("() => window.pictures.size")
+    seen = tab.page.evaluate("() => window.updates")
     tab.page.mouse.up()
-    return seen - 1
+    return seen
 
 
 # --- a first visit ------------------------------------------------------------------------------------------
