@@ -35,7 +35,7 @@ class Reader:
         self.component = ""  # the id of what tells the server which section is in sight
         self.fragments: dict[str, str] = {}  # by the id of what stands in it
         self.moves = self.pauses = 0
-        self.known: dict = {}  # what the server has told the browser last: whether something is late, and more
+        self.known: dict = {}  # what the server has told the browser last: what is late, and more
         self.socket: WebSocketClientConnection | None = None
 
     async def open(self, port: int) -> float:
@@ -78,7 +78,7 @@ class Reader:
     @property
     def is_late(self) -> bool:
         """Whether something does not show yet what it should."""
-        return self.known.get("late", False)
+        return bool(self.known.get("late"))
 
     def leave(self) -> None:
         if self.socket is not None:

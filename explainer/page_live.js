@@ -1,7 +1,7 @@
 // What the server cannot know by itself: which sections are in sight, where the pointer has a slider that is being
 // dragged, and when the reader pauses.
 let say = null; // to the server: {state, event}
-let known = { controls: [], names: [], sections: [], answered: 0, late: false, patience: 0 }; // what the server has said last
+let known = { controls: [], names: [], sections: [], answered: 0, late: [], patience: 0 }; // what the server said last
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const inSight = (slug) => {
@@ -52,7 +52,7 @@ let asked = 0;
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 function askForTheRest() {
-  if (!known.late) return;
+  if (!known.late.length) return;
   if (drag) return wait(known.patience);
   asked += 1;
   say.event("pause", { sections: known.sections.filter(inSight), asked });
@@ -66,8 +66,8 @@ function wait(milliseconds) {
 
 function mark() {
   for (const slug of known.sections) {
-    if (known.late && !inSight(slug)) section(slug)?.setAttribute("aria-busy", "true");
-    else if (!known.late) section(slug)?.removeAttribute("aria-busy");
+    if (!known.late.includes(slug)) section(slug)?.removeAttribute("aria-busy");
+    else if (!inSight(slug)) section(slug)?.setAttribute("aria-busy", "true");
   }
 }
 
@@ -88,7 +88,7 @@ function scrolled() {
 }
 
 function hurry() {
-  if (known.late && known.sections.some((slug) => inSight(slug) && section(slug).ariaBusy === "true")) wait(0);
+  if (known.late.some((slug) => inSight(slug) && section(slug).ariaBusy === "true")) wait(0);
 }
 
 let listening = null;
@@ -102,11 +102,11 @@ export default function ({ data, setTriggerValue, setStateValue }) {
       addEventListener(touched, ({ target }) => isControl(target) && look(), options);
     addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
-    addEventListener("keydown", () => known.late && wait(known.patience), options);
+    addEventListener("keydown", () => known.late.length && wait(known.patience), options);
     addEventListener("scroll", scrolled, options);
   }
   mark();
   clearTimeout(pause);
-  if (known.late) wait(known.patience);
+  if (known.late.length) wait(known.patience);
   requestAnimationFrame(send);
 }

@@ -53,7 +53,7 @@ def _answer(turn: object) -> None:
             "sections": _SLUGS,
             "answered": turn,
             "moves": page_parts.moves(),
-            "late": page_parts.is_late(),
+            "late": page_parts.late(),
             "patience": page_parts.patience(),
         },
         on_moved_change=_follow,

@@ -114,9 +114,9 @@ def moves() -> int:
     return st.session_state[_MOVES]
 
 
-def is_late() -> bool:
-    """Whether some part does not show yet what it should."""
-    return bool(st.session_state[_LATE])
+def late() -> list[str]:
+    """The sections with parts that do not show yet what they should, by their slugs."""
+    return sorted({st.session_state[_PARTS][key].section for key in st.session_state[_LATE]})
 
 
 def patience() -> int:

@@ -78,7 +78,9 @@ def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(o
     assert drawn[: len(first)] == first
     assert SECTION in first
     assert len(drawn) > len(first)
-    assert set(busy) == set(SLUGS) - set(in_sight)
+    moved = {lesson.slug(section) for section in SECTIONS if "h0" in lesson.read_by(section)}
+    assert set(busy) == moved - set(in_sight)
+    assert moved != set(SLUGS)  # what the control leaves as it is has nothing to wait for
     assert_shows_its_link(tab, open_page)
 
 
@@ -110,6 +112,26 @@ def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(open_page)
     tab.wait_until_redrawn(last, before)
     tab.settle()
     assert_shows_its_link(tab, open_page)
+
+
+def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(open_page):
+    tab = at_section(open_page)
+    tab.page.evaluate(
+        """slug => {
+            window.busyTogether = [];
+            new MutationObserver(() => {
+                const busy = document.querySelectorAll("[aria-busy=true]").length;
+                if (!window.busyTogether.length) document.querySelector(`.st-key-section-${slug}`).scrollIntoView();
+                window.busyTogether.push(busy);
+            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-busy"] });
+        }""",
+        "number-formats",
+    )
+    tab.slider("w").press("ArrowRight")
+    tab.page.wait_for_function("() => window.busyTogether.at(-1) === 0", timeout=PATIENCE_MILLISECONDS)
+    busy = tab.page.evaluate("() => window.busyTogether")
+    assert busy == sorted(busy, reverse=True)
+    assert len(set(busy)) > 2  # all that are late, those that are left when what is in sight has come, none
 
 
 def test_a_move_marks_no_heading_as_out_of_date(open_page):
