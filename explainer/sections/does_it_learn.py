@@ -40,9 +40,9 @@ gates start half open, and the gradient that reaches the bit is below $10^{-6}$.
 of 3 starts above $10^{-2}$, and most draws of it learn. At $k = 10$ all four learn.
 
 **It depends.** The failure of the LSTM with torch's biases is robust; the rest hangs on the learning rate. Three
-times as fast (0.03), the RNN learns $k = 50$ and the LSTM with a forget bias of 3 mostly does not. And a gradient
-at the start is not destiny: on the adding task the GRU starts below $10^{-5}$ and learns all the same. It learns
-the short lags first, and the long ones come alive.
+times as fast (0.03), the LSTM with a forget bias of 3 mostly fails at $k = 50$, and some draws of the RNN learn it.
+And a gradient at the start is not destiny: on the adding task the GRU starts below $10^{-5}$ and learns all the same.
+It learns the short lags first, and the long ones come alive.
 
 **A network that remembers may have no gradient left.** An RNN that has learned to *latch* the bit holds it by
 saturation, where the slopes are close to 0 (Bengio, Simard & Frasconi 1994).

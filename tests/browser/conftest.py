@@ -157,6 +157,23 @@ class Tab:
         if message.type == "error":
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
+    def focus_control(self, name: str) -> None:
+        """Put the focus on a slider that moves the status line, and wait until the server knows what is in sight.
+
+        The browser says so when a control gets the focus, and a press that follows at once may get there with it. So
+        the slider goes one step on and one back.
+        """
+        status = self.page.locator(".status")
+        for key in ("ArrowRight", "ArrowLeft"):
+            said = status.inner_text()
+            self.slider(name).press(key)
+            self.page.wait_for_function(
+                "said => document.querySelector('.status').innerText !== said",
+                arg=said,
+                timeout=PATIENCE_MILLISECONDS,
+            )
+            self.settle()
+
     def settle(self) -> None:
         """Wait until the script has run, also for what is out of sight, every element has loaded its code, and every
         chart has been drawn.

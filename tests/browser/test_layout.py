@@ -256,6 +256,7 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
     tab.settle()
     matched |= set(_matching(tab, wanted))
+    tab.focus_control("w")
     tab.slider("w").press("ArrowRight")
     tab.page.wait_for_selector("[aria-busy=true]", state="attached")  # what is out of sight waits a moment
     matched |= set(_matching(tab, wanted))
