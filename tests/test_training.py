@@ -502,8 +502,8 @@ def test_claim_the_surprise_hangs_on_the_learning_rate_the_default_lstm_does_not
     rnn, default, opened = learners = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
     fast = last(Plan(learners=learners, learning_rate=0.03, seeds=8))
     slow = last(Plan(learners=learners, learning_rate=0.003))
-    assert count(fast, opened) <= 4
-    assert count(fast, rnn) >= 1
+    assert count(fast, opened) < 4
+    assert count(fast, rnn) >= 2
     assert count(slow, rnn) == 0
     assert count(slow, opened) >= 2
     assert count(fast, default) == count(slow, default) == 0
