@@ -16,7 +16,7 @@ page_state.read_link()
 st.html(page.STYLESHEET)
 st.html(page.SCRIPT, unsafe_allow_javascript=True)
 view = page_take.view()
-page_parts.begin()
+page_parts.begin(page_take.sections(view))
 
 if view.sections is None:
     st.title("Why gates remember", anchor=False)  # before the controls: something to read at once
@@ -27,21 +27,18 @@ if view.sections is None:
     page_take.note_on_controls(view)
     page.notes_on_the_link()
     page.status_bar()
-    st.header("Notation", anchor="notation")
-    st.markdown(prose.NOTATION)
+    page.prose("Notation", "notation", prose.NOTATION)
 else:
     page_take.above_a_part(view)
     page.notes_on_the_link()
 
 for number, section in enumerate(SECTIONS, 1):
     if page_take.shows(view, section):
-        page.section(number, section)
-        page_take.beside(number, section)
+        page.section(number, section, page_take.beside)
 
 if view.sections is None:
     page_take.panel()
-    st.header("References", anchor="references")
-    st.markdown(prose.REFERENCES)
+    page.prose("References", "references", prose.REFERENCES)
 else:
     page_take.below_a_part(view)
 page_live.listen()

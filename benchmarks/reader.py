@@ -26,7 +26,8 @@ class Reader:
     Args:
         settings: the state of the link it opens.
         section: the slug of the one section that its page shows, if it does not show the whole lesson.
-        sight: the slug of the section it has in sight; without it the whole page answers at once.
+        sight: the slug of the section it has in sight, with those next to it near; without it the whole page has been
+            drawn, and answers at once.
     """
 
     def __init__(self, settings: Settings, section: str | None = None, sight: str | None = None) -> None:
@@ -50,7 +51,15 @@ class Reader:
         taken = (time.perf_counter() - begun) * 1e3
         if self.sight:
             await self._ask(self._state(self.component))
+        await self._ask(self._event("near", {"sections": self._near()}))
         return taken
+
+    def _near(self) -> list[str]:
+        sections = self.known["sections"]
+        if not self.sight:
+            return sections
+        place = sections.index(self.sight)
+        return sections[max(place - 1, 0) : place + 2]
 
     async def set(self, name: str, value: float) -> float:
         """Put a slider at another value; milliseconds until the end of the answer."""
@@ -66,13 +75,7 @@ class Reader:
         """Ask for what the last answer has left out; milliseconds until it is there."""
         begun = time.perf_counter()
         self.pauses += 1
-        ask = self._state(self.component)
-        said = ask.rerun_script.widget_states.widgets.add()
-        said.id = TRIGGERS.format(self.component)
-        said.json_trigger_value = json.dumps(
-            [{"event": "pause", "value": {"sections": [self.sight], "asked": self.pauses}}]
-        )
-        await self._ask(ask)
+        await self._ask(self._event("pause", {"sections": [self.sight], "asked": self.pauses}))
         return (time.perf_counter() - begun) * 1e3
 
     @property
@@ -99,6 +102,13 @@ class Reader:
             state = ask.rerun_script.widget_states.widgets.add()
             state.id = self.component
             state.json_value = json.dumps({"sight": {"sections": [self.sight]}})
+        return ask
+
+    def _event(self, event: str, value: dict) -> BackMsg:
+        ask = self._state(self.component)
+        said = ask.rerun_script.widget_states.widgets.add()
+        said.id = TRIGGERS.format(self.component)
+        said.json_trigger_value = json.dumps([{"event": event, "value": value}])
         return ask
 
     def _learn(self, message: ForwardMsg) -> None:

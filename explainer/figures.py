@@ -18,6 +18,7 @@ import pyarrow as pa
 from explainer.once import once
 
 Drawing = Callable[[], Mapping]
+STACKED = 194  # pixels that two stacked views take besides their heights: legend, axes, the space between
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ def drawing(build: Callable[[], alt.TopLevelMixin]) -> Drawing:
         return build().to_dict(validate=False)
 
     return specification
+
+
+def height(drawing: Mapping) -> int:
+    """How tall a drawing stands on the page, in pixels: its own height, or that of its views with what lies between."""
+    if "vconcat" in drawing:
+        return sum(view["height"] for view in drawing["vconcat"]) + STACKED
+    return drawing["height"]
 
 
 def table(**columns: Sequence | np.ndarray) -> pa.Table:

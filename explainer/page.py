@@ -16,8 +16,9 @@ import streamlit as st
 
 from explainer import drawings, gradients, lesson, links, page_parts, page_state, page_work, words
 from explainer.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
-from explainer.figures import Figure
+from explainer.figures import Figure, height
 from explainer.lesson import Prediction, Receipt, Section
+from explainer.once import once
 from explainer.presets import PRESETS, Preset
 from explainer.sections import SECTIONS
 from explainer.settings import Settings
@@ -37,6 +38,14 @@ def _freeze_imports() -> None:
 def settle_memory() -> None:
     """Once per process: what the imports brought is here to stay; later collections need not look at it."""
     _freeze_imports()
+
+
+def prose(title: str, anchor: str, text: str) -> None:
+    """A text under its heading.
+
+    They are one element: at each run, Streamlit's front end goes through every element of the page, however still.
+    """
+    st.markdown(f'<h2 data-anchor="{anchor}">{html.escape(title)}</h2>\n\n{text.strip()}', unsafe_allow_html=True)
 
 
 # --- the sidebar --------------------------------------------------------------------------------------------
@@ -92,8 +101,8 @@ def _widget(control: Control, explain: bool) -> None:
 def sidebar() -> None:
     """Every control, and named states to put them in."""
     with st.sidebar:
-        st.subheader("Try a fact", anchor=False)
-        with st.expander("Presets", icon=":material/bolt:"):
+        st.markdown("### Try a fact")
+        with st.popover("Presets", icon=":material/bolt:", width="stretch"):
             for preset in PRESETS:
                 _preset_button(preset)
         st.button(
@@ -105,9 +114,8 @@ def sidebar() -> None:
             key="reset",
         )
         for group, controls in itertools.groupby(CONTROLS, key=lambda control: control.group):
-            st.subheader(group_heading(group), anchor=False)
             controls = list(controls)
-            st.caption(_group_moves(controls))
+            st.markdown(f"### {group_heading(group)}\n\n:small[{_group_moves(controls)}]")
             for control in controls:
                 widget(control)
 
@@ -176,26 +184,59 @@ def contents() -> str:
 # --- a section ----------------------------------------------------------------------------------------------
 
 
-def section(number: int, module: Section) -> None:
-    """One section in its five parts, always the same elements in the same order."""
-    slug, settings = lesson.slug(module), page_state.now()
-    with st.container(key=f"section-{slug}"):
-        st.header(f"{number}. {module.TITLE}", anchor=slug)
-        st.markdown(module.ARGUMENT)
-        if "n" in module.MOVED_BY:
-            with _patience():
-                lesson.contents(module, settings)
-        _prediction(module)
-        if hasattr(module, "plan"):
-            page_work.panel(slug, module, settings, lambda drawn: _figures(number, drawn))
+def section(number: int, module: Section, take: Callable[[int, Section], None]) -> None:
+    """One section in its five parts, always the same elements in the same order, and what a reader can ``take``.
+
+    What moves is computed, sent and drawn when a reader first comes near; until then its place is kept.
+    """
+    slug = lesson.slug(module)
+
+    def draw(is_drawn: bool) -> None:
+        if is_drawn:
+            _moving(number, module)
         else:
-            _moving_figures(number, module, lesson.contents(module, settings).figures)
-        _receipt(module)
-        with st.container(key=f"remember-{slug}"):
-            st.markdown(f"**What to remember.** {module.REMEMBER}")
-        if module.LOOK_CLOSER:
-            with st.expander("Look closer", icon=":material/zoom_in:"):
-                st.markdown(module.LOOK_CLOSER)
+            st.html(_undrawn(number, module))
+        st.markdown(_closing(module), unsafe_allow_html=True)
+        if is_drawn:
+            take(number, module)
+
+    with st.container(key=f"section-{slug}"):
+        prose(f"{number}. {module.TITLE}", slug, module.ARGUMENT)
+        page_parts.place(f"body-{slug}", lambda _: slug in page_parts.drawn(), draw, moved_by=(), section=slug)
+
+
+def _moving(number: int, module: Section) -> None:
+    settings = page_state.now()
+    if "n" in module.MOVED_BY:
+        with _patience():
+            lesson.contents(module, settings)
+    _prediction(module)
+    if hasattr(module, "plan"):
+        page_work.panel(lesson.slug(module), module, settings, lambda figures: _figures(number, figures))
+    else:
+        _moving_figures(number, module, lesson.contents(module, settings).figures)
+    _receipt(module)
+
+
+_TEXT_HEIGHTS = {"a prediction": 230, "a caption": 110, "a receipt": 330}  # pixels, about
+
+
+@once(size=len(SECTIONS))
+def _undrawn(number: int, module: Section) -> str:
+    """The place of what moves in a section, about as tall as that will be, as HTML."""
+    settings = Settings()
+    figures = lesson.contents(module, settings).figures
+    if hasattr(module, "plan"):
+        figures = module.figures_of(module.plan(settings), None)
+    boxes = [("", _TEXT_HEIGHTS["a prediction"], "")]
+    for count, figure in enumerate(figures, 1):
+        tall = height(figure.drawing()) + _TEXT_HEIGHTS["a caption"]
+        boxes.append(("half" if figure.half else "", tall, f"Figure {number}.{count}. {figure.name}"))
+    boxes.append(("", _TEXT_HEIGHTS["a receipt"], ""))
+    places = "".join(
+        f'<p class="{width}" style="height: {tall}px">{html.escape(name)}</p>' for width, tall, name in boxes
+    )
+    return f'<div class="undrawn">{places}</div>'
 
 
 def _place(module: Section, what: str, content: Callable[[Settings], Any], draw: Callable[[Any], None]) -> None:
@@ -211,12 +252,14 @@ def _patience() -> contextlib.AbstractContextManager:
 def _prediction(module: Section) -> None:
     slug = lesson.slug(module)
 
-    def asked(settings: Settings) -> tuple[str, ...]:
+    def content(settings: Settings) -> tuple[str, tuple[str, ...], str]:
         prediction = lesson.contents(module, settings).prediction
-        return prediction.question, *(option.text for option in prediction.options)
+        chosen = st.session_state.get(_answer_key(slug))
+        told = "" if chosen is None else _told(prediction, chosen)
+        return prediction.question, tuple(option.text for option in prediction.options), told
 
-    def ask(question_and_options: tuple[str, ...]) -> None:
-        question, *options = question_and_options
+    def ask(question_options_and_told: tuple[str, tuple[str, ...], str]) -> None:
+        question, options, told = question_options_and_told
         st.markdown(f"**Before you look.** {question}")
         st.radio(
             "Your prediction",
@@ -226,21 +269,13 @@ def _prediction(module: Section) -> None:
             key=_answer_key(slug),
             label_visibility="collapsed",
             on_change=page_parts.rerun,
-            args=(f"told-{slug}", "progress"),
+            args=(f"prediction-{slug}", "progress"),
         )
-
-    def told(settings: Settings) -> str:
-        chosen = st.session_state.get(_answer_key(slug))
-        return "" if chosen is None else _told(lesson.contents(module, settings).prediction, chosen)
-
-    def tell(text: str) -> None:
         place = st.empty()  # keeps its place while there is no answer
-        if text:
-            place.markdown(text)
+        if told:
+            place.markdown(told)
 
-    with st.container(key=f"predict-{slug}"):
-        _place(module, "asked", asked, ask)
-        _place(module, "told", told, tell)
+    _place(module, "prediction", content, ask)
 
 
 def _told(prediction: Prediction, chosen: int) -> str:
@@ -329,7 +364,7 @@ def _figures(number: int, figures: tuple[Figure, ...]) -> None:
 
 def _places(row: tuple[Figure, ...]) -> list:
     """Where the figures of a row go; a last half may stand alone."""
-    return st.columns(2, gap="large") if row[0].half else [st.container()]
+    return st.columns(2, gap="large") if row[0].half else [contextlib.nullcontext()]
 
 
 def _rows(figures: tuple[Figure, ...]) -> Iterator[tuple[int, tuple[Figure, ...]]]:
@@ -352,14 +387,25 @@ def _figure(label: str, figure: Figure) -> None:
     st.caption(f"**{label}. {figure.name}.** {figure.words}")
 
 
-def _receipt(module: Section) -> None:
-    def of(settings: Settings) -> Receipt:
-        return lesson.contents(module, settings).receipt
+def _closing(module: Section) -> str:
+    """What to remember, and what the lab simplifies, to unfold, as Markdown: the browser's own fold is a light one."""
+    remember = f"**What to remember.** {module.REMEMBER.strip()}"
+    if not module.LOOK_CLOSER:
+        return remember
+    return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{module.LOOK_CLOSER.strip()}\n\n</details>"
 
-    with st.container(border=True):
-        # apart from the numbers: an equation is costly to set
-        _place(module, "equation", lambda now: f"**Receipt**\n\n$$\n{of(now).equation}\n$$", st.markdown)
-        _place(module, "receipt", lambda now: _sides(of(now)), st.markdown)
+
+def _receipt(module: Section) -> None:
+    def content(settings: Settings) -> tuple[str, str]:
+        receipt = lesson.contents(module, settings).receipt
+        return receipt.equation, _sides(receipt)
+
+    def show(equation_and_sides: tuple[str, str]) -> None:
+        equation, sides = equation_and_sides  # apart: the browser need not set an equation again for other numbers
+        st.markdown(f'<strong class="receipt">Receipt</strong>\n\n$$\n{equation}\n$$', unsafe_allow_html=True)
+        st.markdown(sides)
+
+    _place(module, "receipt", content, show)
 
 
 def _sides(receipt: Receipt) -> str:

@@ -1,13 +1,15 @@
-// What the server cannot know by itself: which sections are in sight, where the pointer has a slider that is being
-// dragged, and when the reader pauses.
+// What the server cannot know by itself: which sections are in sight or near, where the pointer has a slider that is
+// being dragged, and when the reader pauses.
 let say = null; // to the server: {state, event}
-let known = { controls: [], names: [], sections: [], answered: 0, late: [], patience: 0 }; // what the server said last
+// what the server said last
+let known = { controls: [], names: [], sections: [], answered: 0, late: [], drawn: [], patience: 0 };
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
-const inSight = (slug) => {
+const within = (slug, screens) => {
   const box = section(slug)?.getBoundingClientRect();
-  return box && box.bottom > 0 && box.top < innerHeight;
+  return box && box.bottom > -screens * innerHeight && box.top < (1 + screens) * innerHeight;
 };
+const inSight = (slug) => within(slug, 0);
 
 // --- a slider under the pointer: at most one message is on its way; what the pointer passes meanwhile is skipped ----
 
@@ -78,10 +80,29 @@ function look() {
   sight = now.join();
 }
 
+// --- the charts of a section are drawn when the reader first comes within a screen of it ------------------------------
+
+const isNear = (slug) => within(slug, 1);
+let approached = []; // said to be near, not drawn yet
+let patient = null; // the timer
+
+function approach(nearness = isNear) {
+  const near = known.sections.filter((slug) => section(slug) && !known.drawn.includes(slug) && nearness(slug));
+  if (near.every((slug) => approached.includes(slug))) return;
+  approached = near;
+  say.event("near", { sections: near });
+  clearTimeout(patient);
+  patient = setTimeout(() => {
+    approached = [];
+    approach();
+  }, AGAIN);
+}
+
 const isControl = (element) => known.controls.some((one) => element?.closest?.(`.st-key-${one}`));
 
 let scrolling = null;
 function scrolled() {
+  approach();
   hurry();
   clearTimeout(scrolling);
   scrolling = setTimeout(() => isControl(document.activeElement) && look(), 150);
@@ -97,6 +118,7 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   known = { ...data };
   if (!listening) {
     listening = new AbortController();
+    document.body.dataset.listening = "true";
     const options = { capture: true, passive: true, signal: listening.signal };
     for (const touched of ["pointerdown", "focusin"])
       addEventListener(touched, ({ target }) => isControl(target) && look(), options);
@@ -104,8 +126,11 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
     addEventListener("keydown", () => known.late.length && wait(known.patience), options);
     addEventListener("scroll", scrolled, options);
+    addEventListener("resize", () => approach(), options);
+    addEventListener("beforeprint", () => approach(() => true), options);
   }
   mark();
+  approach();
   clearTimeout(pause);
   if (known.late.length) wait(known.patience);
   requestAnimationFrame(send);

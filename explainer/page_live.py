@@ -5,7 +5,8 @@ the server what stands under the pointer, and says nothing more until that has b
 meanwhile it then sends the last. The slider itself stays Streamlit's own, with its keyboard, its label and the URL.
 
 When a control is touched the component also says which sections are in sight. They answer first; when they have been
-painted and the reader pauses, it asks for the others.
+painted and the reader pauses, it asks for the others. And it says when the reader comes near a section whose charts
+have not been drawn yet.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer import lesson, page_parts
+from explainer import page_parts
 from explainer.controls import CONTROL
-from explainer.sections import SECTIONS
 
 NAMES = ("k", "w", "f")
 _KEY, _TURN = "live", "live-turn"
 _SCRIPT = Path(__file__).with_name("page_live.js").read_text(encoding="utf-8")
-_SLUGS = tuple(map(lesson.slug, SECTIONS))
 
 _browser = st.components.v2.component("explainer.live", js=_SCRIPT)
 
@@ -41,7 +40,7 @@ def _said(what: str) -> dict:
 
 def _sections(said: dict) -> list[str]:
     named = said.get("sections")
-    return [slug for slug in _SLUGS if slug in named] if isinstance(named, list) else []
+    return [slug for slug in page_parts.sections() if slug in named] if isinstance(named, list) else []
 
 
 def _answer(turn: object) -> None:
@@ -50,15 +49,17 @@ def _answer(turn: object) -> None:
         data={
             "controls": tuple(CONTROL),
             "names": NAMES,
-            "sections": _SLUGS,
+            "sections": page_parts.sections(),
             "answered": turn,
             "moves": page_parts.moves(),
             "late": page_parts.late(),
+            "drawn": page_parts.drawn(),
             "patience": page_parts.patience(),
         },
         on_moved_change=_follow,
         on_sight_change=_look,
         on_pause_change=_catch_up,
+        on_near_change=_come_near,
         height=0,
     )
 
@@ -77,3 +78,7 @@ def _look() -> None:
 
 def _catch_up() -> None:
     page_parts.catch_up(_sections(_said("pause")))
+
+
+def _come_near() -> None:
+    page_parts.come_near(_sections(_said("near")))

@@ -4,12 +4,14 @@ A full run of the script draws everything. After that, a control asks every part
 compares that with what the part has shown last, and has Streamlit rerun the parts that differ: what stays the same is
 neither sent nor drawn again, and the prose is never sent twice. The parts out of sight are late then; the browser asks
 for them as soon as it has painted and the reader pauses.
+
+A section's charts, the costly part of it for a browser, are drawn when a reader first comes near it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +24,9 @@ from explainer.turns import Places, Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
 _SIGHT, _LATE, _MOVES = "parts-sections-in-sight", "parts-late", "parts-moves"
+_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of those shown, and of those with charts
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
-_FEW = 2  # sections
+_FEW, _FIRST = 2, 1  # sections: so few are drawn at once, and so many of a longer page
 
 _turns, _URGENCY = Turns(), "parts-urgency"
 # A reader whose rest waits for its turn cannot be answered until it has had it. So no more than these wait at a time.
@@ -50,9 +53,11 @@ class Part:
     section: str
 
 
-def begin() -> None:
-    """A full run begins: every part will be placed anew."""
+def begin(sections: Sequence[str]) -> None:
+    """A full run begins: every part of these sections, by their slugs, will be placed anew."""
     state = st.session_state
+    state[_SECTIONS] = tuple(sections)
+    state.setdefault(NEAR, set(sections[:_FIRST]))
     state[_PARTS], state[_SHOWN], state[_LATE], state[_WHOLE], state[_URGENCY] = {}, {}, set(), False, WHOLE
     state.setdefault(_MOVES, 0)
     state.setdefault(_ME, object())
@@ -105,8 +110,27 @@ def look_at(sections: Collection[str]) -> None:
 
 def _out_of_sight() -> set[str]:
     """The sections that can wait: none on a page of a few, which are as quick together."""
-    shown = {part.section for part in st.session_state[_PARTS].values()} - {EVERYWHERE, ""}
+    shown = set(st.session_state[_SECTIONS])
     return shown - st.session_state.get(_SIGHT, shown) if len(shown) > _FEW else set()
+
+
+def sections() -> tuple[str, ...]:
+    """The sections of this page in order, by their slugs."""
+    return st.session_state[_SECTIONS]
+
+
+def drawn() -> list[str]:
+    """The sections whose charts are drawn, by their slugs: all of a few, else those that the reader has come near."""
+    shown = st.session_state[_SECTIONS]
+    return [slug for slug in shown if len(shown) <= _FEW or slug in st.session_state[NEAR]]
+
+
+def come_near(sections: Collection[str]) -> None:
+    """The reader has come near these sections: draw their charts, now and from now on."""
+    st.session_state[NEAR].update(sections)
+    if not st.session_state.get(_WHOLE):
+        st.rerun()  # everything
+    _rerun_late(SEEN, [key for key, part in st.session_state[_PARTS].items() if part.section in sections])
 
 
 def moves() -> int:

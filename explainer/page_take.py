@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -25,6 +26,7 @@ _MOVED_BY = {lesson.slug(section): section.MOVED_BY for section in SECTIONS}
 _TITLES = {lesson.slug(section): f"{n}. {section.TITLE}" for n, section in enumerate(SECTIONS, 1)}
 _AS_LINKED = "settings-of-the-link"
 _WIDTH = 300  # pixels of a control above a section
+_LINK_HEIGHT = 56  # pixels
 _FEW = 12  # so many controls stand open; more are folded away
 
 
@@ -73,8 +75,13 @@ def _controls(names: Sequence[str]) -> None:
         )
 
 
+def sections(shown: View) -> tuple[str, ...]:
+    """The slugs of what the view shows, in order: of sections, and on the whole page of the panel below them."""
+    return (*_SLUGS, ANCHOR) if shown.sections is None else shown.sections
+
+
 def shows(shown: View, section: Section) -> bool:
-    return shown.sections is None or lesson.slug(section) in shown.sections
+    return lesson.slug(section) in sections(shown)
 
 
 def above_a_part(shown: View) -> None:
@@ -241,43 +248,62 @@ def _file(label: str, make: Callable[[], str | bytes], name: str, kind: str, ico
 
 def panel() -> None:
     """Links, code and files for the whole lesson in its present state. A file is made when it is asked for."""
-    st.header(TITLE, anchor=ANCHOR)
-    st.markdown("Everything here holds the state that you see: every control as it stands now.")
-    st.markdown("**A link to exactly this state**")
-    taken = _Taken(page_state.chosen(), link(page_state.chosen()))
+    with st.container(key=f"section-{ANCHOR}"):
+        page.prose(
+            TITLE,
+            ANCHOR,
+            "Everything here holds the state that you see: every control as it stands now.\n\n"
+            "**A link to exactly this state**",
+        )
+        taken = _Taken(page_state.chosen(), link(page_state.chosen()))
 
-    def show(now: Settings) -> None:
-        taken.settings, taken.link = now, link(now)
-        _shown_link(taken.link)
+        def show(now_and_drawn: tuple[Settings, bool]) -> None:
+            now, is_drawn = now_and_drawn
+            taken.settings, taken.link = now, link(now)
+            if is_drawn:
+                _shown_link(taken.link)
+            else:
+                st.html(f'<div class="undrawn"><p style="height: {_LINK_HEIGHT}px"></p></div>')
 
-    with st.container(key="take-link"):
-        page_parts.place("link-to-take", _as_it_is, show)
-    with st.container(horizontal=True, key="take-files"):
-        _embed_button((), "embed-lesson")
-        _file(
-            "Notebook",
-            lambda: notebook.written(taken.settings, taken.link),
-            notebook.FILE_NAME,
-            "application/x-ipynb+json",
-            ":material/note_stack:",
-            "The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
-        )
-        _file(
-            "Handout",
-            lambda: handout.page(taken.settings, taken.link),
-            handout.FILE_NAME,
-            "text/html",
-            ":material/docs:",
-            "The whole lesson at your settings as one HTML file that needs no network and no server.",
-        )
-        _file(
-            "All data",
-            lambda: downloads.all_tables(SECTIONS, taken.settings, taken.link),
-            downloads.ZIP_NAME,
-            "application/zip",
-            ":material/folder_zip:",
-            "The numbers of every figure as CSV, in one zip with the settings.",
-        )
-    with st.expander("Cite", icon=":material/format_quote:", key="cite"):
-        page_parts.place("citation", lambda now: f"{citation.CITATION} {link(now)}", st.markdown)
+        with st.container(key="take-link"):
+            _place("link-to-take", _as_it_is, show)
+        with st.container(horizontal=True, key="take-files"):
+            _embed_button((), "embed-lesson")
+            _file(
+                "Notebook",
+                lambda: notebook.written(taken.settings, taken.link),
+                notebook.FILE_NAME,
+                "application/x-ipynb+json",
+                ":material/note_stack:",
+                "The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
+            )
+            _file(
+                "Handout",
+                lambda: handout.page(taken.settings, taken.link),
+                handout.FILE_NAME,
+                "text/html",
+                ":material/docs:",
+                "The whole lesson at your settings as one HTML file that needs no network and no server.",
+            )
+            _file(
+                "All data",
+                lambda: downloads.all_tables(SECTIONS, taken.settings, taken.link),
+                downloads.ZIP_NAME,
+                "application/zip",
+                ":material/folder_zip:",
+                "The numbers of every figure as CSV, in one zip with the settings.",
+            )
+        with st.expander("Cite", icon=":material/format_quote:", key="cite"):
+            _place("citation", link, _cite)
+
+
+def _place(key: str, content: Callable[[Settings], Any], draw: Callable[[tuple[Any, bool]], None]) -> None:
+    """A part of the panel that holds code: Streamlit's box for it is heavy, and has time until a reader comes near."""
+    page_parts.place(key, lambda now: (content(now), ANCHOR in page_parts.drawn()), draw, section=ANCHOR)
+
+
+def _cite(address_and_drawn: tuple[str, bool]) -> None:
+    address, is_drawn = address_and_drawn
+    st.markdown(f"{citation.CITATION} {address}")
+    if is_drawn:
         st.code(citation.bibtex(_base()), language=None, wrap_lines=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
+from explainer import lesson, page_parts, page_take
+from explainer.sections import SECTIONS
+
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
 
 
 class Reader(AppTest):
-    """One reader's session.
+    """One reader's session: who has been through the whole page, so that everything is drawn, or has just opened it.
 
     After a run of some parts, Streamlit's own ``AppTest`` holds these parts and forgets the rest. A browser keeps the
     rest; so does this.
@@ -22,8 +27,10 @@ class Reader(AppTest):
         sent: the nodes that the last run has sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_been_through: bool = True) -> None:
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
+        if has_been_through:
+            self.session_state[page_parts.NEAR] = {*map(lesson.slug, SECTIONS), page_take.ANCHOR}
         self.sent: list[Node] = []
 
     def _run(self, *arguments, **keywords) -> AppTest:
@@ -36,6 +43,14 @@ class Reader(AppTest):
             before._runner = now._runner
             self._tree = before
         return self
+
+
+def headings(block: Block) -> list[tuple[str, str]]:
+    """(anchor, title) of the headings that can be linked to."""
+    written = "\n".join(node.value for node in block.markdown)
+    return [
+        (anchor, html.unescape(title)) for anchor, title in re.findall(r'<h2 data-anchor="(.*?)">(.*?)</h2>', written)
+    ]
 
 
 def _is_sent(node: Node | None) -> bool:

@@ -18,6 +18,7 @@ from explainer.links import View
 from explainer.presets import PRESETS
 from explainer.sections import SECTIONS
 from explainer.settings import Settings, from_query
+from tests import reader
 from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
@@ -122,7 +123,7 @@ def opened(query) -> AppTest:
 
 
 def headings(at: AppTest) -> list[str]:
-    return [header.anchor for header in at.main.header]
+    return [anchor for anchor, _ in reader.headings(at.main)]
 
 
 def drawn_controls(at: AppTest) -> set[str]:

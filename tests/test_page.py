@@ -23,7 +23,7 @@ from explainer.controls import CONTROL, CONTROLS, Choice, Control, Number, Sever
 from explainer.presets import PRESETS, Preset
 from explainer.sections import SECTIONS
 from explainer.settings import Settings
-from tests.reader import PATIENCE_SECONDS, Reader
+from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 CANARY = "canary7f3a"  # stands in hostile links, and must not stand on the page
 
@@ -78,6 +78,14 @@ def below(block, kind: str) -> list:
 
 def section_of(at: AppTest, section: lesson.Section):
     return by_key(at, f"section-{lesson.slug(section)}")
+
+
+def prediction_of(at: AppTest, section: lesson.Section):
+    """The block with a section's question, its options and what a reader is told."""
+    key = f"answer-{lesson.slug(section)}"
+    blocks = [node for _, node in nodes(section_of(at, section)) if hasattr(node, "children")]
+    (found,) = [one for one in blocks if key in {getattr(child, "key", None) for child in one.children.values()}]
+    return found
 
 
 def charts(block) -> list:
@@ -158,7 +166,7 @@ def untouched() -> AppTest:
 
 
 def test_the_sections_stand_in_order_and_the_references_close_the_page(untouched: AppTest):
-    headers = [(node.anchor, node.value) for _, node in nodes(untouched.main) if node.type == "header"]
+    headers = headings(untouched.main)
     sections = [(lesson.slug(one), f"{number}. {one.TITLE}") for number, one in enumerate(SECTIONS, 1)]
     first = headers.index(sections[0])
     assert headers[first : first + len(sections)] == sections
@@ -174,11 +182,10 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: less
     whole = section_of(untouched, section)
     order = [
         whole.children[0],
-        next(node for node in below(whole, "markdown") if node.value == section.ARGUMENT.strip()),
-        by_key(untouched, f"predict-{slug}"),
+        by_key(untouched, f"answer-{slug}"),
         below(whole, "vega_lite_chart")[0],
-        next(node for node in below(whole, "markdown") if "**Receipt**" in node.value),
-        by_key(untouched, f"remember-{slug}"),
+        next(node for node in below(whole, "markdown") if ">Receipt<" in node.value),
+        next(node for node in below(whole, "markdown") if "**What to remember.**" in node.value),
         *below(whole, "expander"),
     ]
     places = [next(path for path, node in nodes(whole) if node is part) for part in order]
@@ -186,12 +193,12 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: less
 
     prediction = section.prediction(settings)
     assert by_key(untouched, f"answer-{slug}").options == [option.text for option in prediction.options]
-    assert prediction.question in below(by_key(untouched, f"predict-{slug}"), "markdown")[0].value
-    assert section.receipt(settings).equation in order[4].value
-    assert section.REMEMBER in below(by_key(untouched, f"remember-{slug}"), "markdown")[0].value
-    assert [node.value for fold in below(whole, "expander") for node in below(fold, "markdown")] == [
-        text.strip() for text in (section.LOOK_CLOSER,) if text
-    ]
+    assert section.ARGUMENT.strip() in order[0].value
+    assert prediction.question in below(prediction_of(untouched, section), "markdown")[0].value
+    assert section.receipt(settings).equation in order[3].value
+    assert section.REMEMBER.strip() in order[4].value
+    folded = re.findall(r"<details><summary>Look closer</summary>\n\n(.*)\n\n</details>", order[4].value, re.DOTALL)
+    assert folded == [text.strip() for text in (section.LOOK_CLOSER,) if text]
     captions = [node.value for node in below(whole, "caption")]
     for figure in section.figures_at(settings):
         assert len([text for text in captions if figure.name in text and figure.words in text]) == 1
@@ -205,7 +212,7 @@ def test_figures_are_numbered_by_section_without_gaps(untouched: AppTest):
 
 
 def test_every_link_within_the_page_leads_somewhere(untouched: AppTest):
-    anchors = {node.anchor for _, node in nodes(untouched.main) if node.type == "header"}
+    anchors = {anchor for anchor, _ in headings(untouched.main)}
     links = [link for text in texts(untouched) for link in re.findall(r"\]\(#([^)]*)\)", text)]
     assert set(links) <= anchors
     assert set(links) >= set(map(lesson.slug, SECTIONS))  # the table of contents
@@ -396,7 +403,7 @@ def test_the_page_holds_in_the_corners(untouched: AppTest, settings: Settings):
 
 def feedback(at: AppTest, section: lesson.Section) -> str:
     """What stands below the options of a section's prediction."""
-    place = by_key(at, f"predict-{lesson.slug(section)}")
+    place = prediction_of(at, section)
     return "\n".join(node.value for node in below(place, "markdown")[1:])
 
 

@@ -11,14 +11,14 @@ from explainer import lesson
 from explainer.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
 from explainer.sections import SECTIONS
 from explainer.settings import Settings
-from tests.reader import Reader
+from tests.reader import Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
 GATES_OWN = {"spread": "varying", "seed": "varying", "u": "state"}  # what moves nothing at another kind of gate
 
 
-def opened(**query: str) -> Reader:
-    reader = Reader()
+def opened(has_been_through: bool = True, **query: str) -> Reader:
+    reader = Reader(has_been_through)
     for name, value in query.items():
         reader.query_params[name] = value
     reader.run()
@@ -85,16 +85,18 @@ def test_what_a_control_sends_is_what_a_reader_sees_who_opens_its_link():
 
 def test_no_prose_is_sent_twice():
     reader = opened()
-    prose = {section.ARGUMENT.strip() for section in SECTIONS}
+    prose = {text.strip() for section in SECTIONS for text in (section.ARGUMENT, section.REMEMBER)}
 
     def said() -> set[str]:
-        return {node.value for node in reader.sent if node.type == "markdown"}
+        said = [node.value for node in reader.sent if node.type == "markdown"]
+        assert said
+        return {text for text in prose if any(text in one for one in said)}
 
-    assert prose <= said()
+    assert said() == prose
     move(reader, "w", 1.1)
-    assert said()
-    assert not prose & said()
-    assert [node for node in reader.sent if node.type == "header"] == []
+    assert said() == set()
+    assert headings(reader.main)
+    assert [node for node in reader.sent if node.type == "markdown" and "<h2" in node.value] == []
 
 
 def test_a_control_that_moves_nothing_just_now_sends_no_figure():
@@ -147,6 +149,16 @@ def test_a_section_that_a_control_does_not_move_is_not_computed_again():
     before = lesson.contents_computed()
     move(reader, "w", 1.11)
     assert lesson.contents_computed() - before == len(SECTIONS) - len(unmoved)
+
+
+def test_a_section_that_nobody_has_come_near_is_neither_computed_nor_sent():
+    reader = opened(has_been_through=False)
+    first = {figure.name for figure in SECTIONS[0].figures_at(Settings())}
+    assert set(shown(reader.main)) == first
+    before = lesson.contents_computed()
+    move(reader, "k", 113)
+    assert lesson.contents_computed() - before == 1
+    assert set(shown(reader.sent)) == first
 
 
 def test_how_many_figures_a_section_has_hangs_on_no_quick_control():

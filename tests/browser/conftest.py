@@ -175,8 +175,8 @@ class Tab:
             self.settle()
 
     def settle(self) -> None:
-        """Wait until the script has run, also for what is out of sight, every element has loaded its code, and every
-        chart has been drawn.
+        """Wait until the script has run, also for what is out of sight, the page listens, every element has loaded its
+        code, and every chart has been drawn.
 
         After an action this may return before the action's run has begun: wait for what must change instead,
         as :meth:`wait_until_redrawn` does.
@@ -188,11 +188,20 @@ class Tab:
             """() => {
                 const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
                 const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
-                return !document.querySelector(busy)
+                return document.body.dataset.listening && !document.querySelector(busy)
                     && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
             }""",
             timeout=PATIENCE_MILLISECONDS,
         )
+
+    def come_near_everything(self) -> None:
+        """Have every section drawn, as if the reader had been through the whole page: for a moment all is near."""
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": size["width"], "height": 40_000})
+        self.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
+        self.settle()
+        self.page.set_viewport_size(size)
+        self.settle()
 
     def charts(self, slug: str | None = None) -> Locator:
         """The charts of the page, or of one of its sections, from top to bottom."""
@@ -235,8 +244,9 @@ def open_at(chromium: Browser) -> Iterator[Callable[..., Tab]]:
 def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab]]:
     """``open_page("?w=1.2#k-steps", color_scheme="dark", width=390, height=844, reduced_motion="reduce")``.
 
-    All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back
-    has settled. At the end of the test every tab is closed, and errors that a tab still holds fail the test.
+    All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back has
+    settled, and everything on it has been drawn unless ``near=False``. At the end every tab is closed, and errors
+    that a tab still holds fail the test.
     """
     yield from _tabs(chromium, f"{served_page}/")
 
@@ -250,13 +260,17 @@ def open_shared_page(chromium: Browser, served_page: str) -> Iterator[Callable[.
 def _tabs(chromium: Browser, *server: str) -> Iterator[Callable[..., Tab]]:
     tabs: list[Tab] = []
 
-    def open_one(*address: str, width: int = 1280, height: int = 900, settle: bool = True, **options) -> Tab:
+    def open_one(
+        *address: str, width: int = 1280, height: int = 900, settle: bool = True, near: bool = True, **options
+    ) -> Tab:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         tab = Tab(context.new_page())
         tabs.append(tab)
         tab.page.goto("".join([*server, *address]))
         if settle:
             tab.settle()
+        if settle and near:
+            tab.come_near_everything()
         return tab
 
     yield open_one

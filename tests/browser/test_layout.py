@@ -247,8 +247,8 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     wanted = selectors(Path(STYLESHEET).read_text())
     assert wanted
     tab = open_page("?h0=0.505")  # with a note on the link, and then with an answer and the contents open
-    first = f".st-key-predict-{lesson.slug(SECTIONS[0])}"
-    matched = set(_matching(tab, wanted))
+    first = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{lesson.slug(SECTIONS[0])})"
+    matched = set(_matching(tab, wanted)) | set(_matching(open_page(near=False), wanted))  # and with places kept
     tab.page.locator(first).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")

@@ -93,7 +93,7 @@ def test_what_comes_between_does_not_lose_the_rest(open_page):
     tab = at_section(open_page)
     tab.slider("w").press("ArrowRight")
     tab.page.wait_for_selector("[aria-busy=true]", state="attached")
-    tab.page.locator(f".st-key-predict-{SECTION}").get_by_role("radio").first.focus()
+    tab.page.locator(f".st-key-answer-{SECTION}").get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")  # has a run of its own
     tab.settle()
     fresh = open_page("?" + urlsplit(tab.page.url).query)
@@ -135,7 +135,7 @@ def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(open_pag
 def test_a_move_marks_no_heading_as_out_of_date(open_page):
     """Streamlit fades what a run may still change; a run of the whole page would mark, and paint, every element."""
     tab = at_section(open_page)
-    assert tab.page.locator("[data-stale]:has([data-testid=stHeading])").count() >= len(SLUGS)
+    assert tab.page.locator("[data-stale]:has(h2)").count() >= len(SLUGS)
     tab.page.evaluate(
         """() => {
             window.faded = [];
@@ -146,7 +146,7 @@ def test_a_move_marks_no_heading_as_out_of_date(open_page):
         }"""
     )
     move(tab, "w", "ArrowRight")
-    headings = "() => faded.filter((one) => one.querySelector('[data-testid=stHeading]')).length"
+    headings = "() => faded.filter((one) => one.querySelector('h2')).length"
     assert tab.page.evaluate(headings) == 0
     tab.page.locator(".st-key-reset button").click()  # runs everything, to see that the watch is awake
-    tab.page.wait_for_function("() => faded.some((one) => one.querySelector('[data-testid=stHeading]'))")
+    tab.page.wait_for_function("() => faded.some((one) => one.querySelector('h2'))")

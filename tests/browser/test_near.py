@@ -1,0 +1,87 @@
+"""What moves in a section is drawn when a reader first comes near; until then its place is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from explainer import lesson, page_take
+from explainer.sections import SECTIONS
+from explainer.settings import Settings
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+
+SLUGS = [lesson.slug(section) for section in SECTIONS]
+
+
+def drawn(tab: Tab) -> list[str]:
+    return [slug for slug in SLUGS if tab.charts(slug).count()]
+
+
+def wait_for(tab: Tab, slug: str) -> None:
+    tab.page.wait_for_selector(f".st-key-section-{slug} svg.marks", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+
+
+def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page):
+    tab = open_page(near=False)
+    assert drawn(tab)[0] == SLUGS[0]
+    assert len(drawn(tab)) < 4
+    for section in SECTIONS:
+        words = tab.page.locator(f".st-key-section-{lesson.slug(section)}").inner_text()
+        assert section.TITLE in words
+        assert "What to remember." in words
+    last = SECTIONS[-1]
+    figures = last.figures_of(last.plan(Settings()), None)
+    kept = tab.page.locator(f".st-key-section-{SLUGS[-1]} .undrawn").inner_text()
+    assert [figure.name for figure in figures if figure.name not in kept] == []
+
+
+def test_a_section_comes_when_it_is_scrolled_to_and_stays(open_page):
+    tab = open_page(near=False)
+    for slug in (SLUGS[6], SLUGS[-1]):
+        tab.page.locator(f"#{slug}").scroll_into_view_if_needed()
+        wait_for(tab, slug)
+    tab.page.locator("h1").scroll_into_view_if_needed()
+    assert {SLUGS[0], SLUGS[6], SLUGS[-1]} <= set(drawn(tab))
+    assert len(drawn(tab)) < len(SLUGS)
+    tab.page.locator(".st-key-reset button").click()  # runs the whole page
+    tab.settle()
+    assert {SLUGS[0], SLUGS[6], SLUGS[-1]} <= set(drawn(tab))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_a_link_to_a_section_comes_to_rest_at_its_heading_and_draws_it(open_page, width: int, height: int):
+    slug = "many-paths"
+    tab = open_page(f"#{slug}", near=False, width=width, height=height)
+    wait_for(tab, slug)
+    tab.page.wait_for_function(
+        """slug => {
+            const top = document.getElementById(slug).getBoundingClientRect().top;
+            const bar = document.querySelector(".st-key-status-bar").getBoundingClientRect().bottom;
+            return top >= bar - 1 && top < innerHeight / 2;
+        }""",
+        arg=slug,
+        timeout=PATIENCE_MILLISECONDS,
+    )
+
+
+def test_what_comes_late_shows_the_present_state(open_page):
+    tab = open_page(near=False)
+    tab.focus_control("w")
+    tab.slider("w").press("ArrowRight")
+    tab.settle()
+    tab.page.locator("#product-of-gates").scroll_into_view_if_needed()
+    wait_for(tab, "product-of-gates")
+    tab.come_near_everything()
+    whole = open_page("?" + tab.page.url.partition("?")[2])
+    for slug in SLUGS:
+        shown, expected = ([sorted(one.drawing(chart)) for chart in one.charts(slug).all()] for one in (tab, whole))
+        assert shown == expected
+
+
+def test_before_printing_everything_is_asked_for(open_page):
+    tab = open_page(near=False)
+    tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+    assert drawn(tab) == SLUGS
+    assert tab.page.locator(f".st-key-section-{page_take.ANCHOR} code").count()
