@@ -196,6 +196,8 @@ class Tab:
 
     def come_near_everything(self) -> None:
         """Have every section drawn, as if the reader had been through the whole page: for a moment all is near."""
+        if not self.page.locator(".undrawn").count():
+            return
         size = self.page.viewport_size
         self.page.set_viewport_size({"width": size["width"], "height": 40_000})
         self.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
