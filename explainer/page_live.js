@@ -80,7 +80,7 @@ function look() {
   sight = now.join();
 }
 
-// --- the charts of a section are drawn when the reader first comes within a screen of it ------------------------------
+// --- what moves in a section is drawn when the reader first comes within a screen of it ------------------------------
 
 const isNear = (slug) => within(slug, 1);
 let approached = []; // said to be near, not drawn yet

@@ -5,8 +5,8 @@ the server what stands under the pointer, and says nothing more until that has b
 meanwhile it then sends the last. The slider itself stays Streamlit's own, with its keyboard, its label and the URL.
 
 When a control is touched the component also says which sections are in sight. They answer first; when they have been
-painted and the reader pauses, it asks for the others. And it says when the reader comes near a section whose charts
-have not been drawn yet.
+painted and the reader pauses, it asks for the others. And it says when the reader comes near a section that has not
+been drawn yet.
 """
 
 from __future__ import annotations

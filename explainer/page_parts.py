@@ -5,7 +5,7 @@ compares that with what the part has shown last, and has Streamlit rerun the par
 neither sent nor drawn again, and the prose is never sent twice. The parts out of sight are late then; the browser asks
 for them as soon as it has painted and the reader pauses.
 
-A section's charts, the costly part of it for a browser, are drawn when a reader first comes near it.
+What moves in a section is computed, sent and drawn when a reader first comes near it, and stays from then on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from explainer.turns import Places, Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
 _SIGHT, _LATE, _MOVES = "parts-sections-in-sight", "parts-late", "parts-moves"
-_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of those shown, and of those with charts
+_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of what is on the page, and of what is drawn
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
 _FEW, _FIRST = 2, 1  # sections: so few are drawn at once, and so many of a longer page
 
@@ -120,13 +120,13 @@ def sections() -> tuple[str, ...]:
 
 
 def drawn() -> list[str]:
-    """The sections whose charts are drawn, by their slugs: all of a few, else those that the reader has come near."""
+    """The sections whose moving parts are drawn, by their slugs: all of a few, else what the reader has come near."""
     shown = st.session_state[_SECTIONS]
     return [slug for slug in shown if len(shown) <= _FEW or slug in st.session_state[NEAR]]
 
 
 def come_near(sections: Collection[str]) -> None:
-    """The reader has come near these sections: draw their charts, now and from now on."""
+    """The reader has come near these sections: draw what moves in them, now and from now on."""
     st.session_state[NEAR].update(sections)
     if not st.session_state.get(_WHOLE):
         st.rerun()  # everything
