@@ -102,9 +102,7 @@ def sidebar() -> None:
     """Every control, and named states to put them in."""
     with st.sidebar:
         st.markdown("### Try a fact")
-        with st.popover("Presets", icon=":material/bolt:", width="stretch"):
-            for preset in PRESETS:
-                _preset_button(preset)
+        page_parts.place("presets", lambda _: bool(st.session_state.get("presets")), _presets, moved_by=())
         st.button(
             "Reset everything",
             icon=":material/restart_alt:",
@@ -118,6 +116,13 @@ def sidebar() -> None:
             st.markdown(f"### {group_heading(group)}\n\n:small[{_group_moves(controls)}]")
             for control in controls:
                 widget(control)
+
+
+def _presets(is_open: bool) -> None:
+    with st.expander("Presets", icon=":material/bolt:", key="presets", on_change="rerun"):
+        if is_open:
+            for preset in PRESETS:
+                _preset_button(preset)
 
 
 def _preset_button(preset: Preset) -> None:

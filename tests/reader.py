@@ -30,6 +30,7 @@ class Reader(AppTest):
     def __init__(self, has_been_through: bool = True) -> None:
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
         if has_been_through:
+            self.session_state["presets"] = True  # open
             self.session_state[page_parts.NEAR] = {*map(lesson.slug, SECTIONS), page_take.ANCHOR}
         self.sent: list[Node] = []
 
