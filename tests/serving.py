@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -153,10 +154,10 @@ async def _first_run(request: HTTPRequest, query: str) -> list[str]:
     while True:
         message = ForwardMsg()
         message.ParseFromString(await reader.read_message())
-        anchors.append(message.delta.new_element.heading.anchor)
+        anchors += re.findall(r'<h2 data-anchor="(.*?)">', message.delta.new_element.markdown.body)
         if message.WhichOneof("type") == "script_finished":
             assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
             reader.close()
             while await reader.read_message() is not None:
                 pass  # until the other side has closed as well
-            return [anchor for anchor in anchors if anchor]
+            return anchors

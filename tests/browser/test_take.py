@@ -296,10 +296,11 @@ def test_a_link_works_below_a_path(chromium: Browser):
                 break
             page.wait_for_timeout(100)
         page.goto(f"http://localhost:{port}/a/lesson/{STATE}")
+        page.locator("#take-it-with-you").scroll_into_view_if_needed(timeout=PATIENCE)
         page.wait_for_selector(".st-key-take-link code", timeout=PATIENCE)
         link = code_in(page, ".st-key-take-link")
         assert link == f"http://localhost:{port}/a/lesson/?k=30&act=logistic&w=2&f=0.9"
-        page.goto(link)
+        page.goto(f"{link}#k-steps")
         expect(page.get_by_text("At lag 30 the vanilla gradient is 7.64")).to_be_attached(timeout=PATIENCE)
     finally:
         context.close()
