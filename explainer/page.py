@@ -199,11 +199,10 @@ def section(number: int, module: Section, take: Callable[[int, Section], None]) 
     def draw(is_drawn: bool) -> None:
         if is_drawn:
             _moving(number, module)
-        else:
-            st.html(_undrawn(number, module))
-        st.markdown(_closing(module), unsafe_allow_html=True)
-        if is_drawn:
+            st.markdown(_closing(module), unsafe_allow_html=True)
             take(number, module)
+        else:
+            st.markdown(f"{_undrawn(number, module)}\n\n{_closing(module)}", unsafe_allow_html=True)
 
     with st.container(key=f"section-{slug}"):
         prose(f"{number}. {module.TITLE}", slug, module.ARGUMENT)

@@ -50,12 +50,13 @@ const AGAIN = 5000; // milliseconds until what has not come is asked for once mo
 let sight = null; // what the server knows to be in sight
 let pause = null; // the timer
 let asked = 0;
+let held = false; // a key, which repeats: the next move is on its way
 
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 function askForTheRest() {
   if (!known.late.length) return;
-  if (drag) return wait(known.patience);
+  if (drag || held) return wait(known.patience);
   asked += 1;
   say.event("pause", { sections: known.sections.filter(inSight), asked });
   wait(AGAIN);
@@ -64,6 +65,11 @@ function askForTheRest() {
 function wait(milliseconds) {
   clearTimeout(pause);
   pause = setTimeout(() => whenIdle(askForTheRest, { timeout: 500 }), milliseconds);
+}
+
+function pressed({ repeat }) {
+  held = repeat;
+  if (known.late.length) wait(known.patience);
 }
 
 function mark() {
@@ -124,7 +130,8 @@ export default function ({ data, setTriggerValue, setStateValue }) {
       addEventListener(touched, ({ target }) => isControl(target) && look(), options);
     addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
-    addEventListener("keydown", () => known.late.length && wait(known.patience), options);
+    addEventListener("keydown", pressed, options);
+    for (const over of ["keyup", "blur"]) addEventListener(over, () => (held = false), options);
     addEventListener("scroll", scrolled, options);
     addEventListener("resize", () => approach(), options);
     addEventListener("beforeprint", () => approach(() => true), options);

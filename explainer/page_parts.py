@@ -31,7 +31,7 @@ _FEW, _FIRST = 2, 1  # sections: so few are drawn at once, and so many of a long
 _turns, _URGENCY = Turns(), "parts-urgency"
 # A reader whose rest waits for its turn cannot be answered until it has had it. So no more than these wait at a time.
 _rests, _ME, _PATIENCE = Places(3, seconds=5.0), "parts-reader", "parts-patience"
-PAUSE, LATER = 120, (1000, 2000)  # milliseconds until the browser asks for the rest, and if there is no place for it
+PAUSE, LATER = 30, (1000, 2000)  # milliseconds until the browser asks for the rest, and if there is no place for it
 SEEN, WHOLE, UNSEEN = range(3)  # how urgent: what a reader waits for, a whole page, what is out of sight
 
 EVERYWHERE = "everywhere"  # the section of what is in sight wherever the reader is
