@@ -156,9 +156,13 @@ def status_bar() -> None:
     moved_by = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
     with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
         page_parts.place("status", _status, st.html, moved_by, page_parts.EVERYWHERE)
-        with st.popover("Contents", icon=":material/toc:", width="content"):
-            st.markdown(contents())
-            page_parts.place("progress", lambda _: _progress(), st.caption, moved_by=())
+        page_parts.place("contents", lambda _: _contents(), _unfolding, moved_by=())
+
+
+def _unfolding(text: str) -> None:
+    """To unfold, by the browser: unlike Streamlit's popovers, it lets the keyboard in."""
+    html_and_markdown = f'<details class="contents"><summary>Contents</summary><div>\n\n{text}\n\n</div></details>'
+    st.markdown(html_and_markdown, unsafe_allow_html=True, width="content")
 
 
 def _status(settings: Settings) -> str:
@@ -171,19 +175,18 @@ def _status(settings: Settings) -> str:
     )
 
 
-def _progress() -> str:
-    answered = sum(st.session_state.get(_answer_key(lesson.slug(section))) is not None for section in SECTIONS)
-    return f"Predictions made: {answered} of {len(SECTIONS)}."
-
-
 def _answer_key(slug: str) -> str:
     return f"answer-{slug}"
 
 
-def contents() -> str:
-    """The table of contents as Markdown."""
+def _contents() -> str:
+    """The way to every section, and how many of its questions the reader has answered, as Markdown."""
     lines = [f"{n}. [{section.TITLE}](#{lesson.slug(section)})" for n, section in enumerate(SECTIONS, 1)]
-    return "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)"
+    answered = sum(st.session_state.get(_answer_key(lesson.slug(section))) is not None for section in SECTIONS)
+    return (
+        "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)\n\n"
+        f":small[Predictions made: {answered} of {len(SECTIONS)}.]"
+    )
 
 
 # --- a section ----------------------------------------------------------------------------------------------
@@ -273,7 +276,7 @@ def _prediction(module: Section) -> None:
             key=_answer_key(slug),
             label_visibility="collapsed",
             on_change=page_parts.rerun,
-            args=(f"prediction-{slug}", "progress"),
+            args=(f"prediction-{slug}", "contents"),
         )
         place = st.empty()  # keeps its place while there is no answer
         if told:

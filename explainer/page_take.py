@@ -133,11 +133,21 @@ def link(now: Settings, anchor: str = "") -> str:
 def copy_link() -> None:
     """Where readers look for it: a link to what they see, to copy."""
     with st.container(key="share", horizontal=True):
-        with st.popover("Copy link", icon=":material/link:", width="content"):
-            st.markdown("A link to exactly this state of every control:")
-            page_parts.place("link-to-copy", link, _shown_link)
-            st.markdown(f"To one section only, to embed it, and to keep it: [{TITLE}](#{ANCHOR}).")
+        _copy_button()
         _embed_button((), "embed-whole")
+
+
+@st.fragment
+def _copy_button() -> None:
+    if st.button("Copy link", icon=":material/link:", key="copy-link"):
+        _copy_dialog(page_state.chosen())
+
+
+@st.dialog("Copy link", width="large")
+def _copy_dialog(now: Settings) -> None:
+    st.markdown("A link to exactly this state of every control:")
+    _shown_link(link(now))
+    st.markdown(f"To one section only, to embed it, and to keep it: *{TITLE}*, at the end of the page.")
 
 
 def _shown_link(address: str) -> None:

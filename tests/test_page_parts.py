@@ -112,7 +112,7 @@ def test_an_answer_sends_no_figure():
     (radio,) = [node for node in reader.main if getattr(node, "key", None) == f"answer-{slug}"]
     radio.set_value(0).run()
     assert shown(reader.sent) == {}
-    assert "Predictions made: 1 of" in "".join(node.value for node in reader.main.caption)
+    assert "Predictions made: 1 of" in "".join(node.value for node in reader.main.markdown)
 
 
 # --- what is computed ---------------------------------------------------------------------------------------

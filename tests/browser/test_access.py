@@ -134,6 +134,39 @@ def test_tab_reaches_every_preset_once_their_list_is_open(light):
     assert [name for name in reached if name in names] == names
 
 
+def test_the_keyboard_goes_through_the_contents_and_comes_back(light):
+    fold = light.page.locator(".contents > summary")
+    fold.focus()
+    light.page.keyboard.press("Enter")
+    reached = []
+    for _ in SECTIONS:
+        light.page.keyboard.press("Tab")
+        reached.append(light.page.evaluate("document.activeElement.getAttribute('href')"))
+    assert reached == [f"#{lesson.slug(section)}" for section in SECTIONS]
+    light.page.keyboard.press("Escape")
+    assert fold.evaluate("fold => fold === document.activeElement")
+    assert not light.page.locator(".contents a").first.is_visible()
+    light.page.keyboard.press("Enter")
+    light.page.keyboard.press("Shift+Tab")  # away
+    assert not light.page.locator(".contents a").first.is_visible()
+
+
+def test_the_keyboard_copies_the_link(open_page):
+    tab = open_page(near=False, permissions=["clipboard-read", "clipboard-write"])
+    tab.page.locator(".st-key-copy-link button").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_selector("[role=dialog] code")
+    copy = "[role=dialog] [aria-label='Copy to clipboard']"
+    for _ in range(3):
+        tab.page.keyboard.press("Tab")
+        tab.page.wait_for_timeout(300)  # the box shows its button while it has the focus
+        if tab.page.locator(f"{copy}:focus").count():
+            break
+    tab.page.keyboard.press("Enter")
+    shown = tab.page.locator("[role=dialog] code").inner_text()
+    tab.page.wait_for_function("shown => navigator.clipboard.readText().then(text => text === shown)", arg=shown)
+
+
 def test_a_slider_answers_to_the_keyboard_and_the_verdict_follows(dark):
     before = dark.page.get_by_role("status").first.inner_text()
     slider = dark.slider("w")
@@ -170,8 +203,10 @@ def violations(tab, within: str | None = None) -> str:
 
 def unfold(tab) -> None:
     """Open everything that a reader can open on the page, and wait until it has been drawn."""
-    tab.page.evaluate("document.querySelectorAll('details:not([open]) > summary').forEach(fold => fold.click())")
-    tab.page.wait_for_function("!document.querySelector('details:not([open]) > summary')")
+    closed = "details:not([open], .contents) > summary"  # the contents fold away when another fold is touched: last
+    tab.page.evaluate("closed => document.querySelectorAll(closed).forEach(fold => fold.click())", closed)
+    tab.page.wait_for_function("closed => !document.querySelector(closed)", arg=closed)
+    tab.page.locator(".contents").evaluate("fold => (fold.open = true)")
     tab.settle()
 
 
@@ -188,8 +223,9 @@ def answer_first(tab) -> None:
 
 
 def test_axe_finds_nothing_on_the_whole_page_as_it_opens(light):
-    unfold(light)
     answer_first(light)
+    unfold(light)
+    assert light.page.locator(".contents a").first.is_visible()
     assert violations(light) == ""
 
 
@@ -199,14 +235,14 @@ def test_axe_finds_nothing_on_the_whole_page_in_the_dark_at_an_extreme_state(dar
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, request):
+@pytest.mark.parametrize("name", ["Copy link", "Embed …"])
+def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, name: str, request):
     tab = request.getfixturevalue(color_scheme)
-    for name in ("Contents", "Copy link"):
-        tab.page.get_by_test_id("stPopoverButton").filter(has_text=name).click()
-        tab.page.wait_for_selector("[data-testid=stPopoverBody] a")
-        assert violations(tab, "[data-testid=stPopoverBody]") == ""
-        tab.page.keyboard.press("Escape")
-        tab.page.wait_for_selector("[data-testid=stPopoverBody]", state="detached")
+    tab.page.locator(".st-key-share").get_by_role("button", name=name).click()
+    tab.page.wait_for_selector("[role=dialog] code")
+    assert violations(tab, "[role=dialog]") == ""
+    tab.page.keyboard.press("Escape")
+    tab.page.wait_for_selector("[role=dialog]", state="detached")
 
 
 def test_axe_finds_nothing_in_a_phones_sidebar(open_page):

@@ -72,7 +72,7 @@ def test_the_link_of_a_section_comes_to_rest_there(open_page):
 def test_the_link_is_copied_with_one_press(open_page):
     tab = open_page(STATE, permissions=["clipboard-read", "clipboard-write"])
     tab.page.locator(".st-key-share").get_by_role("button", name="Copy link").click()
-    shown = tab.page.locator("[data-testid=stPopoverBody] [data-testid=stCode]")
+    shown = tab.page.get_by_role("dialog").get_by_test_id("stCode")
     shown.hover()
     shown.get_by_role("button", name="Copy to clipboard").click()
     copied = tab.page.evaluate("navigator.clipboard.readText()")
