@@ -100,7 +100,7 @@ function approach(nearness = isNear) {
   clearTimeout(patient);
   patient = setTimeout(() => {
     approached = [];
-    approach();
+    approach(nearness);
   }, AGAIN);
 }
 

@@ -85,3 +85,19 @@ def test_before_printing_everything_is_asked_for(open_page):
     tab.settle()
     assert drawn(tab) == SLUGS
     assert tab.page.locator(f".st-key-section-{page_take.ANCHOR} code").count()
+
+
+HEIGHTS = """slugs => Object.fromEntries(slugs.map((slug) => [
+    slug, document.querySelector(`.st-key-section-${slug}`).getBoundingClientRect().height
+]))"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_a_place_that_is_kept_is_about_as_tall_as_what_comes(open_page, width: int, height: int):
+    tab = open_page(near=False, width=width, height=height)
+    waiting = [slug for slug in SLUGS if slug not in drawn(tab)]
+    kept = tab.page.evaluate(HEIGHTS, waiting)
+    tab.come_near_everything()
+    taken = tab.page.evaluate(HEIGHTS, waiting)
+    grown = {slug: round(taken[slug] / kept[slug], 2) for slug in waiting}
+    assert {slug: by for slug, by in grown.items() if not 0.8 < by < 1.25} == {}

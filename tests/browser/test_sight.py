@@ -89,6 +89,19 @@ def test_moves_in_quick_succession_leave_every_figure_at_the_last(open_page):
     assert_shows_its_link(tab, open_page)
 
 
+def test_the_rest_waits_while_a_key_is_held(open_page):
+    tab = at_section(open_page)
+    for _ in range(3):  # Playwright repeats a key that is down
+        tab.page.keyboard.down("ArrowRight")
+        tab.page.wait_for_timeout(100)
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached", timeout=PATIENCE_MILLISECONDS)
+    tab.page.wait_for_timeout(1000)
+    assert tab.page.locator("[aria-busy=true]").count()
+    tab.page.keyboard.up("ArrowRight")
+    tab.settle()
+    assert_shows_its_link(tab, open_page)
+
+
 def test_what_comes_between_does_not_lose_the_rest(open_page):
     tab = at_section(open_page)
     tab.slider("w").press("ArrowRight")
