@@ -19,6 +19,8 @@ BIN := $(VENV)/bin
 
 # The tensors are tiny and the readers many: one thread for each torch call. OpenMP reads this once, at start.
 export OMP_NUM_THREADS := 1
+# Python runs one thread at a time: glibc need not keep a heap for each. With 100 readers that is 30 MB and more.
+export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
 .PHONY: run test check format bench load endurance screenshots clean

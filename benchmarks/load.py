@@ -1,6 +1,6 @@
 """Simulated readers over the real WebSocket: how long they wait, what they take, and how many are too many.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps] [--readers 10 30 100]
+    OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps | --through] [--readers 10 30 100]
 
 The readers of a class open one link within a few seconds. Then each moves a slider every 3 to 8 seconds, sending what
 a browser sends: all controls, the address, and which section is in sight; and after a pause the wish for the rest. A
@@ -54,9 +54,9 @@ class Record:
 class Pupil(Reader):
     """A reader who moves one slider some steps up or down, now and then. ``chance`` decides which, and when."""
 
-    def __init__(self, seed: int, section: str | None) -> None:
+    def __init__(self, seed: int, section: str | None, through: bool) -> None:
         self.chance = random.Random(seed)
-        super().__init__(LINK, section, section or self.chance.choice(IN_SIGHT))
+        super().__init__(LINK, section, section or self.chance.choice(IN_SIGHT), through)
 
     async def move(self) -> float:
         name = self.chance.choice([name for name in MOVED if name in self.sliders])
@@ -127,8 +127,8 @@ class Round:
     is_too_many: bool
 
 
-async def _round(server: Server, count: int, seconds: float, section: str | None) -> Round:
-    readers = [Pupil(seed, section) for seed in range(count)]
+async def _round(server: Server, count: int, options: argparse.Namespace) -> Round:
+    readers, seconds = [Pupil(seed, options.section, options.through) for seed in range(count)], options.seconds
     group = Class(readers, server.port, seconds)
     record = group.record
     work = [asyncio.create_task(group.read(one)) for one in readers]
@@ -176,10 +176,12 @@ def main() -> None:
     parser.add_argument("--readers", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--seconds", type=float, default=40.0, help="for which each number of readers is measured")
     parser.add_argument("--section", help="the readers see one section, such as k-steps")
+    parser.add_argument("--through", action="store_true", help="they have been through all of it: all is drawn")
     parser.add_argument("--most", type=int, default=800, help="no more readers than these")
     options = parser.parse_args()
     say(machine())
-    say(f"{'one section, ' + options.section if options.section else 'the whole page'}; a fresh server for each row")
+    page = f"one section, {options.section}" if options.section else "the whole page"
+    say(f"{page}{', every section drawn' if options.through else ''}; a fresh server for each row")
     say()
     say("| readers | opening, ms | moves | median, ms | p95 | p99 | rest, ms | given up | MB | errors | server | own |")
     say("|---|---|---|---|---|---|---|---|---|---|---|---|")
@@ -188,7 +190,7 @@ def main() -> None:
     while counts:
         count = counts.pop(0)
         with served(ROOT / "streamlit_app.py") as server:
-            met = asyncio.run(_round(server, count, options.seconds, options.section))
+            met = asyncio.run(_round(server, count, options))
         say("| " + " | ".join(met.cells) + " |" + "".join(f" {error}" for error in met.errors))
         if met.is_too_many:
             too_many = min(count, too_many or count)

@@ -28,10 +28,13 @@ class Reader:
         section: the slug of the one section that its page shows, if it does not show the whole lesson.
         sight: the slug of the section it has in sight, with those next to it near; without it the whole page has been
             drawn, and answers at once.
+        through: it has been through the whole page before, so that every section is drawn.
     """
 
-    def __init__(self, settings: Settings, section: str | None = None, sight: str | None = None) -> None:
-        self.settings, self.section, self.sight = settings, section, sight
+    def __init__(
+        self, settings: Settings, section: str | None = None, sight: str | None = None, through: bool = False
+    ) -> None:
+        self.settings, self.section, self.sight, self.through = settings, section, sight, through
         self.sliders: dict[str, str] = {}  # id by name
         self.component = ""  # the id of what tells the server which section is in sight
         self.fragments: dict[str, str] = {}  # by the id of what stands in it
@@ -56,7 +59,7 @@ class Reader:
 
     def _near(self) -> list[str]:
         sections = self.known["sections"]
-        if not self.sight:
+        if self.through or not self.sight:
             return sections
         place = sections.index(self.sight)
         return sections[max(place - 1, 0) : place + 2]
