@@ -35,6 +35,7 @@ class Reader:
         self, settings: Settings, section: str | None = None, sight: str | None = None, through: bool = False
     ) -> None:
         self.settings, self.section, self.sight, self.through = settings, section, sight, through
+        self.near: list[str] = []  # the slugs of the sections that are drawn for it
         self.sliders: dict[str, str] = {}  # id by name
         self.component = ""  # the id of what tells the server which section is in sight
         self.fragments: dict[str, str] = {}  # by the id of what stands in it
@@ -43,7 +44,7 @@ class Reader:
         self.socket: WebSocketClientConnection | None = None
 
     async def open(self, port: int) -> float:
-        """Milliseconds until the whole page is there."""
+        """Milliseconds until the page is there, with what is drawn around the section in sight."""
         begun = time.perf_counter()
         self.socket = await websocket_connect(f"ws://localhost:{port}/_stcore/stream", max_message_size=2**28)
         ask = BackMsg()
@@ -51,11 +52,9 @@ class Reader:
         await self._ask(ask, self._learn)
         if not self.sliders or not self.component:
             raise RuntimeError("the page has no sliders")
-        taken = (time.perf_counter() - begun) * 1e3
-        if self.sight:
-            await self._ask(self._state(self.component))
-        await self._ask(self._event("near", {"sections": self._near()}))
-        return taken
+        self.near = self._near()
+        await self._ask(self._state(self.component))
+        return (time.perf_counter() - begun) * 1e3
 
     def _near(self) -> list[str]:
         sections = self.known["sections"]
@@ -101,10 +100,10 @@ class Reader:
             state = ask.rerun_script.widget_states.widgets.add()
             state.id = widget
             state.string_array_value.data.append(CONTROL[name].text(getattr(self.settings, name)))
-        if self.sight:
-            state = ask.rerun_script.widget_states.widgets.add()
-            state.id = self.component
-            state.json_value = json.dumps({"sight": {"sections": [self.sight]}})
+        state = ask.rerun_script.widget_states.widgets.add()
+        state.id = self.component
+        sight = {"sight": {"sections": [self.sight]}} if self.sight else {}
+        state.json_value = json.dumps({"near": {"sections": self.near}, **sight})
         return ask
 
     def _event(self, event: str, value: dict) -> BackMsg:

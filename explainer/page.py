@@ -118,18 +118,24 @@ def sidebar() -> None:
                 widget(control)
 
 
-def _presets(is_open: bool) -> None:
-    with st.expander("Presets", icon=":material/bolt:", key="presets", on_change="rerun"):
-        if is_open:
+def _presets(_: bool) -> None:
+    fold = st.expander("Presets", icon=":material/bolt:", key="presets", on_change=page_parts.rerun, args=("presets",))
+    with fold:
+        if fold.open:
             for preset in PRESETS:
                 _preset_button(preset)
+
+
+def _take_preset(preset: Preset) -> None:
+    page_state.set_controls(preset.settings)
+    st.rerun()  # everything
 
 
 def _preset_button(preset: Preset) -> None:
     st.button(
         preset.name,
-        on_click=page_state.set_controls,
-        args=(preset.settings,),
+        on_click=_take_preset,
+        args=(preset,),
         width="stretch",
         key=f"preset-{preset.name.lower().replace(' ', '-')}",
     )
@@ -193,9 +199,10 @@ def _contents() -> str:
 
 
 def section(number: int, module: Section, take: Callable[[int, Section], None]) -> None:
-    """One section in its five parts, always the same elements in the same order, and what a reader can ``take``.
+    """One section in its five parts, in the same order in every section, and what a reader can ``take``.
 
-    What moves is computed, sent and drawn when a reader first comes near; until then its place is kept.
+    What moves is computed, sent and drawn when a reader first comes near; until then its place is kept, as tall as it
+    is at the default settings.
     """
     slug = lesson.slug(module)
 
@@ -209,7 +216,14 @@ def section(number: int, module: Section, take: Callable[[int, Section], None]) 
 
     with st.container(key=f"section-{slug}"):
         prose(f"{number}. {module.TITLE}", slug, module.ARGUMENT)
-        page_parts.place(f"body-{slug}", lambda _: slug in page_parts.drawn(), draw, moved_by=(), section=slug)
+        page_parts.place(
+            f"body-{slug}",
+            lambda _: slug in page_parts.drawn(),
+            draw,
+            moved_by=(),
+            section=slug,
+            holds_parts=True,
+        )
 
 
 def _moving(number: int, module: Section) -> None:
@@ -232,9 +246,10 @@ _TEXT_HEIGHTS = {"a prediction": 230, "a caption": 110, "a receipt": 330}  # pix
 def _undrawn(number: int, module: Section) -> str:
     """The place of what moves in a section, about as tall as that will be, as HTML."""
     settings = Settings()
-    figures = lesson.contents(module, settings).figures
     if hasattr(module, "plan"):
         figures = module.figures_of(module.plan(settings), None)
+    else:
+        figures = lesson.contents(module, settings).figures
     boxes = [("", _TEXT_HEIGHTS["a prediction"], "")]
     for count, figure in enumerate(figures, 1):
         tall = height(figure.drawing()) + _TEXT_HEIGHTS["a caption"]
@@ -259,16 +274,18 @@ def _patience() -> contextlib.AbstractContextManager:
 def _prediction(module: Section) -> None:
     slug = lesson.slug(module)
 
+    def told(settings: Settings, chosen: int | None) -> str:
+        return "" if chosen is None else _told(lesson.contents(module, settings).prediction, chosen)
+
     def content(settings: Settings) -> tuple[str, tuple[str, ...], str]:
         prediction = lesson.contents(module, settings).prediction
-        chosen = st.session_state.get(_answer_key(slug))
-        told = "" if chosen is None else _told(prediction, chosen)
-        return prediction.question, tuple(option.text for option in prediction.options), told
+        options = tuple(option.text for option in prediction.options)
+        return prediction.question, options, told(settings, st.session_state.get(_answer_key(slug)))
 
     def ask(question_options_and_told: tuple[str, tuple[str, ...], str]) -> None:
-        question, options, told = question_options_and_told
+        question, options, _ = question_options_and_told
         st.markdown(f"**Before you look.** {question}")
-        st.radio(
+        chosen = st.radio(
             "Your prediction",
             range(len(options)),
             index=None,
@@ -279,8 +296,8 @@ def _prediction(module: Section) -> None:
             args=(f"prediction-{slug}", "contents"),
         )
         place = st.empty()  # keeps its place while there is no answer
-        if told:
-            place.markdown(told)
+        if chosen is not None:  # in a new session the answer that the browser has kept is known only now
+            place.markdown(told(page_state.now(), chosen))
 
     _place(module, "prediction", content, ask)
 

@@ -4,6 +4,8 @@ let say = null; // to the server: {state, event}
 // what the server said last
 let known = { controls: [], names: [], sections: [], answered: 0, late: [], drawn: [], patience: 0 };
 
+const AGAIN = 5000; // milliseconds until what has not come is asked for once more
+
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const within = (slug, screens) => {
   const box = section(slug)?.getBoundingClientRect();
@@ -13,14 +15,16 @@ const inSight = (slug) => within(slug, 0);
 
 // --- a slider under the pointer: at most one message is on its way; what the pointer passes meanwhile is skipped ----
 
-let drag = null; // {name, thumb, observer, first, sent}
+let drag = null; // {name, thumb, observer, first, sent: a text, said: when}
 let turn = 0; // of the last message
 
 const text = () => drag.thumb.getAttribute("aria-valuetext");
 
 function send() {
-  if (!drag || known.answered < turn || text() === drag.sent) return;
+  if (!drag || text() === drag.sent) return;
+  if (known.answered < turn && performance.now() - drag.said < AGAIN) return;
   drag.sent = text();
+  drag.said = performance.now();
   turn += 1;
   say.event("moved", { name: drag.name, text: drag.sent, sections: known.sections.filter(inSight), turn });
 }
@@ -46,7 +50,6 @@ function end() {
 
 // --- what is in sight answers first; the rest is asked for when that has been painted and the reader pauses ---------
 
-const AGAIN = 5000; // milliseconds until what has not come is asked for once more
 let sight = null; // what the server knows to be in sight
 let pause = null; // the timer
 let asked = 0;
@@ -92,11 +95,12 @@ const isNear = (slug) => within(slug, 1);
 let approached = []; // said to be near, not drawn yet
 let patient = null; // the timer
 
+// A state, which the browser keeps: a new session, of a server that has been restarted, draws the same again.
 function approach(nearness = isNear) {
   const near = known.sections.filter((slug) => section(slug) && !known.drawn.includes(slug) && nearness(slug));
   if (near.every((slug) => approached.includes(slug))) return;
   approached = near;
-  say.event("near", { sections: near });
+  say.state("near", { sections: [...known.drawn, ...near] });
   clearTimeout(patient);
   patient = setTimeout(() => {
     approached = [];
@@ -118,14 +122,14 @@ function hurry() {
   if (known.late.some((slug) => inSight(slug) && section(slug).ariaBusy === "true")) wait(0);
 }
 
-let listening = null;
+let listening = false;
 export default function ({ data, setTriggerValue, setStateValue }) {
   say = { event: setTriggerValue, state: setStateValue };
   known = { ...data };
   if (!listening) {
-    listening = new AbortController();
+    listening = true;
     document.body.dataset.listening = "true";
-    const options = { capture: true, passive: true, signal: listening.signal };
+    const options = { capture: true, passive: true };
     for (const touched of ["pointerdown", "focusin"])
       addEventListener(touched, ({ target }) => isControl(target) && look(), options);
     addEventListener("pointerdown", begin, options);
@@ -133,8 +137,10 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     addEventListener("keydown", pressed, options);
     for (const over of ["keyup", "blur"]) addEventListener(over, () => (held = false), options);
     addEventListener("scroll", scrolled, options);
-    addEventListener("resize", () => approach(), options);
     addEventListener("beforeprint", () => approach(() => true), options);
+    addEventListener("resize", () => approach(), options);
+    // a fold that closes brings near what was far
+    new ResizeObserver(() => approach()).observe(document.querySelector("[data-testid=stMainBlockContainer]"));
   }
   mark();
   approach();

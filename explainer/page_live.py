@@ -29,6 +29,7 @@ def listen() -> None:
     """The component, at the end of the page, so that its answer comes after the figures."""
     st.session_state.setdefault(_TURN, 0)
     page_parts.place(page_parts.ANSWER, lambda _: st.session_state[_TURN], _answer, moved_by=())
+    _come_near()  # a new session, of a server that has been restarted, begins with what the browser has kept
 
 
 def _said(what: str) -> dict:

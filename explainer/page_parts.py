@@ -1,11 +1,11 @@
 """The parts of the page that move. Each is a fragment of its own, and a control reruns just those that it changes.
 
-A full run of the script draws everything. After that, a control asks every part in sight what it would show now,
+A full run of the script draws the page. After that, a control asks every part in sight what it would show now,
 compares that with what the part has shown last, and has Streamlit rerun the parts that differ: what stays the same is
 neither sent nor drawn again, and the prose is never sent twice. The parts out of sight are late then; the browser asks
 for them as soon as it has painted and the reader pauses.
 
-What moves in a section is computed, sent and drawn when a reader first comes near it, and stays from then on.
+What moves in a section is part of all this from when the reader first comes near; until then its place is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from explainer.turns import Places, Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
 _SIGHT, _LATE, _MOVES = "parts-sections-in-sight", "parts-late", "parts-moves"
-_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of what is on the page, and of what is drawn
+_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of the page's; of those come near to
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
 _FEW, _FIRST = 2, 1  # sections: so few are drawn at once, and so many of a longer page
 
@@ -80,8 +80,12 @@ def place(
     draw: Callable[[Any], None],
     moved_by: Collection[str] = tuple(CONTROL),
     section: str = "",
+    holds_parts: bool = False,
 ) -> None:
-    """A part of the page, here: ``draw`` draws what ``content`` gives, now and whenever a control changes it."""
+    """A part of the page, here: ``draw`` draws what ``content`` gives, now and whenever a control changes it.
+
+    It is drawn in a turn of this reader's, unless it ``holds_parts``, which take turns of their own.
+    """
     st.session_state[_PARTS][key] = Part(content, moved_by, section)
 
     @st.fragment(key=key)
@@ -90,6 +94,9 @@ def place(
         shown.pop(key, None)  # a run that is overtaken leaves a part half drawn
         with _turns.turn(st.session_state[_URGENCY]):
             what = content(page_state.now())
+            if not holds_parts:
+                draw(what)
+        if holds_parts:
             draw(what)
         shown[key] = what
         st.session_state[_LATE].discard(key)
@@ -126,7 +133,9 @@ def drawn() -> list[str]:
 
 
 def come_near(sections: Collection[str]) -> None:
-    """The reader has come near these sections: draw what moves in them, now and from now on."""
+    """The reader has come near these sections: draw what moves in them that is not drawn, now and from now on."""
+    if set(sections) <= st.session_state[NEAR]:
+        return
     st.session_state[NEAR].update(sections)
     if not st.session_state.get(_WHOLE):
         st.rerun()  # everything
@@ -211,6 +220,10 @@ def follow_drag(name: str, value: object, sections: Collection[str]) -> None:
 
 
 def rerun(*keys: str) -> None:
-    """What a callback does that concerns these parts alone."""
+    """What a callback does that concerns these parts alone, as far as the page has them.
+
+    Every widget in a part has one that says so: what the browser says in the same moment, such as that the reader has
+    come near a section, reruns other parts, and Streamlit then reruns these alone.
+    """
     if st.session_state.get(_WHOLE):
-        st.rerun(list(keys))
+        st.rerun([key for key in keys if key in st.session_state[_PARTS]])

@@ -133,14 +133,18 @@ def link(now: Settings, anchor: str = "") -> str:
 def copy_link() -> None:
     """Where readers look for it: a link to what they see, to copy."""
     with st.container(key="share", horizontal=True):
-        _copy_button()
+        _opens("copy-link", "Copy link", ":material/link:", lambda: _copy_dialog(page_state.chosen()))
         _embed_button((), "embed-whole")
 
 
-@st.fragment
-def _copy_button() -> None:
-    if st.button("Copy link", icon=":material/link:", key="copy-link"):
-        _copy_dialog(page_state.chosen())
+def _opens(key: str, label: str, icon: str, dialog: Callable[[], None]) -> None:
+    """A button that opens a dialog."""
+
+    def draw(_: None) -> None:
+        if st.button(label, icon=icon, key=key, on_click=page_parts.rerun, args=(key,)):
+            dialog()
+
+    page_parts.place(key, lambda _: None, draw, moved_by=())
 
 
 @st.dialog("Copy link", width="large")
@@ -154,10 +158,8 @@ def _shown_link(address: str) -> None:
     st.code(address, language=None, wrap_lines=True)
 
 
-@st.fragment
 def _embed_button(slugs: Sequence[str], key: str) -> None:
-    if st.button("Embed …", icon=":material/code:", key=key):
-        embed_dialog(page_state.chosen(), slugs)
+    _opens(key, "Embed …", ":material/code:", lambda: embed_dialog(page_state.chosen(), slugs))
 
 
 _READERS_OWN = "the reader's own"
@@ -208,11 +210,14 @@ def beside(number: int, section: Section) -> None:
     page_parts.place(key, content, functools.partial(_beside, number, section))
 
 
-def _beside(number: int, section: Section, now: Settings | None) -> None:
-    slug = lesson.slug(section)
-    fold = st.expander("Link, code and data", icon=":material/ios_share:", key=f"take-{slug}", on_change="rerun")
+def _beside(number: int, section: Section, _: Settings | None) -> None:
+    slug, now = lesson.slug(section), page_state.now()
+    key = f"take-{slug}"
+    fold = st.expander(
+        "Link, code and data", icon=":material/ios_share:", key=key, on_change=page_parts.rerun, args=(key,)
+    )
     with fold:
-        if now is None:
+        if not fold.open:
             return
         st.markdown("**A link to this section in this state**")
         st.code(link(now, slug), language=None, wrap_lines=True)

@@ -32,6 +32,7 @@ def _key(slug: str) -> str:
 
 def _begin(slug: str, module: LongWork, plan: object) -> None:
     st.session_state[_key(slug)] = (plan, module.start(plan))
+    st.rerun()  # the whole page: to look at this part again and again from now on
 
 
 def _stop(slug: str) -> None:
@@ -45,7 +46,7 @@ def _watch(
     status = ticket.poll() if ticket is not None else None
     under_way = status is not None and not status.over
     if under_way != watching:
-        st.rerun()  # the whole page: to look at this part again and again from now on, or no more
+        st.rerun()  # the whole page: as in _begin, or to look no more
     known = module.known(plan)
     result = known if known is not None else status.value if status is not None else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{slug}"):

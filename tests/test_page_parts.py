@@ -6,6 +6,7 @@ import random
 
 import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from explainer import lesson
 from explainer.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
@@ -115,6 +116,16 @@ def test_an_answer_sends_no_figure():
     assert "Predictions made: 1 of" in "".join(node.value for node in reader.main.markdown)
 
 
+def test_an_answer_is_told_where_one_section_stands_alone():
+    reader = opened(section="k-steps")
+    (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-k-steps"]
+    radio.set_value(0).run()
+    assert [problem.message for problem in reader.exception] == []
+    (section,) = [section for section in SECTIONS if lesson.slug(section) == "k-steps"]
+    told = section.prediction(Settings()).options[0].told
+    assert any(told in node.value for node in reader.main.markdown)
+
+
 # --- what is computed ---------------------------------------------------------------------------------------
 
 
@@ -151,7 +162,7 @@ def test_a_section_that_a_control_does_not_move_is_not_computed_again():
     assert lesson.contents_computed() - before == len(SECTIONS) - len(unmoved)
 
 
-def test_a_section_that_nobody_has_come_near_is_neither_computed_nor_sent():
+def test_a_move_neither_computes_nor_sends_a_section_that_nobody_has_come_near():
     reader = opened(has_been_through=False)
     first = {figure.name for figure in SECTIONS[0].figures_at(Settings())}
     assert set(shown(reader.main)) == first
@@ -165,3 +176,32 @@ def test_how_many_figures_a_section_has_hangs_on_no_quick_control():
     """A control that changes their number has to draw the page anew."""
     numbers = {tuple(len(section.figures_at(settings)) for section in SECTIONS) for settings in random_settings(8)}
     assert len(numbers) == 1
+
+
+def _a_part_that_holds_parts() -> None:
+    import threading
+
+    import streamlit as st
+
+    from explainer import page_parts, page_state
+
+    def work() -> None:  # another reader's
+        with page_parts._turns.turn(page_parts.UNSEEN):
+            pass
+
+    def draw(_: object) -> None:
+        other = threading.Thread(target=work, daemon=True)
+        other.start()
+        other.join(10)
+        st.markdown("stands still" if other.is_alive() else "goes on")
+
+    page_state.draw(())
+    page_parts.begin(("one",))
+    page_parts.place("whole", lambda _: None, draw, holds_parts=True)
+    page_parts.end()
+
+
+def test_other_readers_go_on_while_a_part_that_holds_parts_is_drawn():
+    run = AppTest.from_function(_a_part_that_holds_parts).run()
+    assert [problem.message for problem in run.exception] == []
+    assert [node.value for node in run.markdown] == ["goes on"]

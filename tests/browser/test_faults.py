@@ -99,6 +99,31 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
         close(tab, fresh)
 
 
+def test_a_server_that_is_started_again_keeps_answers_and_open_folds(open_at, tmp_path: Path):
+    port, log = free_port(), tmp_path / "streamlit.log"
+    answer, fold = f".st-key-answer-{SECTION}", f".st-key-take-{SECTION}"
+    told = f"[data-testid=stVerticalBlock]:has(> {answer}) [data-testid=stMarkdown] >> nth=1"
+    with serving(port, log) as server:
+        tab = open_at(f"http://localhost:{port}/", f"#{SECTION}", near=False)
+        tab.page.wait_for_selector(answer, timeout=PATIENCE_MILLISECONDS)
+        tab.page.locator(answer).get_by_role("radio").first.focus()
+        tab.page.keyboard.press("Space")
+        before = tab.page.locator(told).inner_text(timeout=PATIENCE_MILLISECONDS)
+        tab.page.locator(fold).locator("summary").click()
+        tab.page.wait_for_selector(f"{fold} [data-testid=stCode]", timeout=PATIENCE_MILLISECONDS)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        tab.page.wait_for_selector(f"{CONNECTION}:not([data-test-connection-state=CONNECTED])")
+    with serving(port, log):
+        tab.page.wait_for_selector(CONNECTED, timeout=PATIENCE_MILLISECONDS)
+        tab.page.wait_for_timeout(2000)
+        tab.settle()
+        assert tab.page.locator(answer).get_by_role("radio").first.is_checked()
+        assert tab.page.locator(told).inner_text() == before
+        assert tab.page.locator(f"{fold} [data-testid=stCode]").count()
+        close(tab)
+
+
 # --- replicas -----------------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,20 @@ def test_what_comes_late_shows_the_present_state(open_page):
         assert shown == expected
 
 
+def test_a_section_comes_when_the_page_shrinks_above_it(open_page):
+    tab = open_page(near=False)
+    tab.page.locator(f".st-key-take-{SLUGS[0]} summary").click()
+    tab.page.wait_for_selector(f".st-key-take-{SLUGS[0]} code", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+    tab.page.locator(f".st-key-take-{SLUGS[0]} summary").scroll_into_view_if_needed()
+    away = next(slug for slug in SLUGS if slug not in drawn(tab))
+    place = f"document.querySelector('.st-key-section-{away}').getBoundingClientRect().top"
+    shrink = f"document.querySelector('.st-key-section-{SLUGS[0]}').style.display = 'none'"
+    assert tab.page.evaluate(f"{place} > 2 * innerHeight")
+    tab.page.evaluate(f"document.querySelector('[data-testid=stMain]').style.overflowAnchor = 'none'; {shrink}")
+    wait_for(tab, away)
+
+
 def test_before_printing_everything_is_asked_for(open_page):
     tab = open_page(near=False)
     tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -96,6 +110,7 @@ HEIGHTS = """slugs => Object.fromEntries(slugs.map((slug) => [
 def test_a_place_that_is_kept_is_about_as_tall_as_what_comes(open_page, width: int, height: int):
     tab = open_page(near=False, width=width, height=height)
     waiting = [slug for slug in SLUGS if slug not in drawn(tab)]
+    assert len(waiting) > len(SLUGS) / 2
     kept = tab.page.evaluate(HEIGHTS, waiting)
     tab.come_near_everything()
     taken = tab.page.evaluate(HEIGHTS, waiting)

@@ -11,6 +11,7 @@ import pytest
 
 from explainer import lesson
 from explainer.controls import CONTROL, Choice, Control, Several
+from explainer.presets import PRESETS
 from explainer.sections import SECTIONS
 from explainer.settings import Settings
 
@@ -92,6 +93,24 @@ def test_pointing_at_a_map_draws_its_slice_without_a_run(reader):
         cells[-len(cells) // 3].hover(force=True)
         assert reader.wait_until_redrawn(chart, pointed) not in (before, pointed)
     assert sent.messages == 0
+
+
+def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader):
+    preset = next(preset for preset in PRESETS if preset.settings.w != Settings().w)
+    status, chart = reader.page.get_by_role("status").first, reader.charts("k-steps").first
+    said, before = status.inner_text(), reader.drawing(chart)
+    w = CONTROL["w"]
+    reader.page.locator(".st-key-presets summary").click()
+    reader.page.get_by_role("button", name=preset.name).click()
+    reader.wait_until_redrawn(chart, before)
+    assert reader.slider("w").get_attribute("aria-valuetext") == w.text(preset.settings.w)
+    assert parse_qs(urlsplit(reader.page.url).query)["w"] == [w.text(preset.settings.w)]
+    assert status.inner_text() != said
+    before = reader.drawing(chart)
+    reader.page.locator(".st-key-reset button").click()
+    reader.wait_until_redrawn(chart, before)
+    assert status.inner_text() == said
+    reader.page.locator(".st-key-presets summary").click()
 
 
 # --- the way through the page -------------------------------------------------------------------------------
