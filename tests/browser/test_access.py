@@ -151,6 +151,16 @@ def test_the_keyboard_goes_through_the_contents_and_comes_back(light):
     assert not light.page.locator(".contents a").first.is_visible()
 
 
+def test_a_figures_tools_show_when_a_key_reaches_them(light):
+    tool = light.page.get_by_test_id("stElementToolbar").locator("button").first
+    light.page.mouse.move(1, 1)
+    shows = "tool => tool.checkVisibility({ opacityProperty: true })"
+    assert not tool.evaluate(shows)
+    tool.focus()
+    light.page.wait_for_function(f"({shows})(document.activeElement)")
+    tool.blur()
+
+
 def test_the_keyboard_copies_the_link(open_page):
     tab = open_page(near=False, permissions=["clipboard-read", "clipboard-write"])
     tab.page.locator(".st-key-copy-link button").focus()

@@ -105,11 +105,13 @@ def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader)
     reader.wait_until_redrawn(chart, before)
     assert reader.slider("w").get_attribute("aria-valuetext") == w.text(preset.settings.w)
     assert parse_qs(urlsplit(reader.page.url).query)["w"] == [w.text(preset.settings.w)]
-    assert status.inner_text() != said
+    followed = status.inner_text()
+    assert followed != said
     before = reader.drawing(chart)
     reader.page.locator(".st-key-reset button").click()
     reader.wait_until_redrawn(chart, before)
-    assert status.inner_text() == said
+    assert reader.slider("w").get_attribute("aria-valuetext") == w.text(Settings().w)
+    assert status.inner_text() != followed
     reader.page.locator(".st-key-presets summary").click()
 
 
