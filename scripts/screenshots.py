@@ -36,13 +36,15 @@ def wait_until_up(address: str) -> None:
 
 
 def take(page: Page, address: str, query: str, anchor: str, file: Path) -> None:
-    page.goto(f"{address}/?{query}")
+    page.goto(f"{address}/?{query}#{anchor}")  # the section is drawn when the page comes near
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=90_000)
     page.wait_for_selector("h2#references", state="attached", timeout=90_000)
-    page.wait_for_timeout(4000)  # charts paint after the script has run
-    section = page.locator(f".st-key-section-{anchor} [data-testid=stVegaLiteChart]").first
-    section.evaluate("chart => chart.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(1500)
+    chart = page.locator(f".st-key-section-{anchor} [data-testid=stVegaLiteChart]").first
+    chart.locator("svg.marks").wait_for(timeout=90_000)
+    page.wait_for_timeout(4000)  # what stands around it is drawn, too
+    page.mouse.wheel(0, 1)  # as a reader who moves on: the link no longer holds its heading
+    chart.evaluate("chart => chart.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(3000)
     page.screenshot(path=file)
 
 

@@ -49,9 +49,10 @@ def test_a_section_comes_when_it_is_scrolled_to_and_stays(open_page):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_a_link_to_a_section_comes_to_rest_at_its_heading_and_draws_it(open_page, width: int, height: int):
+@pytest.mark.parametrize("query", ["", "?w=0.9&f=0.99&h0=0.505"])  # w is the default, h0 no value: put right
+def test_a_link_to_a_section_comes_to_rest_at_its_heading_and_draws_it(open_page, query: str, width: int, height: int):
     slug = "many-paths"
-    tab = open_page(f"#{slug}", near=False, width=width, height=height)
+    tab = open_page(f"{query}#{slug}", near=False, width=width, height=height)
     wait_for(tab, slug)
     tab.page.wait_for_function(
         """slug => {
@@ -62,6 +63,11 @@ def test_a_link_to_a_section_comes_to_rest_at_its_heading_and_draws_it(open_page
         arg=slug,
         timeout=PATIENCE_MILLISECONDS,
     )
+
+
+def test_a_link_to_no_section_opens_the_page(open_page):
+    tab = open_page("#%E0%A4%A", near=False)
+    assert drawn(tab)[0] == SLUGS[0]
 
 
 def test_what_comes_late_shows_the_present_state(open_page):
