@@ -8,7 +8,7 @@ import functools
 import gc
 import html
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def sidebar() -> None:
     """Every control, and named states to put them in."""
     with st.sidebar:
         st.markdown("### Try a fact")
-        page_parts.place("presets", lambda _: bool(st.session_state.get("presets")), _presets, moved_by=())
+        page_parts.place("presets", lambda _: None, _presets, moved_by=())
         st.button(
             "Reset everything",
             icon=":material/restart_alt:",
@@ -118,7 +118,7 @@ def sidebar() -> None:
                 widget(control)
 
 
-def _presets(_: bool) -> None:
+def _presets(_: None) -> None:
     fold = st.expander("Presets", icon=":material/bolt:", key="presets", on_change=page_parts.rerun, args=("presets",))
     with fold:
         if fold.open:
@@ -255,6 +255,14 @@ def _undrawn(number: int, module: Section) -> str:
         tall = height(figure.drawing()) + _TEXT_HEIGHTS["a caption"]
         boxes.append(("half" if figure.half else "", tall, f"Figure {number}.{count}. {figure.name}"))
     boxes.append(("", _TEXT_HEIGHTS["a receipt"], ""))
+    return kept_places(boxes)
+
+
+def kept_places(boxes: Sequence[tuple[str, int, str]]) -> str:
+    """Places for what is not drawn yet, as HTML.
+
+    ``boxes`` holds for each its width (``half`` or nothing), its height in pixels, and its name.
+    """
     places = "".join(
         f'<p class="{width}" style="height: {tall}px">{html.escape(name)}</p>' for width, tall, name in boxes
     )

@@ -24,7 +24,7 @@ from explainer.turns import Places, Turns
 
 _PARTS, _SHOWN, _WHOLE = "parts", "parts-shown", "parts-are-whole"
 _SIGHT, _LATE, _MOVES = "parts-sections-in-sight", "parts-late", "parts-moves"
-_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: of the page's; of those come near to
+_SECTIONS, NEAR = "parts-sections", "parts-sections-near"  # slugs: all of the page's, and those come near
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # the others may take seconds, and change how many figures there are
 _FEW, _FIRST = 2, 1  # sections: so few are drawn at once, and so many of a longer page
 

@@ -217,7 +217,7 @@ def _beside(number: int, section: Section, _: Settings | None) -> None:
         "Link, code and data", icon=":material/ios_share:", key=key, on_change=page_parts.rerun, args=(key,)
     )
     with fold:
-        if not fold.open:
+        if not fold.open:  # in a new session, what the browser has kept is known only now
             return
         st.markdown("**A link to this section in this state**")
         st.code(link(now, slug), language=None, wrap_lines=True)
@@ -278,7 +278,7 @@ def panel() -> None:
             if is_drawn:
                 _shown_link(taken.link)
             else:
-                st.html(f'<div class="undrawn"><p style="height: {_LINK_HEIGHT}px"></p></div>')
+                st.html(page.kept_places([("", _LINK_HEIGHT, "")]))
 
         with st.container(key="take-link"):
             _place("link-to-take", _as_it_is, show)
