@@ -2,8 +2,12 @@
 
 import streamlit as st
 
-from explainer import page, page_live, page_parts, page_state, page_take, prose
-from explainer.sections import SECTIONS
+from explainer.lesson import SECTIONS, prose
+from explainer.page import layout as page
+from explainer.page import live as page_live
+from explainer.page import parts as page_parts
+from explainer.page import state as page_state
+from explainer.page import take as page_take
 
 st.set_page_config(
     page_title="Why gates remember",

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.load import LINK, MOVED
 from benchmarks.reader import Reader
 from benchmarks.served import ROOT, Server, machine, say, served
-from explainer.controls import CONTROL
+from explainer.choices.controls import CONTROL
 
 MOVES_OF_A_READER = 100
 LINES = 20

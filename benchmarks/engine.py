@@ -17,9 +17,9 @@ from types import ModuleType
 
 import torch
 
-from explainer import gradients, jacobians, number_formats
-from explainer.sections import SECTIONS, vanish_or_explode
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS, vanish_or_explode
+from explainer.maths import gradients, jacobians, number_formats
 
 ENGINE = {
     "the scalar cells": (

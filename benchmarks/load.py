@@ -23,10 +23,10 @@ from pathlib import Path
 
 from benchmarks.reader import Reader
 from benchmarks.served import ROOT, Server, machine, say, served
-from explainer import lesson
-from explainer.controls import CONTROL
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 
 PAUSE = (3.0, 8.0)  # seconds between two moves of one reader
 PAINTING = 0.3  # seconds until the browser has painted what is in sight, and asks for the rest

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import torch
 
-from explainer import jacobians
-from explainer.networks import Network
+from explainer.maths import jacobians
+from explainer.maths.networks import Network
 
 CELLS = ("rnn", "lstm", "gru")
 SEEDS = 5

@@ -29,8 +29,8 @@ from tornado.websocket import websocket_connect
 
 from benchmarks.reader import Reader
 from benchmarks.served import CHROMIUM_ARGUMENTS, ROOT, Server, find_browser, machine, say, served
-from explainer.controls import CONTROL
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
 
 QUIET = 400  # milliseconds without a change after which an answer is over
 WARM_UP = 2  # answers that do not count

@@ -10,9 +10,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from explainer import links
-from explainer.controls import CONTROL
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.take import links
 
 SHORT = 16_384  # bytes: what a reader needs to know of an answer is shorter; what is longer need not be looked at
 TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # Streamlit's name for what a component says once

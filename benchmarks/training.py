@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from explainer import gradients, training
-from explainer.settings import Settings
-from explainer.training import Learner, Plan
+from explainer.choices.settings import Settings
+from explainer.maths import gradients, training
+from explainer.maths.training import Learner, Plan
 
 THREE_CELLS = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
 

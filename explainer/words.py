@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+AGREE = 1e-9  # relative difference up to which two sides of a receipt count as equal
+
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -119,3 +121,12 @@ def all_digits(value: float) -> str:
     mantissa, _, exponent = repr(float(value)).partition("e")
     text = mantissa.replace("-", "−")
     return f"{text} × 10{superscript(int(exponent))}" if exponent else text
+
+
+def relative_difference(left: float, right: float) -> float:
+    """|left − right| / |right|; 0 where they are equal, inf where only the right side is 0, else NaN."""
+    if left == right:
+        return 0.0
+    if right == 0:
+        return math.inf
+    return abs(left - right) / abs(right)

@@ -10,8 +10,10 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
-from explainer import lesson, page_parts, page_take
-from explainer.sections import SECTIONS
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.page import parts as page_parts
+from explainer.page import take as page_take
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it

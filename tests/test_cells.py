@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from explainer.cells import ACTIVATIONS, GATES, gate_inputs, gated_step, vanilla_step
-from explainer.settings import CONTROL, Settings
+from explainer.choices.settings import CONTROL, Settings
+from explainer.maths.cells import ACTIVATIONS, GATES, gate_inputs, gated_step, vanilla_step
 
 DIGITS = 60
 

@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 import torch
 
-from explainer import cells, gradients, jacobians, lesson, network_drawings, number_formats, training
-from explainer.gradients import gated, vanilla, vanilla_grid, verdict
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.figures import networks as network_drawings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.maths import cells, gradients, jacobians, number_formats, training
+from explainer.maths.gradients import gated, vanilla, vanilla_grid, verdict
 
 BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
 CLAIMED: list[tuple[str, str]] = []

@@ -10,10 +10,10 @@ import zipfile
 import pyarrow as pa
 import pytest
 
-from explainer import downloads
-from explainer.controls import CONTROL, CONTROLS
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.take import data as downloads
 
 EXTREME = Settings(
     k=200, h0=-0.33, act="identity", w=-7.75, gate="constant", f=0.9995, spread=2.7, seed=99, u=-3.3, ls=24,

@@ -6,8 +6,8 @@ import gc
 import random
 import threading
 
-from explainer.controls import CONTROL
-from explainer.once import Kept
+from explainer.choices.controls import CONTROL
+from explainer.serving.once import Kept
 from tests.reader import Reader
 
 NAMES = ("k", "w", "f", "h0", "spread", "seed", "u")

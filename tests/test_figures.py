@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainer import figures
+from explainer.figures import figure as figures
 
 some_floats = st.lists(st.floats(), min_size=0, max_size=20)
 

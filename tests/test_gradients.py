@@ -16,10 +16,10 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from explainer import cells, gradients
-from explainer.controls import CONTROL, CONTROLS
-from explainer.gradients import drawn_log10, gated, horizon, paths, vanilla, verdict
-from explainer.settings import LARGEST_LAG, Settings
+from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.settings import LARGEST_LAG, Settings
+from explainer.maths import cells, gradients
+from explainer.maths.gradients import drawn_log10, gated, horizon, paths, vanilla, verdict
 
 DIGITS = 60
 UNIT = 2.0**-53  # half the distance from 1 to the next float64

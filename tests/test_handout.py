@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from explainer import handout, lesson, prose
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS, prose
+from explainer.lesson import parts as lesson
+from explainer.take import handout
 
 LINK = "https://example.org/?w=1.2&act=identity"
 SETTINGS = (Settings(), Settings(act="identity", w=1.1, gate="state", nets=("peephole", "mgu"), T=20, k=200))

@@ -9,10 +9,11 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from explainer import lesson, links
-from explainer.controls import CONTROLS, Several
-from explainer.sections import SECTIONS
-from explainer.settings import Settings, from_query
+from explainer.choices.controls import CONTROLS, Several
+from explainer.choices.settings import Settings, from_query
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.take import links
 from tests.reader import Reader
 
 CANARY = "canary7f3a"

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_networks import ORACLES, numpy_weights, run_oracle
 
-from explainer import jacobians
-from explainer.jacobians import FROBENIUS, SPECTRAL
-from explainer.networks import CELLS, RECURRENT_WEIGHT, Network
+from explainer.maths import jacobians
+from explainer.maths.jacobians import FROBENIUS, SPECTRAL
+from explainer.maths.networks import CELLS, RECURRENT_WEIGHT, Network
 
 EPSILON = 1e-100
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from explainer import jobs
+from explainer.serving import jobs
 
 
 @dataclass(frozen=True)

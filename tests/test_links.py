@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from explainer import citation, lesson, links
-from explainer.controls import CONTROLS, Several
-from explainer.links import View
-from explainer.presets import PRESETS
-from explainer.sections import SECTIONS
-from explainer.settings import Settings, from_query
+from explainer.choices.controls import CONTROLS, Several
+from explainer.choices.presets import PRESETS
+from explainer.choices.settings import Settings, from_query
+from explainer.lesson import SECTIONS, citation
+from explainer.lesson import parts as lesson
+from explainer.take import links
+from explainer.take.links import View
 from tests import reader
 from tests.reader import Reader
 

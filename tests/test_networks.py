@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from explainer import networks
-from explainer.networks import CELLS, RECURRENT_WEIGHT, Network, build, stacked_weights
+from explainer.maths import networks
+from explainer.maths.networks import CELLS, RECURRENT_WEIGHT, Network, build, stacked_weights
 
 # --- one oracle per cell -----------------------------------------------------------------------------------------
 #

@@ -14,11 +14,13 @@ import nbformat
 import numpy as np
 import pytest
 
-from explainer import downloads, gradients, notebook, training
-from explainer.notebook_figures import plot
-from explainer.sections import SECTIONS, does_it_learn
-from explainer.settings import Settings
-from explainer.snippets import LINES
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS, does_it_learn
+from explainer.maths import gradients, training
+from explainer.take import data as downloads
+from explainer.take import notebook
+from explainer.take.notebook_figures import plot
+from explainer.take.snippets import LINES
 
 LINK = "https://example.org/?w=1.2"
 SETTINGS = (
@@ -115,7 +117,7 @@ def test_its_code_is_the_projects_own_to_the_letter():
     assert any(source.endswith(inspect.getsource(gradients).rstrip()) for source in sources)
     assert any(inspect.getsource(plot).strip() in source for source in sources)
     written = {source.split()[1] for source in sources if source.startswith("%%writefile")}
-    assert {"explainer/cells.py", "explainer/jacobians.py", "explainer/training.py"} <= written
+    assert {f"explainer/maths/{name}.py" for name in ("cells", "jacobians", "training")} <= written
     assert not {name for name in written if "page" in name or "sections" in name}
 
 

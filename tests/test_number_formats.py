@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from explainer import cells, gradients, number_formats
-from explainer.number_formats import (
+from explainer.choices.settings import Settings
+from explainer.maths import cells, gradients, number_formats
+from explainer.maths.number_formats import (
     FORMATS,
     compare,
     gated,
@@ -22,7 +23,6 @@ from explainer.number_formats import (
     relative_error,
     vanilla,
 )
-from explainer.settings import Settings
 
 # (significant bits, smallest exponent of a normal number, largest exponent): IEEE 754-2019, table 3.5;
 # bfloat16 as binary32 with 8 significant bits

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from explainer import lesson
-from explainer.sections import SECTIONS
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 from tests.serving import RUN, free_port, headings, streamlit
 
 # Python runs a module of this name at its start. What is not this machine is refused, and written down.

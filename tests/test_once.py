@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainer import gradients, jacobians, lesson, number_formats
-from explainer.networks import Network
-from explainer.once import Kept, once
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.networks import Network
+from explainer.serving.once import Kept, once
 
 READERS = 12
 PATIENCE_SECONDS = 60

@@ -18,11 +18,12 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer import gradients, lesson, training
-from explainer.controls import CONTROL, CONTROLS, Choice, Control, Number, Several
-from explainer.presets import PRESETS, Preset
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL, CONTROLS, Choice, Control, Number, Several
+from explainer.choices.presets import PRESETS, Preset
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.maths import gradients, training
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 CANARY = "canary7f3a"  # stands in hostile links, and must not stand on the page

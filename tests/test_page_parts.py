@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer import lesson
-from explainer.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 from tests.reader import Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
@@ -183,7 +183,8 @@ def _a_part_that_holds_parts() -> None:
 
     import streamlit as st
 
-    from explainer import page_parts, page_state
+    from explainer.page import parts as page_parts
+    from explainer.page import state as page_state
 
     def work() -> None:  # another reader's
         with page_parts._turns.turn(page_parts.UNSEEN):

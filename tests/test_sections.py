@@ -18,12 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from explainer import gradients, jacobians, lesson, network_drawings, number_formats, sections
-from explainer.controls import CONTROL, CONTROLS, Several
-from explainer.figures import Figure
-from explainer.lesson import Prediction, Receipt, Section
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer import lesson as sections
+from explainer.choices.controls import CONTROL, CONTROLS, Several
+from explainer.choices.settings import Settings
+from explainer.figures import networks as network_drawings
+from explainer.figures.figure import Figure
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.lesson.parts import Prediction, Receipt, Section
+from explainer.maths import gradients, jacobians, number_formats
 
 BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
 

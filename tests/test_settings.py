@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from explainer import gradients, jacobians, network_drawings, number_formats
-from explainer.controls import CONTROL, CONTROLS, Choice, Control, Number, Several
-from explainer.presets import PRESETS
-from explainer.settings import LARGEST_LAG, Settings, from_query
+from explainer.choices.controls import CONTROL, CONTROLS, Choice, Control, Number, Several
+from explainer.choices.presets import PRESETS
+from explainer.choices.settings import LARGEST_LAG, Settings, from_query
+from explainer.figures import networks as network_drawings
+from explainer.maths import gradients, jacobians, number_formats
 
 # name: (default, first value, last value, number of values). Links in lecture notes depend on these: a change
 # here is a change of what existing links mean.

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from explainer import downloads, lesson, snippets, training, words
-from explainer.sections import SECTIONS, does_it_learn
-from explainer.settings import Settings
-from explainer.snippets import LINES, Snippet
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS, does_it_learn
+from explainer.lesson import parts as lesson
+from explainer.maths import training
+from explainer.take import data as downloads
+from explainer.take import snippets
+from explainer.take.snippets import LINES, Snippet
 
 EVERY_NETWORK = ("rnn", "lstm", "gru", "peephole", "mgu")
 SITUATIONS = (

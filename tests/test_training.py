@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from explainer import gradients, jobs, networks, training
-from explainer.tasks import RIGHT_SUM, TASKS
-from explainer.training import Learner, Plan, log10_norm_by_lag, over_seeds, trailing_mean, train, usual_learners
+from explainer.maths import gradients, networks, training
+from explainer.maths.tasks import RIGHT_SUM, TASKS
+from explainer.maths.training import Learner, Plan, log10_norm_by_lag, over_seeds, trailing_mean, train, usual_learners
+from explainer.serving import jobs
 
 TINY = Plan(k=4, steps=6, seeds=2, hidden_size=3, batch=5, learners=(Learner("rnn"), Learner("lstm", 2.0)))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from explainer.turns import Places, Turns
+from explainer.serving.turns import Places, Turns
 
 PATIENCE_SECONDS = 10
 

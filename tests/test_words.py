@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explainer import words
-from explainer.controls import CONTROL
+from explainer.choices.controls import CONTROL
 
 RAISED = dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
 PLAIN = re.compile(r"−?(\d+)(\.\d+)?")

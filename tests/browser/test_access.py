@@ -11,11 +11,11 @@ import itertools
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from explainer import lesson
-from explainer.controls import CONTROL, CONTROLS
-from explainer.presets import PRESETS
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.presets import PRESETS
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 
 # Every rule that axe-core runs by itself, and the one for WCAG 2.2 that it leaves to the tester. None is off.
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator
 
-from explainer.controls import CONTROL
+from explainer.choices.controls import CONTROL
 from tests.browser.conftest import Tab
 
 NAMES = ("w", "f", "k")

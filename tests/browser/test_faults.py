@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from explainer.controls import CONTROL
-from explainer.settings import Settings, from_query
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving
 from tests.serving import ROOT, free_port, nginx
 

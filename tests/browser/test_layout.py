@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from explainer import lesson
-from explainer.page import STYLESHEET
-from explainer.sections import SECTIONS
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.page.layout import STYLESHEET
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from explainer import lesson, page_take
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.page import take as page_take
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
 
 SLUGS = [lesson.slug(section) for section in SECTIONS]

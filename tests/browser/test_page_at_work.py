@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from explainer import lesson
-from explainer.controls import CONTROL, Choice, Control, Several
-from explainer.presets import PRESETS
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.controls import CONTROL, Choice, Control, Several
+from explainer.choices.presets import PRESETS
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 
 MAPS = "vanish-or-explode"
 

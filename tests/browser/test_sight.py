@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from explainer import lesson, page_take
-from explainer.sections import SECTIONS
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
+from explainer.page import take as page_take
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
 
 SECTION = "k-steps"

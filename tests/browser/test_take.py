@@ -23,9 +23,9 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from explainer import lesson
-from explainer.sections import SECTIONS
-from explainer.settings import Settings
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson import parts as lesson
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60_000

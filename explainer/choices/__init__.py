@@ -1,0 +1,1 @@
+"""What a reader can choose, and has chosen: controls, settings, presets."""

@@ -1,0 +1,1 @@
+"""What several sections draw: a figure = a drawing built once + tables of new numbers + words."""

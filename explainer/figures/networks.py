@@ -1,0 +1,221 @@
+"""The drawings of the real networks that several sections share: a band over seeds by lag, and every two times."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer.choices.settings import Settings
+from explainer.figures import figure as figures
+from explainer.figures import style
+from explainer.figures.drawings import GRADIENT_TITLE, lag_mark
+from explainer.figures.figure import Figure, table
+from explainer.maths import jacobians
+from explainer.maths.networks import CELLS, Network
+from explainer.serving.once import once
+
+SEEDS = 5  # one lucky draw proves nothing
+BPTT_PAIR = ("rnn", "lstm")  # whose weight gradient is opened up
+
+_GATED_DASHES = ([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3])
+
+
+def network(cell: str, settings: Settings, **changes) -> Network:
+    """The reader's network of one cell type; nothing of it depends on the scalar cells' settings."""
+    chosen = {
+        "hidden_size": settings.n,
+        "length": settings.T,
+        "gain": settings.gain,
+        "forget_bias": settings.bf,
+        "input_scale": settings.xs,
+        "seed": settings.ns,
+    }
+    return Network(cell, **(chosen | changes))
+
+
+_NETWORK_FIELDS = ("nets", "n", "T", "gain", "bf", "xs", "ns")
+
+
+def drawn_once(build: Callable[[Settings], Figure]) -> Callable[[Settings], Figure]:
+    """A figure of real networks is built once, whatever becomes of the scalar cells; only the reader's lag moves."""
+    remembered = once(64)(build)
+
+    @functools.wraps(build)
+    def figure(settings: Settings) -> Figure:
+        one = remembered(settings.only(_NETWORK_FIELDS))
+        return dataclasses.replace(one, tables={**one.tables, "marks": lag_mark(settings.k, settings.T - 1)})
+
+    return figure
+
+
+def bias_words(bias: float | None) -> str:
+    return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
+
+
+def _palette(cells: Sequence[str]) -> tuple[list[str], list[str], list[list[int]]]:
+    """(labels, colours, dashes) of the cell types: the kind of cell by colour, the type by dashes."""
+    gated = [cell for cell in CELLS.values() if cell.gated]
+    dashes = {cell.label: _GATED_DASHES[i % len(_GATED_DASHES)] for i, cell in enumerate(gated)}
+    labels = [CELLS[cell].label for cell in cells]
+    return (
+        labels,
+        [style.BLUE if CELLS[cell].gated else style.VERMILION for cell in cells],
+        [dashes.get(label, [1, 0]) for label in labels],
+    )
+
+
+def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str, *below: alt.Chart) -> alt.LayerChart:
+    """Lines of the column ``middle``, which y must name too, in bands from ``low`` to ``high``."""
+    labels, colors, dashes = _palette(cells)
+    legend = style.line_legend(columns=style.columns(1, 3, limit=420))
+    color_scale = alt.Scale(domain=labels, range=colors)
+    color = alt.Color("cell:N", scale=color_scale, legend=legend)
+    dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
+    x = style.lag_x()
+    base = alt.Chart(alt.NamedData("bands")).encode(x=x)
+    return style.finish(
+        alt.layer(
+            style.invisible_frame(x, y),
+            *below,
+            style.lag_marker(),
+            base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=color),
+            base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
+            base.mark_circle(size=120, opacity=0, aria=False).encode(
+                y=y,
+                tooltip=[
+                    alt.Tooltip("cell:N"),
+                    alt.Tooltip("lag:Q"),
+                    *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high)),
+                ],
+            ),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+@figures.drawing
+def norms_by_lag() -> alt.LayerChart:
+    return _band_chart(
+        tuple(CELLS),
+        style.log10_y(f"{GRADIENT_TITLE} (spectral norm)"),
+        "log10_lowest",
+        "log10_magnitude",
+        "log10_highest",
+        style.line_of_one(),
+    )
+
+
+def norms_tables(measured: Mapping[str, np.ndarray], settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`norms_by_lag` from log10 norms (seeds, T) by the label of their cell type."""
+    lag = np.arange(settings.T)
+    bands = {label: jacobians.band(norms) for label, norms in measured.items()}
+    rows = [
+        table(
+            lag=lag, cell=[label] * len(lag), log10_magnitude=one.middle, log10_lowest=one.low, log10_highest=one.high
+        )
+        for label, one in bands.items()
+    ]
+    everything = [values for one in bands.values() for values in (one.low, one.high)]
+    return {
+        "bands": figures.stack(*rows),
+        "frame": figures.frame((0, settings.T - 1), everything),
+        "marks": lag_mark(settings.k, settings.T - 1),
+    }
+
+
+@figures.drawing
+def shares_by_lag() -> alt.LayerChart:
+    y = alt.Y(
+        "share:Q",
+        scale=alt.Scale(zero=True, nice=False, padding=6),
+        axis=style.axis("share of ∂L(t)/∂W_hh", format="%", tickCount=5),
+    )
+    return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
+
+
+def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`shares_by_lag` by the label of the cell type."""
+    bands = {label: jacobians.band(shares.fraction) for label, shares in measured.items()}
+    lag = np.arange(settings.T)
+    rows = [
+        table(lag=lag, cell=[label] * len(lag), share=one.middle, lowest_share=one.low, highest_share=one.high)
+        for label, one in bands.items()
+    ]
+    return {
+        "bands": figures.stack(*rows),
+        "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1]),
+        "marks": lag_mark(settings.k, settings.T - 1),
+    }
+
+
+# --- every two times ----------------------------------------------------------------------------------------
+
+MOST_TIMES = 40  # rows of the square picture; a longer sequence shows every so many-th time
+
+
+@figures.drawing
+def all_times() -> alt.LayerChart:
+    """A square: row t, column u, and in it the norm of ∂s(t)/∂s(u); one colour scale for all networks."""
+    x = alt.X(
+        "from:Q", scale=alt.Scale(nice=False, zero=False), axis=style.axis("from time u", grid=False, tickCount=5)
+    )
+    y = alt.Y(
+        "to:Q",
+        scale=alt.Scale(nice=False, zero=False, reverse=True),
+        axis=style.axis("to time t", grid=False, tickCount=5),
+    )
+    alive = "isValid(datum.log10_magnitude)"
+    base = (
+        alt.Chart(alt.NamedData("times"))
+        .transform_calculate(reads=style.READS)
+        .encode(
+            x=x,
+            x2="from_end:Q",
+            y=y,
+            y2="to_end:Q",
+            tooltip=[
+                alt.Tooltip("u:Q", title="from time u"),
+                alt.Tooltip("t:Q", title="to time t"),
+                alt.Tooltip("reads:N", title="norm"),
+            ],
+        )
+    )
+    return style.finish(
+        alt.layer(
+            base.transform_filter(alive).mark_rect().encode(color=style.regime_color()),
+            base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+def all_times_tables(pairs: jacobians.Pairs) -> dict[str, pa.Table]:
+    stride = -(-len(pairs.time) // MOST_TIMES)
+    shown = np.arange(len(pairs.time) - 1, -1, -stride)[::-1]
+    rows, columns = np.tril_indices(len(shown))
+    t, u = pairs.time[shown[rows]], pairs.time[shown[columns]]
+    half = stride / 2
+    log10 = pairs.log10_norm[shown[rows], shown[columns]]
+    return {
+        "times": table(
+            **{
+                "t": t,
+                "u": u,
+                "to": t - half,
+                "to_end": t + half,
+                "from": u - half,
+                "from_end": u + half,
+                "log10_magnitude": log10,
+                "status": ["exactly 0" if value == -np.inf else "value" for value in log10.tolist()],
+            }
+        )
+    }
+
+
+def label(cell: str) -> str:
+    return CELLS[cell].label

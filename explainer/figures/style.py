@@ -1,0 +1,197 @@
+"""What all drawings share: the cells' colours and dashes, the log axis, and the marks for what has no place on it."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from explainer.maths import gradients
+
+VANILLA, GATED = "vanilla", "gated"
+CELLS = (VANILLA, GATED)
+
+VERMILION, BLUE = "#D55E00", "#0072B2"  # Okabe and Ito; as marks both hold 3:1 on the light and the dark page
+REFERENCE = "#808080"
+
+FULL_HEIGHT, HALF_HEIGHT = 340, 280
+FONT_SIZE = 13
+
+COLOR = alt.Scale(domain=list(CELLS), range=[VERMILION, BLUE])
+DASH = alt.Scale(domain=list(CELLS), range=[[1, 0], [7, 3]])
+STATUS_SHAPE = alt.Scale(
+    domain=[gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW, gradients.EXACTLY_ZERO, gradients.UNDEFINED],
+    range=["triangle-down", "triangle-up", "cross", "diamond"],
+)
+# purple falls, green rises: away from the cells' own colours, and apart for the colour-blind
+REGIME = alt.Scale(
+    domain=[-12, -6, 0, 6, 12], range=["#40004b", "#9970ab", "#f0f0f0", "#5aae61", "#00441b"], clamp=True
+)
+
+EXACT_ZERO = "#8c8c8c"
+
+
+def _superscript_expression(value: str, number_format: str = "d") -> str:
+    expression = f"format({value}, '{number_format}')"
+    for plain, raised in zip("−-0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True):
+        expression = f"replace({expression}, regexp('{plain}', 'g'), '{raised}')"
+    return f"'10' + replace({expression}, '.', '·')"
+
+
+# what a tooltip says of a column of log10 values, worked out in the browser: a map has thousands of them
+READS = (
+    "isValid(datum.log10_magnitude) ? " + _superscript_expression("datum.log10_magnitude", ".1~f") + " : datum.status"
+)
+
+
+POWER_OF_TEN_LABEL = _superscript_expression("datum.value")
+_MANTISSA_AND_EXPONENT = "split(format(datum.value, '.2~e'), 'e')"
+# 0.25 and 1200 as they are; 3·10¹⁷⁹ in place of 3e+179
+PLAIN_LABEL = (
+    "datum.value != 0 && (abs(datum.value) >= 1e5 || abs(datum.value) < 1e-3)"
+    f" ? {_MANTISSA_AND_EXPONENT}[0] + '·' + {_superscript_expression(f'toNumber({_MANTISSA_AND_EXPONENT}[1])')}"
+    " : format(datum.value, '~g')"
+)
+
+
+def cell_color(legend: bool = True) -> alt.Color:
+    return alt.Color("cell:N", scale=COLOR, legend=line_legend() if legend else None)
+
+
+def cell_dash() -> alt.StrokeDash:
+    return alt.StrokeDash("cell:N", scale=DASH, legend=line_legend())
+
+
+def cell_shape():
+    """Circles for the vanilla cell, squares for the gated one; a condition, so that legends keep their lines."""
+    return alt.condition(f"datum.cell == '{VANILLA}'", alt.value("circle"), alt.value("square"))
+
+
+def regime_color() -> alt.Color:
+    """Purple falls, green rises, pale is 1; the same scale for every cell."""
+    return alt.Color(
+        "log10_magnitude:Q",
+        scale=REGIME,
+        legend=alt.Legend(
+            type="gradient",
+            title=None,
+            orient="top",
+            direction="horizontal",
+            gradientLength=alt.ExprRef("min(220, width - 20)"),
+            gradientThickness=12,
+            values=[-12, -6, 0, 6, 12],
+            labelExpr=POWER_OF_TEN_LABEL,
+            labelFontSize=FONT_SIZE,
+        ),
+    )
+
+
+def columns(narrow: int, wide: int, limit: int = 480) -> alt.ExprRef:
+    """So many entries of a legend a row on a narrow plot, so many on a wide one; the chart itself decides."""
+    return alt.ExprRef(f"width < {limit} ? {narrow} : {wide}")
+
+
+def line_legend(columns: int | alt.ExprRef = 0) -> alt.Legend:
+    """A legend on top whose keys are short pieces of the lines themselves."""
+    return alt.Legend(
+        title=None,
+        orient="top",
+        symbolType="stroke",
+        symbolOpacity=1,
+        symbolStrokeWidth=2.5,
+        symbolSize=500,
+        labelFontSize=FONT_SIZE,
+        labelLimit=400,
+        columns=columns,
+    )
+
+
+def axis(title: str | None, **options) -> alt.Axis:
+    return alt.Axis(
+        title=title,
+        labelFontSize=FONT_SIZE,
+        titleFontSize=FONT_SIZE,
+        titlePadding=8,
+        labelPadding=6,
+        gridOpacity=0.5,
+        **options,
+    )
+
+
+def log10_y(title: str, field: str = "log10_magnitude") -> alt.Y:
+    """A log axis over a column of log10 values: whole powers of ten only, as wide as the data."""
+    return alt.Y(
+        f"{field}:Q",
+        scale=alt.Scale(zero=False, nice=False, padding=6),
+        axis=axis(title, tickMinStep=1, tickCount=6, labelExpr=POWER_OF_TEN_LABEL),
+    )
+
+
+def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
+    return alt.X(
+        f"{field}:Q",
+        scale=alt.Scale(zero=False, nice=False, padding=6),
+        axis=axis(title, tickMinStep=1, format="d", tickCount=8),
+    )
+
+
+def line_of_one(dataset: str = "frame") -> alt.Chart:
+    """The line where the gradient is 1: neither growing nor shrinking."""
+    return (
+        alt.Chart(alt.NamedData(dataset))
+        .mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9, aria=False)
+        .encode(y=alt.Y("one:Q"))
+    )
+
+
+def invisible_frame(x: alt.X, y: alt.Y, dataset: str = "frame") -> alt.Chart:
+    """Rows that are not seen but stretch the axes: limits move with the numbers, the drawing stays."""
+    return alt.Chart(alt.NamedData(dataset)).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y)
+
+
+def lag_marker(dataset: str = "marks") -> alt.LayerChart:
+    """A thin line at the reader's lag k, labelled above the plot."""
+    base = alt.Chart(alt.NamedData(dataset)).encode(x=alt.X("lag:Q"))
+    rule = base.mark_rule(color=REFERENCE, strokeDash=[2, 3], strokeWidth=1.5, aria=False)
+    label = base.mark_text(align="right", baseline="bottom", fontSize=FONT_SIZE, aria=False).encode(
+        text="label:N", y=alt.value(-4)
+    )
+    return rule + label
+
+
+def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: str) -> alt.LayerChart:
+    """What is no plain number gets a mark of its own: beyond float64 at its true place, exact 0 on the bottom rail.
+
+    ``notes`` holds one row for the first point of each kind, with its ``label``.
+    """
+    shape = alt.Shape("status:N", scale=STATUS_SHAPE, legend=None)
+    rail = alt.value(alt.ExprRef("height"))
+    is_placed = f"datum.status == '{gradients.ROUNDED_TO_ZERO}' || datum.status == '{gradients.OVERFLOW}'"
+    on_rail = f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
+    marks = alt.Chart(alt.NamedData(points)).encode(x=x, color=color, shape=shape)
+    words = alt.Chart(alt.NamedData(notes)).encode(x=x, text="label:N")
+    text = {"align": "left", "dx": 7, "fontSize": FONT_SIZE, "aria": False}
+    return alt.layer(
+        marks.transform_filter(is_placed).mark_point(size=34, strokeWidth=1.2, fill=None, aria=False).encode(y=y),
+        marks.transform_filter(on_rail).mark_point(size=60, filled=True, clip=False, aria=False).encode(y=rail),
+        words.transform_filter(is_placed).mark_text(dy=-8, **text).encode(y=y),
+        words.transform_filter(on_rail).mark_text(dy=-10, **text).encode(y=rail),
+    )
+
+
+def walk_marks(x: alt.X, y: alt.Y, color: alt.Color) -> alt.LayerChart:
+    """Rings around the place where a reader's walk along the product stands."""
+    ring = alt.Chart(alt.NamedData("walk")).encode(x=x, color=color)
+    options = {"size": 330, "filled": False, "strokeWidth": 3, "opacity": 1, "aria": False}
+    placed = ring.transform_filter("isValid(datum.log10_magnitude)").mark_point(**options).encode(y=y)
+    on_rail = ring.transform_filter("!isValid(datum.log10_magnitude)").mark_point(clip=False, **options)
+    return placed + on_rail.encode(y=alt.value(alt.ExprRef("height")))
+
+
+def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:
+    """The same chart, in its place; Altair's own methods would copy it anew for each of these."""
+    chart.width, chart.height = "container", height
+    chart.config = alt.Config(
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(domain=False, ticks=False),
+        legend=alt.LegendConfig(padding=0, offset=20),  # room for the mark of the lag above the plot
+    )
+    return chart

@@ -1,0 +1,286 @@
+"""The gated cell state c(t) = c(t−1)·f(t−1), in place of the repeated map (the lab's way out)."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures import figure as figures
+from explainer.figures.figure import Figure, table
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+from explainer.maths.cells import GATES
+from explainer.maths.gradients import Gradient
+
+TITLE = "A state behind a gate"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+
+ARGUMENT = r"""
+Gated cells, such as the LSTM (Hochreiter & Schmidhuber 1997), carry a second state that is not squeezed through σ
+at each step. It is only *multiplied*:
+
+$$
+c^{(t)} = c^{(t-1)}\, f(t-1)
+$$
+
+The factor :blue[$f$] is a **gate**: a number between 0 and 1 that says how much of the :blue[cell state $c$] is
+kept. It is the *forget gate*, added to the LSTM by Gers, Schmidhuber & Cummins (2000); $f = 1$ keeps everything,
+$f = 0$ forgets everything.
+
+A full LSTM adds new content through an input gate and reads the state out through an output gate. The lab leaves
+them away, and so does the thick path in the drawing: what matters for the gradient is how $c$ gets from one step
+to the next.
+"""
+
+REMEMBER = "The cell state is not mapped again and again by the same w; each step multiplies it by a gate."
+
+LOOK_CLOSER = r"""
+The gate has a bias of its own, the **forget bias** $b$, with $f = \mathrm{logistic}(b)$ when nothing else speaks:
+$b = 0$ gives $f = 0.5$, and $b = 3$ gives $f \approx 0.953$. PyTorch's LSTM has *two* biases that add up, so
+setting both to 1 makes 2.
+"""
+
+
+def prediction(settings: Settings) -> Prediction:
+    gated = gradients.gated(settings)
+    with np.errstate(under="ignore"):
+        kept = float(np.prod(gated.gates))
+    told = (
+        f"Of c(t−k) = {words.number(settings.h0)}, c(t) = {words.number(float(gated.state[0]))} is left: "
+        f"{words.percent(kept)}."
+    )
+    return Prediction(
+        f"With your gate, how much of the cell state is left after k = {settings.k} steps?",
+        (
+            Option("More than half", told),
+            Option("Between 1 % and half", told),
+            Option(
+                "Less than 1 %",
+                told + " Even a gate close to 1 forgets in the end: the product of many such numbers is small.",
+            ),
+        ),
+        0 if kept > 0.5 else 1 if kept >= 0.01 else 2,
+    )
+
+
+# The drawing of the cell: a board of 100 × 56, y upwards; the cell-state path runs along y = 46.
+_PATH = "the cell-state path"
+_WIRES = (
+    # from x, y to x, y, which path, arrow at the end
+    (0, 46, 21.5, 46, _PATH, True),
+    (26.5, 46, 49.5, 46, _PATH, True),
+    (54.5, 46, 100, 46, _PATH, True),
+    (24, 26, 24, 43.2, "gates", True),
+    (42, 26, 42, 33, "gates", False),
+    (60, 26, 60, 33, "gates", False),
+    (42, 33, 49.5, 36, "gates", True),
+    (60, 33, 54.5, 36, "gates", True),
+    (52, 38.5, 52, 43.2, "gates", True),
+    (84, 46, 84, 38.2, "gates", True),
+    (84, 31.8, 84, 23.8, "gates", True),
+    (77.2, 21, 81.5, 21, "gates", True),
+    (86.5, 21, 100, 21, "gates", True),
+    (0, 10, 74, 10, "gates", False),
+    (10, 0, 10, 10, "gates", False),
+    (24, 10, 24, 16, "gates", True),
+    (42, 10, 42, 16, "gates", True),
+    (60, 10, 60, 16, "gates", True),
+    (74, 10, 74, 16, "gates", True),
+)
+_BOXES = ((24, "f"), (42, "i"), (60, "g"), (74, "o"))
+_NODES = (
+    (24, 46, "×", _PATH),
+    (52, 46, "+", _PATH),
+    (52, 36, "×", "gates"),
+    (84, 35, "tanh", "gates"),
+    (84, 21, "×", "gates"),
+)
+
+
+@figures.drawing
+def _cell() -> alt.LayerChart:
+    def board(x: str, y: str, **more: str) -> dict:
+        return {
+            "x": alt.X(x, scale=alt.Scale(domain=[-2, 104], nice=False), axis=None),
+            "y": alt.Y(y, scale=alt.Scale(domain=[-4, 58], nice=False), axis=None),
+            **more,
+        }
+
+    wires = alt.Chart(alt.NamedData("wires")).encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    on_path, beside = f"datum.path == '{_PATH}'", f"datum.path != '{_PATH}'"
+    ends = alt.Chart(alt.NamedData("wires")).transform_filter("datum.arrow").encode(**board("x_end:Q", "y_end:Q"))
+    arrow = {"shape": "triangle", "filled": True, "opacity": 1}
+    angle = alt.Angle("angle:Q", scale=None)
+    nodes = alt.Chart(alt.NamedData("nodes")).encode(**board("x:Q", "y:Q"))
+    boxes = alt.Chart(alt.NamedData("boxes")).encode(**board("x:Q", "y:Q"))
+    values = alt.Chart(alt.NamedData("values")).encode(**board("x:Q", "y:Q"), text="text:N")
+    peephole = alt.Chart(alt.NamedData("peephole")).encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    return style.finish(
+        alt.layer(
+            wires.transform_filter(beside).mark_rule(aria=False, color=style.REFERENCE, strokeWidth=1.2),
+            ends.transform_filter(beside).mark_point(size=40, color=style.REFERENCE, **arrow).encode(angle=angle),
+            wires.transform_filter(on_path).mark_rule(aria=False, color=style.BLUE, strokeWidth=5),
+            ends.transform_filter(on_path).mark_point(size=160, color=style.BLUE, **arrow).encode(angle=angle),
+            peephole.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[4, 3]),
+            boxes.mark_point(shape="square", size=1500, filled=False, strokeWidth=1.6).encode(
+                color=alt.condition("datum.gate == 'f'", alt.value(style.BLUE), alt.value(style.REFERENCE))
+            ),
+            boxes.mark_text(aria=False, fontSize=17, fontStyle="italic", font="Source Serif").encode(text="gate:N"),
+            nodes.mark_point(shape="circle", size=760, filled=False, opacity=1, strokeWidth=1.6).encode(
+                color=alt.condition(on_path, alt.value(style.BLUE), alt.value(style.REFERENCE))
+            ),
+            nodes.transform_filter("length(datum.operation) == 1")
+            .mark_text(fontSize=15, fontWeight="bold", aria=False)
+            .encode(text="operation:N"),
+            nodes.transform_filter("length(datum.operation) > 1")
+            .mark_text(fontSize=10, aria=False)
+            .encode(text="operation:N"),
+            values.transform_filter("datum.align == 'start'").mark_text(
+                aria=False, align="left", fontSize=style.FONT_SIZE
+            ),
+            values.transform_filter("datum.align == 'end'").mark_text(
+                aria=False, align="right", fontSize=style.FONT_SIZE
+            ),
+            values.transform_filter("datum.align == 'middle'").mark_text(
+                aria=False, align="left", fontSize=style.FONT_SIZE, fontWeight="bold"
+            ),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+def _cell_tables(settings: Settings, gated: Gradient) -> dict[str, pa.Table]:
+    x, y, x_end, y_end, path, arrow = (list(values) for values in zip(*_WIRES, strict=True))
+    angle = np.degrees(np.arctan2(np.array(x_end) - x, np.array(y_end, dtype=float) - y))
+    gate_node = next(place for place in _NODES if place[2] == "×" and place[3] == _PATH)
+    reads_state = GATES[settings.gate].reads_state
+    return {
+        "values": table(
+            x=[0.0, 103.0, 26.0, 0.0, 103.0, 12.0],
+            y=[51.5, 51.5, 39.0, 5.5, 15.5, 0.0],
+            align=["start", "end", "middle", "start", "end", "start"],
+            text=[
+                f"c(t−1) = {words.number(float(gated.state[1]))}",
+                f"c(t) = {words.number(float(gated.state[0]))}",
+                f"f(t−1) = {words.number(float(gated.gates[0]))}",
+                "h(t−1)",
+                "h(t)",
+                "x(t)",
+            ],
+        ),
+        "wires": table(x=x, y=y, x_end=x_end, y_end=y_end, path=path, arrow=arrow, angle=angle),
+        "nodes": table(
+            x=[n[0] for n in _NODES],
+            y=[n[1] for n in _NODES],
+            operation=[n[2] for n in _NODES],
+            path=[n[3] for n in _NODES],
+        ),
+        "boxes": table(x=[b[0] for b in _BOXES], y=[21] * len(_BOXES), gate=[b[1] for b in _BOXES]),
+        "peephole": table(
+            x=[12.0, 12.0] if reads_state else [np.nan, np.nan],
+            y=[gate_node[1], 21.0],
+            x_end=[12.0, 20.5] if reads_state else [np.nan, np.nan],
+            y_end=[21.0, 21.0],
+        ),
+    }
+
+
+_SERIES = {
+    "h(t), vanilla": (style.VERMILION, [1, 0]),
+    "c(t), gated": (style.BLUE, [7, 3]),
+    "gate f(t)": (style.BLUE, [1, 3]),
+}
+
+
+@figures.drawing
+def _over_time() -> alt.LayerChart:
+    time = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
+    x = alt.X(
+        "lag:Q",
+        scale=alt.Scale(reverse=True, nice=False, zero=False, padding=4),
+        axis=style.axis("time", labelExpr=time, tickMinStep=1, tickCount=8),
+    )
+    y = alt.Y(
+        "value:Q",
+        scale=alt.Scale(zero=True, padding=6),
+        axis=style.axis("state or gate", labelExpr=style.PLAIN_LABEL, tickCount=5),
+    )
+    legend = style.line_legend()
+    domain, colors, dashes = list(_SERIES), [c for c, _ in _SERIES.values()], [d for _, d in _SERIES.values()]
+    base = alt.Chart(alt.NamedData("states")).encode(x=x, y=y)
+    return style.finish(
+        alt.layer(
+            base.mark_line(strokeWidth=2.5).encode(
+                color=alt.Color("series:N", scale=alt.Scale(domain=domain, range=colors), legend=legend),
+                strokeDash=alt.StrokeDash("series:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend),
+            ),
+            base.mark_circle(size=140, opacity=0, aria=False).encode(
+                tooltip=[alt.Tooltip("series:N"), alt.Tooltip("lag:Q"), alt.Tooltip("value:Q", format=".4~g")]
+            ),
+        ),
+        style.HALF_HEIGHT,
+    )
+
+
+def _over_time_tables(vanilla: Gradient, gated: Gradient) -> dict[str, pa.Table]:
+    columns = {
+        "h(t), vanilla": vanilla.state,
+        "c(t), gated": gated.state,
+        "gate f(t)": np.concatenate([[np.nan], gated.gates]),
+    }
+    return {
+        "states": figures.stack(
+            *(table(lag=vanilla.lag, series=[name] * len(values), value=values) for name, values in columns.items())
+        )
+    }
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    low, high = float(gated.gates.min()), float(gated.gates.max())
+    span = (
+        f"stays at {words.gate(round(low, 4))}"
+        if low == high
+        else (f"moves between {words.number(low)} and {words.number(high)}")
+    )
+    peephole = " Here the gate reads the state: the dashed wire." if GATES[settings.gate].reads_state else ""
+    return (
+        Figure(
+            "An LSTM cell with the cell-state path picked out",
+            _cell,
+            _cell_tables(settings, gated),
+            f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
+            f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
+            f"The thin lines belong to a whole LSTM and are at rest here.{peephole}",
+        ),
+        Figure(
+            "The states and the gate over time",
+            _over_time,
+            _over_time_tables(vanilla, gated),
+            f"Both cells start from {words.number(settings.h0)}. Now h(t) is {words.number(float(vanilla.state[0]))} "
+            f"and c(t) is {words.number(float(gated.state[0]))}; the gate {span}.",
+        ),
+        Figure(
+            "The factor of each step, behind a gate and without one",
+            drawings.factor_by_step,
+            drawings.factor_tables(settings),
+            f"At the last step the vanilla cell multiplies the gradient by {words.number(float(vanilla.factor[0]))}, "
+            f"the gated cell by {words.number(float(gated.factor[0]))}.",
+        ),
+    )
+
+
+def receipt(settings: Settings) -> Receipt:
+    gated = gradients.gated(settings)
+    with np.errstate(under="ignore"):
+        product = settings.h0 * float(np.prod(gated.gates))
+    return Receipt(
+        r"c^{(t)} = c^{(t-k)} \prod_{i=1}^{k} f(t-i)",
+        Side("the cell, run step by step in torch", float(gated.state[0])),
+        Side("the start times the product of the gates", product),
+        remark=drawings.lost_digits(float(gated.state[0]), product),
+    )

@@ -1,0 +1,107 @@
+"""Any number of steps: ∂h(t)/∂h(t−k) ∝ wᵏ (the lab's general case). The central chart."""
+
+from __future__ import annotations
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures.figure import Figure, Stops
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+
+TITLE = "k steps: the gradient follows a power of w"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+
+ARGUMENT = r"""
+Repeat the argument $k$ times. Every step back brings in the same weight once more, so after $k$ steps
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-k)}} \propto w^{k} .
+$$
+
+A power is merciless. On a logarithmic axis $w^k$ is a straight line: it falls for |w| < 1, rises for |w| > 1, and
+the lag only decides how far.
+
+The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
+beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. The :blue[gated cell] is drawn on the
+same axes.
+"""
+
+REMEMBER = "A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them."
+
+LOOK_CLOSER = r"""
+**$w^k$ is not the derivative.** The derivative is
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)
+= w^k \prod_{i=1}^{k} \sigma'\!\left(w\,h^{(t-i)}\right) ,
+$$
+
+and the second product changes exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for
+ReLU while it is active, and for tanh exactly at $h = 0$. The receipt shows both numbers.
+
+**For matrices** the role of $|w|$ is played by the largest singular value of $\mathbf{W}_{hh}$: below
+$1/\sup\sigma'$ the gradient must vanish; above it, it may explode but need not (Pascanu, Mikolov & Bengio 2013,
+§2.1).
+"""
+
+
+def prediction(settings: Settings) -> Prediction:
+    gradient = gradients.vanilla(settings)
+    actual, power = gradient.log10_magnitude[-1], gradients.power_of_w(settings)[1][-1]
+    told = (
+        f"|w|ᵏ is {words.magnitude(power)}; the gradient's magnitude at k = {settings.k} is {words.magnitude(actual)}."
+    )
+    equal = actual == power or abs(actual - power) <= 0.3
+    return Prediction(
+        "How does the true gradient at lag k compare with |w|ᵏ?",
+        (
+            Option(
+                "The same, to within a factor of 2",
+                told + " They agree only while every slope σ′ is close to 1.",
+            ),
+            Option("Smaller", told + " The slopes σ′ make the difference: each is at most 1."),
+            Option("Larger", told + " It cannot be: no slope σ′ of these four functions is greater than 1."),
+        ),
+        0 if equal else 1 if actual < power else 2,
+    )
+
+
+_by_lag = drawings.by_lag("gradient_by_lag", (drawings.VANILLA, drawings.GATED), references=True)
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    _, log10_power = gradients.power_of_w(settings)
+    references = {"|w|ᵏ": log10_power}
+    if (vanilla.log10_bound != log10_power).any():
+        references["bound"] = vanilla.log10_bound
+    else:
+        references = {"|w|ᵏ = bound": log10_power}
+    return (
+        Figure(
+            "Gradient against lag, vanilla and gated",
+            _by_lag,
+            drawings.by_lag_tables({drawings.VANILLA: vanilla, drawings.GATED: gated}, settings.k, references),
+            f"At lag {settings.k} the vanilla gradient is {drawings.at_end(vanilla)} and the gated gradient is "
+            f"{drawings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(log10_power[-1])}. "
+            f"{drawings.horizons({style.VANILLA: vanilla, style.GATED: gated})}",
+        ),
+    )
+
+
+def walk(settings: Settings) -> Stops:
+    return drawings.walk_by_lag(
+        {drawings.VANILLA: gradients.vanilla(settings), drawings.GATED: gradients.gated(settings)}
+    )
+
+
+def receipt(settings: Settings) -> Receipt:
+    gradient = gradients.vanilla(settings)
+    return Receipt(
+        r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)",
+        Side("autograd", float(gradient.gradient[-1])),
+        Side("∏ w·σ′", float(gradient.closed_form[-1])),
+        others=(Side("|w|ᵏ alone", float(gradients.power_of_w(settings)[0][-1])),),
+        remark=drawings.remark(gradient),
+    )

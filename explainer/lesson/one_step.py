@@ -1,0 +1,165 @@
+"""One time step: ∂h(t)/∂h(t−1) = w·σ′(w·h(t−1)) (the lab's first derivative)."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures import figure as figures
+from explainer.figures.figure import Figure, table
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+from explainer.maths.cells import ACTIVATIONS
+
+TITLE = "One step: a weight times a slope"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+
+ARGUMENT = r"""
+How much does the state now depend on the state one step ago? Differentiate the recurrence:
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right)
+$$
+
+where
+
+$$
+\sigma'(x) = \frac{d\sigma(x)}{dx} .
+$$
+
+Two things multiply. The weight :orange[$w$] is the same at every step. The slope :orange[$\sigma'$] depends on
+where the state happens to be: it is largest where σ is steep and close to 0 where σ is flat (*saturated*).
+
+The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and marks the place where your cell is.
+"""
+
+REMEMBER = "One step multiplies the gradient by w·σ′: a weight that never changes and a slope that does."
+
+LOOK_CLOSER = r"""
+For the logistic function, σ′ is never more than 1/4 (Hochreiter, Bengio, Frasconi & Schmidhuber 2001). A single
+step can enlarge the gradient only if |w| is greater than 4, and then only near the middle of the curve. tanh and
+ReLU reach a slope of 1; the identity always has it.
+"""
+
+
+def prediction(settings: Settings) -> Prediction:
+    vanilla = gradients.vanilla(settings)
+    here, largest = abs(float(vanilla.factor[0])), float(vanilla.bound[1])
+    told = (
+        f"At your h(t−1) the factor is {words.number(float(vanilla.factor[0]))}; the largest possible magnitude, "
+        f"|w|·sup σ′, is {words.number(largest)}."
+    )
+    return Prediction(
+        "Your cell has arrived at h(t−1). Is its one-step factor as large as it could be for this w?",
+        (
+            Option(
+                "Yes, it is |w|·sup σ′, to within 1 %",
+                told + " It is the largest only where the slope is at its steepest.",
+            ),
+            Option("No, but more than half of it", told),
+            Option("No, half of it or less", told),
+        ),
+        0 if here >= 0.99 * largest else 1 if here > largest / 2 else 2,
+    )
+
+
+@figures.drawing
+def _derivative() -> alt.LayerChart:
+    x = alt.X(
+        "state:Q",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=style.axis("state one step ago, h(t−1) or c(t−1)", labelExpr=style.PLAIN_LABEL, tickCount=7),
+    )
+    y = alt.Y(
+        "gradient:Q",
+        scale=alt.Scale(zero=True, padding=6),
+        axis=style.axis("derivative of one step", labelExpr=style.PLAIN_LABEL, tickCount=5),
+    )
+    curve = alt.Chart(alt.NamedData("derivative")).encode(x=x, y=y, color=style.cell_color())
+    here = alt.Chart(alt.NamedData("here")).encode(x=x, y=y, color=style.cell_color(legend=False))
+    one = alt.Chart(alt.NamedData("one")).encode(y=alt.Y("gradient:Q"))
+    return style.finish(
+        alt.layer(
+            one.mark_rule(aria=False, color=style.REFERENCE),
+            one.mark_text(aria=False, align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE).encode(
+                x=alt.value(0), text="label:N"
+            ),
+            curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
+            here.mark_rule(aria=False, strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
+            here.mark_point(filled=True, size=130, opacity=1).encode(
+                shape=style.cell_shape(),
+                tooltip=[
+                    alt.Tooltip("cell:N"),
+                    alt.Tooltip("state:Q", format=".4~g"),
+                    alt.Tooltip("gradient:Q", format=".4~g"),
+                ],
+            ),
+            *(
+                here.transform_filter(f"datum.cell == '{cell}'")
+                .mark_text(aria=False, fontSize=style.FONT_SIZE, dy=dy)
+                .encode(text="label:N", color=alt.ColorValue("black"))
+                for cell, dy in ((style.VANILLA, 20), (style.GATED, -16))
+            ),
+        ),
+        style.FULL_HEIGHT,
+    )
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    states = np.array([vanilla.state[1], gated.state[1]])
+    finite = states[np.isfinite(states)]
+    grid = np.unique(
+        np.concatenate(
+            [
+                np.linspace(min(-2, *finite), max(2, *finite), 201) if len(finite) else np.linspace(-2, 2, 201),
+                finite,
+            ]
+        )
+    )
+    curves = {
+        style.VANILLA: gradients.vanilla_derivative(settings, tuple(grid.tolist())),
+        style.GATED: gradients.gated_derivative(settings, tuple(grid.tolist())),
+    }
+    factor = {style.VANILLA: float(vanilla.factor[0]), style.GATED: float(gated.factor[0])}
+    shape = "the same wherever c is" if np.ptp(curves[style.GATED].gradient) == 0 else "a curve of c as well"
+    return (
+        Figure(
+            "Derivative of one step over the state before it",
+            _derivative,
+            {
+                "derivative": figures.stack(
+                    *(
+                        table(state=curve.state, cell=[cell] * len(grid), gradient=curve.gradient)
+                        for cell, curve in curves.items()
+                    )
+                ),
+                "here": table(
+                    state=states,
+                    cell=list(style.CELLS),
+                    gradient=list(factor.values()),
+                    label=["your h(t−1)", "your c(t−1)"],
+                ),
+                "one": table(gradient=[1.0], label=["1: unchanged"]),
+            },
+            f"At h(t−1) = {words.number(float(states[0]))} the vanilla cell passes on "
+            f"{words.number(factor[style.VANILLA])} of the gradient; at c(t−1) = {words.number(float(states[1]))} the "
+            f"gated cell passes on {words.number(factor[style.GATED])}, {shape}.",
+        ),
+    )
+
+
+def receipt(settings: Settings) -> Receipt:
+    one = gradients.vanilla_derivative(settings, (float(gradients.vanilla(settings).state[1]),))
+    return Receipt(
+        r"\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right),\quad"
+        rf"\sigma(x) = {ACTIVATIONS[settings.act].formula}",
+        Side("autograd", float(one.gradient[0])),
+        Side("w·σ′(w·h(t−1))", float(one.closed_form[0])),
+        remark=drawings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
+        if np.isfinite(one.state[0])
+        else "h(t−1) itself is too large for float64.",
+    )

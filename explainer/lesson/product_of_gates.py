@@ -1,0 +1,118 @@
+"""Any number of gated steps: a product of k gates, and wᵏ is gone (the lab's gated general case)."""
+
+from __future__ import annotations
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures.drawings import Series
+from explainer.figures.figure import Figure, Stops
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+from explainer.maths.cells import GATES
+
+TITLE = "k gates in place of wᵏ"
+MOVED_BY = ("k", "h0", "act", "w", "f", "spread", "seed", "u")
+RECEIPT_ALSO_READS = ("gate",)
+
+ARGUMENT = r"""
+For any number of steps the gates simply multiply:
+
+$$
+\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} f(t-i)
+$$
+
+The term with $w^k$ is gone. Nothing forces the factors to be alike, either: a network that learns its gates can
+hold them near 1 for as long as something is worth remembering, and close them when it is not.
+
+Here are three kinds of gate side by side: a :blue[constant] one, one that :blue[varies] from step to step, and
+one that is :blue[set by the state itself]. All three share your $f$ as their typical value. The :orange[vanilla]
+cell runs along for comparison.
+"""
+
+REMEMBER = "wᵏ is gone; what is left is a product of gates, and it lasts as long as the gates stay near 1."
+
+LOOK_CLOSER = r"""
+**The index.** The lab prints the product from $i = 0$. That would be $k+1$ factors, one too many, and would
+contradict the lab's own one-step and two-step cases. The receipt shows both products beside autograd; $i = 1,
+\dots, k$ is right.
+
+**"$w^k$ is gone" is not "solved".** Any constant $f < 1$ still decays exponentially, with a time constant of
+about $1/(1-f)$ steps. PyTorch starts an LSTM with $f \approx 0.5$, which forgets within a few steps; a forget
+bias of 1 or more is the usual remedy (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015),
+and the time scale one wants to remember even tells which bias to choose (Tallec & Ollivier 2018).
+"""
+
+_SERIES = {
+    "constant": Series("gated: constant f", style.BLUE, (1, 0)),
+    "varying": Series("gated: varying f", style.BLUE, (7, 3)),
+    "state": Series("gated: f set by the state", style.BLUE, (2, 2)),
+}
+_VANILLA = Series("vanilla", style.VERMILION, (1, 0))
+assert set(_SERIES) == set(GATES)
+
+_by_lag = drawings.by_lag("gates_by_lag", (*_SERIES.values(), _VANILLA), references=False)
+
+
+def prediction(settings: Settings) -> Prediction:
+    reach = gradients.horizon(gradients.gated(settings.replace(gate="constant")))
+    told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
+        f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."
+    )
+    if settings.f < 1:
+        told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - settings.f))} steps."
+    return Prediction(
+        f"Your constant gate is f = {words.gate(settings.f)}. From which lag on is less than 1 % of the gradient left?",
+        (
+            Option("Within the first 20 steps", told),
+            Option("Later, but within your lag k", told),
+            Option("Not within your lag k", told + " It decays all the same, unless f is exactly 1."),
+        ),
+        2 if reach is None else 0 if reach <= 20 else 1,
+    )
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    kinds = {kind: gradients.gated(settings.replace(gate=kind)) for kind in _SERIES}
+    vanilla = gradients.vanilla(settings)
+    lines = {_SERIES[kind]: gradient for kind, gradient in kinds.items()} | {_VANILLA: vanilla}
+    kept = ", ".join(f"{GATES[kind].label}: {drawings.at_end(gradient)}" for kind, gradient in kinds.items())
+    named = {f"{GATES[kind].label}-gate": gradient for kind, gradient in kinds.items()} | {"vanilla": vanilla}
+    return (
+        Figure(
+            "Gradient against lag for three kinds of gate",
+            _by_lag,
+            drawings.by_lag_tables(lines, settings.k),
+            f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {drawings.at_end(vanilla)}. "
+            f"{drawings.horizons(named)}",
+        ),
+    )
+
+
+def walk(settings: Settings) -> Stops:
+    return drawings.walk_by_lag(
+        {series: gradients.gated(settings.replace(gate=kind)) for kind, series in _SERIES.items()}
+    )
+
+
+def receipt(settings: Settings) -> Receipt:
+    paths, gated = gradients.paths(settings), gradients.gated(settings)
+    too_many = Side("the product from i = 0, as the lab prints it", float(paths.one_gate_more[-1]))
+    autograd = Side("autograd", float(gated.gradient[-1]))
+    if GATES[settings.gate].reads_state:
+        return Receipt(
+            r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} \left(f(t-i) + c^{(t-i)}\,"
+            r"\frac{\partial f(t-i)}{\partial c^{(t-i)}}\right)",
+            autograd,
+            Side("with the gate's own slope", float(gated.closed_form[-1])),
+            others=(Side("∏ f(t−i), i = 1…k, alone", float(paths.product_of_gates[-1])), too_many),
+            remark="This gate reads the state, so the product of gates is only the direct path. "
+            + drawings.remark(gated),
+        )
+    return Receipt(
+        r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} f(t-i)",
+        autograd,
+        Side("∏ f(t−i), i = 1…k", float(paths.product_of_gates[-1])),
+        others=(too_many,),
+        remark=drawings.remark(gated),
+    )

@@ -1,0 +1,89 @@
+"""Two time steps: the chain rule, then the recurrence again (the lab's second derivative)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures.figure import Figure, Stops
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+
+TITLE = "Two steps: the chain rule multiplies"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+
+ARGUMENT = r"""
+Go back one step further. The chain rule says: the derivative over two steps is the derivative over the last step
+times the derivative over the one before.
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right)
+\frac{\partial h^{(t-1)}}{\partial h^{(t-2)}}
+$$
+
+The factor on the right is the one-step result again, one step earlier. Put it in:
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w^2\,\sigma'\!\left(w\,h^{(t-1)}\right)\sigma'\!\left(w\,h^{(t-2)}\right)
+$$
+
+So two steps bring $w$ in twice: the gradient is proportional to :orange[$w^2$]. The ladder below climbs down (or
+up) this product, one factor a rung. The :blue[gated cell] has its own ladder beside it, with a gate $f$ for each
+step.
+"""
+
+REMEMBER = "Each step back multiplies by w once more, and by one more slope."
+
+LOOK_CLOSER = r"""
+"Proportional to $w^2$" hides that the slopes depend on $w$ as well: a larger $w$ drives a saturating σ further
+into its flat part, and the product can become *smaller*. Try tanh with $w$ = 1.5 and then with $w$ = 3.
+"""
+
+
+def prediction(settings: Settings) -> Prediction:
+    gradient = gradients.vanilla(drawings.two_steps(settings))
+    one, two = (abs(float(value)) for value in gradient.gradient[1:3])
+    told = f"One step back the magnitude is {words.number(one)}, two steps back {words.number(two)}."
+    return Prediction(
+        "Is the vanilla gradient two steps back the square of the gradient one step back?",
+        (
+            Option("Yes, to within 1 %", told + " It would be the square if both steps had the same slope."),
+            Option("No, it is larger than the square", told + " The earlier step had the steeper slope."),
+            Option("No, it is smaller than the square", told + " The earlier step had the flatter slope."),
+        ),
+        0 if abs(two - one**2) <= 0.01 * one**2 else 1 if two > one**2 else 2,
+    )
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    at_least_two = drawings.two_steps(settings)
+    vanilla, gated = gradients.vanilla(at_least_two), gradients.gated(at_least_two)
+    slopes = vanilla.parts[:2, 1]
+    longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
+    return (
+        Figure(
+            "The ladder of two steps: vanilla first",
+            drawings.ladder,
+            drawings.ladder_tables(settings, gated_first=False),
+            f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
+            f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
+            f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}.{longer}",
+        ),
+    )
+
+
+def walk(settings: Settings) -> Stops:
+    return drawings.walk_ladder(settings, gated_first=False)
+
+
+def receipt(settings: Settings) -> Receipt:
+    gradient = gradients.vanilla(drawings.two_steps(settings))
+    return Receipt(
+        r"\frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w^2\,\sigma'(w\,h^{(t-1)})\,\sigma'(w\,h^{(t-2)})",
+        Side("autograd", float(gradient.gradient[2])),
+        Side("w²·σ′·σ′", float(gradient.closed_form[2])),
+        others=(Side("w² alone", float(np.square(settings.w))),),
+        remark=drawings.remark(gradient, 2),
+    )

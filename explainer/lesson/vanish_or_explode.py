@@ -1,0 +1,263 @@
+"""For large k the gradient vanishes or explodes (the lab's essence of the problem), and which |w| decides."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import drawings, style
+from explainer.figures import figure as figures
+from explainer.figures.figure import Figure, table
+from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.maths import gradients
+from explainer.serving.once import once
+
+TITLE = "Vanish or explode"
+MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
+
+ARGUMENT = r"""
+Now let $k$ grow. If the gradient goes like $w^k$, there are only two fates and a knife-edge between them:
+
+$$
+\begin{aligned}
+|w| < 1 &: \text{ vanishing gradient} \\
+|w| > 1 &: \text{ exploding gradient}
+\end{aligned}
+$$
+
+That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994): for long
+lags the :orange[vanilla] gradient is almost never of a useful size. Purple in the map means vanishing, green
+means exploding, and the pale seam is the little that is left in between.
+
+Point at the map (or tap it): the slice below follows at once. The :blue[gated cell] has its own map, over its
+gate $f$.
+"""
+
+REMEMBER = "For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one."
+
+LOOK_CLOSER = r"""
+**$|w| > 1$ does not mean "explodes".** Choose the *logistic* function: with any $w > 0$ the map settles where the
+factor of a step is $(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every*
+positive $w$.
+
+With *tanh* and $|w| > 1$ the gradient may first grow like $w^k$ while the state is still near 0. Then σ
+saturates, and the gradient dies. Start from a small $h(t-k)$ to see it rise and fall.
+
+The verdicts on this page are therefore computed from the gradient itself, never from $|w|$.
+"""
+
+LAGS = tuple(range(1, 200, 6))
+WEIGHTS = tuple(round(-8 + 0.2 * i, 1) + 0.0 for i in range(81))
+OPENINGS = tuple(round(0.0125 * i, 4) for i in range(81))
+
+
+def prediction(settings: Settings) -> Prediction:
+    verdict = gradients.verdict(gradients.vanilla(settings))
+    size = drawings.at_end(gradients.vanilla(settings))
+    by_the_rule = "grow" if abs(settings.w) > 1 else "shrink" if abs(settings.w) < 1 else "stay"
+    told = (
+        f"By |w| = {words.number(abs(settings.w))} alone it would have to {by_the_rule}; "
+        f"the gradient at k = {settings.k} is {size}."
+    )
+    return Prediction(
+        "With your σ, w and start: what becomes of the vanilla gradient at your lag?",
+        (
+            Option("It vanishes: less than 1 % is left", told),
+            Option("It stays useful: between 1 % and 100 times", told),
+            Option(
+                "It explodes: more than 100 times",
+                told + " A weight above 1 is not enough: the slopes σ′ count too.",
+            ),
+        ),
+        {"vanishes": 0, "dead": 0, "neither": 1, "explodes": 2}[verdict],
+    )
+
+
+def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
+    def build() -> alt.VConcatChart:
+        pointer = alt.selection_point(
+            name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
+        )
+        x = alt.X(
+            "from:Q",
+            scale=alt.Scale(nice=False, zero=False),
+            axis=style.axis(title, grid=False, tickCount=6, labelExpr=style.PLAIN_LABEL),
+        )
+        y = alt.Y(
+            "lag_from:Q",
+            scale=alt.Scale(nice=False, zero=False),
+            axis=style.axis("lag k", grid=False, tickCount=5, minExtent=56, maxExtent=56),
+        )
+        cells = (
+            alt.Chart(alt.NamedData("grid"))
+            .transform_calculate(reads=style.READS)
+            .encode(
+                x=x,
+                x2="to:Q",
+                y=y,
+                y2="lag_to:Q",
+                tooltip=[
+                    alt.Tooltip("parameter:Q", title=symbol),
+                    alt.Tooltip("lag:Q"),
+                    alt.Tooltip("reads:N", title="gradient"),
+                    alt.Tooltip("status:N"),
+                ],
+            )
+        )
+        alive = "isValid(datum.log10_magnitude)"
+        reader = alt.Chart(alt.NamedData("reader")).encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
+        # the selection lives in one layer; a second mark under it would take the pointer away
+        above = alt.layer(
+            cells.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
+            cells.transform_filter(alive).mark_rect().encode(color=style.regime_color()).add_params(pointer),
+            reader.mark_point(
+                shape="diamond",
+                size=130,
+                filled=True,
+                color="white",
+                stroke="black",
+                strokeWidth=1.5,
+                opacity=1,
+            ),
+        ).properties(height=260)
+        slice_x = alt.X(
+            "lag:Q",
+            scale=alt.Scale(nice=False, zero=False, domain=[0, 200]),
+            axis=style.axis("lag k", tickCount=5),
+        )
+        slice_y = alt.Y(
+            "log10_magnitude:Q",
+            scale=alt.Scale(nice=False, zero=False, padding=4),
+            axis=style.axis(
+                drawings.GRADIENT_TITLE,
+                tickMinStep=1,
+                tickCount=4,
+                labelExpr=style.POWER_OF_TEN_LABEL,
+                minExtent=56,
+                maxExtent=56,
+            ),
+        )
+        own = alt.Chart(alt.NamedData("own")).encode(x=slice_x, y=slice_y)
+        under = alt.Chart(alt.NamedData("grid")).transform_filter(pointer)
+        below = alt.layer(
+            # the axis follows what is drawn: the reader's slice, and the one under the pointer
+            style.invisible_frame(slice_x, slice_y),
+            style.line_of_one(),
+            own.mark_line(color=style.REFERENCE, strokeDash=[4, 3], strokeWidth=2),
+            under.mark_line(color=color, strokeWidth=2.5, aria=False).encode(x=slice_x, y=slice_y),
+            own.transform_filter("isValid(datum.label)")
+            .mark_text(aria=False, align="left", dx=6, dy=-8, fontSize=style.FONT_SIZE)
+            .encode(text="label:N"),
+            under.transform_filter(f"datum.lag == {LAGS[0]}")
+            .transform_calculate(pointed=f"'under the pointer: {symbol} = ' + format(datum.parameter, '~g')")
+            .mark_text(aria=False, align="right", baseline="top", fontSize=style.FONT_SIZE, fontWeight="bold")
+            .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
+        ).properties(height=150)
+        chart = alt.vconcat(above, below, spacing=18)
+        chart = chart.configure_view(stroke=None).configure_axis(domain=False, ticks=False)
+        # as SVG, however many cells: there the page's colours reach the text
+        return chart.properties(usermeta={"embedOptions": {"renderer": "svg"}})
+
+    build.__name__ = f"map_{cell}"
+    return figures.drawing(build)
+
+
+_vanilla_map = _map(style.VANILLA, "w", "recurrent weight w", style.VERMILION)
+_gated_map = _map(style.GATED, "f", "gate f", style.BLUE)
+
+
+@once(32)
+def _cells(grid: gradients.Grid) -> pa.Table:
+    """The cells of a map: one table for all whose map is the same."""
+    place, status = grid.drawn
+    parameter, lag = (values.ravel() for values in np.meshgrid(grid.parameter, grid.lag, indexing="ij"))
+    half, lag_half = (grid.parameter[1] - grid.parameter[0]) / 2, (grid.lag[1] - grid.lag[0]) / 2
+    return table(
+        **{
+            "parameter": parameter,
+            "from": parameter - half,
+            "to": parameter + half,
+            "lag": lag,
+            "lag_from": lag - lag_half,
+            "lag_to": lag + lag_half,
+            "log10_magnitude": place.ravel(),
+            "status": status.ravel(),
+            "gradient": grid.gradient.ravel(),
+        }
+    )
+
+
+def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table]:
+    own_place, _ = own.drawn
+    return {
+        "grid": _cells(grid),
+        "own": pa.table(
+            {
+                "lag": own.lag.astype(float),
+                "log10_magnitude": figures.column(own_place[0]),
+                "label": pa.array(["yours" if i == 0 else None for i in range(len(own.lag))], pa.string()),
+            }
+        ),
+        "frame": figures.frame((0, 200), [own_place]),
+    }
+
+
+def _own_weight(settings: Settings) -> gradients.Grid:
+    """The reader's column of the map, with the reader's own lag among the others."""
+    return gradients.vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
+
+
+def figures_at(settings: Settings) -> tuple[Figure, ...]:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    weights = gradients.vanilla_grid(settings, WEIGHTS, LAGS)
+    openings = gradients.gated_grid(settings, OPENINGS, LAGS)
+    own = {
+        "w": _own_weight(settings),
+        "f": gradients.gated_grid(settings, (float(settings.f),), LAGS),
+    }
+    return (
+        Figure(
+            "Map of the vanilla gradient over w and the lag",
+            _vanilla_map,
+            _map_tables(weights, own["w"]) | {"reader": table(parameter=[settings.w], lag=[settings.k])},
+            f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
+            f"{drawings.verdict(vanilla)}. Of these weights, {_regimes(weights)} at the longest lag.",
+            half=True,
+        ),
+        Figure(
+            "Map of the gated gradient over f and the lag",
+            _gated_map,
+            _map_tables(openings, own["f"]) | {"reader": table(parameter=[settings.f], lag=[settings.k])},
+            f"The diamond is your gate, f = {words.gate(settings.f)} at k = {settings.k}: it "
+            f"{drawings.verdict(gated)}. Of these gates, {_regimes(openings)} at the longest lag.",
+            half=True,
+        ),
+    )
+
+
+def _regimes(grid: gradients.Grid) -> str:
+    longest = grid.log10_magnitude[:, -1]
+    shares = {
+        "vanish": np.mean(longest < np.log10(gradients.HORIZON)),
+        "explode": np.mean(longest > np.log10(gradients.EXPLODED)),
+    }
+    rest = 1 - sum(shares.values())
+    return (
+        f"{words.percent(shares['vanish'])} vanish, {words.percent(shares['explode'])} explode and "
+        f"{words.percent(rest)} stay within a factor of 100"
+    )
+
+
+def receipt(settings: Settings) -> Receipt:
+    settled = gradients.vanilla(settings)
+    grid = _own_weight(settings)
+    return Receipt(
+        r"\left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
+        r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",
+        Side("autograd, from the map's one batch", abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
+        Side("∏ |w|·σ′", abs(float(settled.closed_form[-1]))),
+        remark=drawings.remark(settled),
+    )

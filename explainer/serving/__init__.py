@@ -1,0 +1,1 @@
+"""Many readers on one process: results kept, turns taken, long work queued. Standard library only."""

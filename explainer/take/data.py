@@ -1,0 +1,126 @@
+"""The numbers of the figures as files: one table as CSV, or all of them as a zip."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.csv
+
+from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.settings import Settings
+from explainer.figures.figure import Figure
+from explainer.lesson.parts import Section
+
+ZIP_NAME = "why-gates-remember-data.zip"
+
+STEPS, DECADES, PURE, TEXT, FLAG = "steps", "log10", "1", "text", "true or false"
+
+UNITS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("lag", "step", "steps_back", "nearer_lag", "lag_from", "lag_to", "t", "u", "to", "to_end", "from", "from_end"),
+        STEPS,
+    ),
+    **dict.fromkeys(("log10_magnitude", "log10_lowest", "log10_highest"), DECADES),
+    **dict.fromkeys(
+        (
+            "gradient",
+            "state",
+            "next_state",
+            "factor",
+            "running_product",
+            "value",
+            "parameter",
+            "share",
+            "lowest_share",
+            "highest_share",
+            "lowest",
+            "middle",
+            "highest",
+            "order",
+            "x",
+            "y",
+        ),
+        PURE,
+    ),
+    **dict.fromkeys(("cell", "series", "status", "reads", "rung", "label", "format", "learner", "align", "text"), TEXT),
+}
+"""The unit of every column that a reader can save; 1 is a pure number. A number of steps is a number of time steps."""
+
+_OF_THE_MAP = {"from": PURE, "to": PURE}  # there they are the edges of a parameter, not times
+
+
+def table_of(figure: Figure) -> pa.Table:
+    """The table that a reader opens and saves: the figure's first."""
+    return next(iter(figure.tables.values()))
+
+
+def csv(table: pa.Table) -> bytes:
+    """A table as CSV in UTF-8, each column's unit in its header: ``lag (steps)``; an empty field is no number."""
+    units = UNITS | _OF_THE_MAP if "parameter" in table.column_names else UNITS
+    named = table.rename_columns([f"{name} ({units[name]})" for name in table.column_names])
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(named, out)
+    return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _short(text: str, most: int) -> str:
+    """At most so many characters, cut between two words."""
+    return text if len(text) <= most else text[: most + 1].rpartition("-")[0]
+
+
+def stem(number: int, count: int, figure: Figure) -> str:
+    """``figure-5-1-gradient-against-lag``: a figure by its number and name."""
+    return f"figure-{number}-{count}-{_short(_plain(figure.name), 60)}"
+
+
+def settings_in_name(settings: Settings, names: Sequence[str]) -> str:
+    """``w=0.9_k=50``: the value of each of these controls, for the name of a file."""
+    return "_".join(f"{name}={','.join(CONTROL[name].texts(getattr(settings, name)))}" for name in names)
+
+
+def file_name(number: int, count: int, figure: Figure, section: Section, settings: Settings) -> str:
+    """The name of a figure's CSV, with every setting that moves the section."""
+    return f"{stem(number, count, figure)}__{settings_in_name(settings, section.MOVED_BY)}.csv"
+
+
+def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> bytes:
+    """Every figure's table as CSV in one zip, with a note that holds all settings and the link to them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        listed = []
+        for number, section in enumerate(sections, 1):
+            for count, figure in enumerate(section.figures_at(settings), 1):
+                name = f"{stem(number, count, figure)}.csv"
+                _add(archive, name, csv(table_of(figure)))
+                listed.append(f"{name}\n    {number}. {section.TITLE}: {figure.name}. {figure.words}")
+        _add(archive, "README.txt", _note(listed, settings, link).encode())
+    return out.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # a date of its own, so that the same settings give the same file
+    entry = zipfile.ZipInfo(f"why-gates-remember/{name}", date_time=(2020, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content)
+
+
+def _note(listed: Sequence[str], settings: Settings, link: str) -> str:
+    values = "\n".join(
+        f"  {control.name} = {', '.join(control.texts(getattr(settings, control.name)))}: {control.label}"
+        for control in CONTROLS
+    )
+    return (
+        f"Why gates remember: the numbers of every figure, computed by torch autograd.\n{link}\n\n"
+        f"Settings\n{values}\n\n"
+        "Units stand in the headers: steps are time steps, log10 is a power of ten, 1 is a pure number.\n"
+        "An empty field is no finite number; the column status says which kind.\n\n"
+        "Figures\n" + "\n".join(listed) + "\n"
+    )

@@ -1,0 +1,109 @@
+"""Links to one state of the page: which sections and controls a link shows, and the code that embeds it.
+
+``section=`` and ``controls=`` stand beside the controls' own parameters. Nothing that stands in a link is ever
+handed on as text: it picks from what the page knows, or it is counted as unknown.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from explainer.choices.controls import CONTROLS
+from explainer.choices.settings import Settings
+
+SECTION, CONTROLS_PARAMETER, NO_CONTROL = "section", "controls", "none"
+LIGHT, DARK = "light_theme", "dark_theme"  # Streamlit's own names for ?embed_options=
+
+
+@dataclass(frozen=True)
+class View:
+    """The part of the page that a link asks for.
+
+    Attributes:
+        sections: slugs in the lesson's order; None: the whole lesson; empty: none of those asked for is known.
+        controls: names in the page's order of the controls that the reader may move; None: all of them.
+        unknown_sections: whether ``section=`` names something that is no section.
+        unknown_controls: whether ``controls=`` names something that is no control.
+    """
+
+    sections: tuple[str, ...] | None = None
+    controls: tuple[str, ...] | None = None
+    unknown_sections: bool = False
+    unknown_controls: bool = False
+
+    def movable(self, moved_by: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """The controls to show, given the controls that move each section (by slug)."""
+        shown = moved_by if self.sections is None else self.sections
+        moving = {name for slug in shown for name in moved_by[slug]}
+        allowed = moving if self.controls is None else moving & set(self.controls)
+        return tuple(control.name for control in CONTROLS if control.name in allowed)
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    return {name.strip().lower() for text in texts for name in text.split(",") if name.strip()}
+
+
+def view(sections: Sequence[str], controls: Sequence[str], slugs: Sequence[str]) -> View:
+    """What the values of ``section=`` and ``controls=`` ask for, whatever stands in them.
+
+    Args:
+        sections, controls: every value of the parameter in the URL; none if it is not there.
+        slugs: the page's sections in the lesson's order.
+    """
+    # names of controls differ by case: t is none, T is
+    asked = {name.strip() for text in controls for name in text.split(",") if name.strip()}
+    known = tuple(control.name for control in CONTROLS if control.name in asked)
+    fixed = known or NO_CONTROL in asked
+    wanted = _names(sections)
+    return View(
+        sections=tuple(slug for slug in slugs if slug in wanted) if wanted else None,
+        controls=known if fixed else None,
+        unknown_sections=bool(wanted - set(slugs)),
+        unknown_controls=bool(asked - set(known) - {NO_CONTROL}),
+    )
+
+
+def query(
+    settings: Settings,
+    sections: Sequence[str] = (),
+    controls: Sequence[str] | None = None,
+    embed: bool = False,
+    theme: str | None = None,
+) -> str:
+    """The part of a link after the question mark, without it; empty where everything is at its default.
+
+    Args:
+        sections: slugs; empty for the whole lesson.
+        controls: names of those that the reader may move; empty for none of them, None for all.
+        embed: laid out for an iframe.
+        theme: ``LIGHT``, ``DARK``, or None for the reader's own.
+    """
+    parameters: list[tuple[str, str]] = []
+    if embed:
+        parameters.append(("embed", "true"))
+    if theme:
+        parameters.append(("embed_options", theme))
+    if sections:
+        parameters.append((SECTION, ",".join(sections)))
+    if controls is not None:
+        parameters.append((CONTROLS_PARAMETER, ",".join(controls) or NO_CONTROL))
+    parameters += [(name, text) for name, texts in settings.to_query().items() for text in texts]
+    return urlencode(parameters, safe=",")
+
+
+def address(base: str, asked: str = "", anchor: str = "") -> str:
+    """A whole link: where the page is served, :func:`query`, and the section to come to rest at."""
+    return base + (f"?{asked}" if asked else "") + (f"#{anchor}" if anchor else "")
+
+
+def iframe(source: str, title: str, height: int) -> str:
+    """The HTML that embeds an address, with a title for screen readers and a height in pixels."""
+    return (
+        f'<iframe src="{html.escape(source)}"\n'
+        f'        title="{html.escape(title)}"\n'
+        f'        width="100%" height="{height:d}" style="border: 0" loading="lazy"\n'
+        '        allow="clipboard-write"></iframe>'
+    )
