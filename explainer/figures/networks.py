@@ -16,7 +16,8 @@ from explainer.figures import style
 from explainer.figures.drawings import GRADIENT_TITLE, lag_mark
 from explainer.figures.figure import Figure, table
 from explainer.maths import jacobians
-from explainer.maths.networks import CELLS, Network
+from explainer.maths.cell_types import CELLS
+from explainer.maths.network import Network
 from explainer.serving.once import once
 
 SEEDS = 5  # one lucky draw proves nothing

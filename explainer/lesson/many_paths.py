@@ -10,10 +10,10 @@ from explainer.figures import drawings, style
 from explainer.figures import networks as drawn
 from explainer.figures.figure import Figure
 from explainer.lesson.parts import Option, Prediction, Receipt, Side
-from explainer.maths import gradients, jacobians
+from explainer.maths import gradients, jacobians, logscale
 from explainer.maths.gradients import Paths
 from explainer.maths.jacobians import ByLag
-from explainer.maths.networks import Network
+from explainer.maths.network import Network
 from explainer.serving.once import once
 
 TITLE = "Still no guarantee, but several paths"
@@ -175,7 +175,7 @@ def _lstm_paths(settings: Settings) -> Figure:
             norm = 10.0**log10
         reads = [words.magnitude(value) for value in log10.tolist()]
         rows.append(drawings.line_table(series, lag, norm, log10, gradients.drawn_log10(norm, log10)[1], reads))
-    held = [gradients.first_below(log10, gradients.HORIZON) for log10 in middles]
+    held = [logscale.first_below(log10, gradients.HORIZON) for log10 in middles]
     whole, direct, direct_by_default = (
         f"from lag {lag} on" if lag is not None else f"nowhere up to lag {settings.T - 1}" for lag in held
     )
