@@ -73,7 +73,7 @@ class Learner:
     def label(self) -> str:
         """As it stands in legends, for instance "LSTM, b_f = 3"."""
         cell = CELLS[self.cell]
-        if cell.keep is None:
+        if not cell.gated:
             return cell.label
         return f"{cell.label}, {'default biases' if self.forget_bias is None else f'b_f = {self.forget_bias:g}'}"
 
