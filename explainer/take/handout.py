@@ -24,7 +24,6 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
-from explainer.lesson import parts as lesson
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Prediction, Receipt, Section
 from explainer.take import snippets
@@ -106,7 +105,7 @@ def _specification(figure: Figure) -> dict:
         drawing["autosize"] = {"type": "fit", "contains": "padding"}
     return {
         **drawing,
-        "description": figure.name,
+        "description": figure.title,
         "datasets": {name: table.to_pylist() for name, table in figure.tables.items()},
     }
 
@@ -119,7 +118,7 @@ def _figure(label: str, figure: Figure, code: str) -> str:
     place = re.sub(r"[^a-z0-9]+", "-", label.lower())
     return (
         f'<figure class="{"half" if figure.half else "full"}"><div class="chart" id="{place}"></div>'
-        f"<figcaption><strong>{label}. {html.escape(figure.name)}.</strong> {html.escape(figure.words)}</figcaption>"
+        f"<figcaption><strong>{label}. {html.escape(figure.title)}.</strong> {html.escape(figure.caption)}</figcaption>"
         f"{_fold('The code behind it', f'<pre><code>{html.escape(code)}</code></pre>')}"
         f'<script type="application/json" data-chart="{place}">{_script(_specification(figure))}</script></figure>'
     )
@@ -141,10 +140,10 @@ def _receipt(receipt: Receipt) -> str:
 
 
 def _section(number: int, section: Section, settings: Settings) -> Iterator[str]:
-    slug = lesson.slug(section)
-    yield f'<section id="{slug}"><h2>{number}. {html.escape(section.TITLE)}</h2>'
-    yield text(section.ARGUMENT)
-    yield _prediction(section.prediction(settings))
+    slug = section.slug
+    yield f'<section id="{slug}"><h2>{number}. {html.escape(section.title)}</h2>'
+    yield text(section.argument)
+    yield _prediction(section.question(settings))
     numbered = enumerate(
         zip(section.figures_at(settings), snippets.of_section(slug, settings), strict=True),
         1,
@@ -155,9 +154,9 @@ def _section(number: int, section: Section, settings: Settings) -> Iterator[str]
             yield _figure(f"Figure {number}.{count}", figure, snippet.code)
         yield "</div>" if half else ""
     yield _receipt(section.receipt(settings))
-    yield f'<div class="remember">{text(f"**What to remember.** {section.REMEMBER}")}</div>'
-    if section.LOOK_CLOSER:
-        yield _fold("Look closer", text(section.LOOK_CLOSER))
+    yield f'<div class="remember">{text(f"**What to remember.** {section.remember}")}</div>'
+    if section.look_closer:
+        yield _fold("Look closer", text(section.look_closer))
     yield "</section>"
 
 
@@ -211,7 +210,7 @@ for (const data of document.querySelectorAll('script[data-chart]')) {
 
 def page(settings: Settings, link: str) -> str:
     """The file; the link leads back to the live page in the same state."""
-    contents = "".join(f'<li><a href="#{lesson.slug(s)}">{html.escape(s.TITLE)}</a></li>' for s in SECTIONS)
+    contents = "".join(f'<li><a href="#{s.slug}">{html.escape(s.title)}</a></li>' for s in SECTIONS)
     sections = "\n".join(
         part for number, section in enumerate(SECTIONS, 1) for part in _section(number, section, settings)
     )
