@@ -206,7 +206,7 @@ def _square(cell: str) -> Plot:
 
     return Plot(
         title=f"{networks.label(cell)}: gradients between every two times",
-        reads=networks.NETWORK,
+        reads=tuple(name for name in networks.NETWORK if name != "bf" or CELLS[cell].gated),
         drawing=networks.all_times,
         tables=lambda settings: networks.all_times_tables(pairs(settings)),
         caption=caption,
