@@ -189,11 +189,11 @@ def _unrolled_caption(settings: Settings) -> str:
 
 
 def _shares_caption(settings: Settings) -> str:
-    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in networks.shares(settings).items()}
+    most = {cell: f"the latest {words.lags(_lags_for(one, 0.9))}" for cell, one in networks.shares(settings).items()}
     return (
         f"A real nn.RNN and nn.LSTM with {words.counted(settings.n, 'unit')} and "
         f"{networks.bias_words(settings.bf)}; line and band are the middle and the range of {networks.SEEDS} draws. "
-        f"Nine tenths of the sum come from the latest {most['rnn']} in the RNN and the latest {most['lstm']} in the LSTM."
+        f"Nine tenths of the sum come from {most['rnn']} in the RNN and {most['lstm']} in the LSTM."
     )
 
 
