@@ -11,7 +11,6 @@ import pytest
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, prose
-from explainer.lesson import parts as lesson
 from explainer.take import handout
 
 LINK = "https://example.org/?w=1.2&act=identity"
@@ -56,7 +55,7 @@ def test_it_draws_the_pages_figures_from_the_pages_tables(read):
     settings, _, reader = read
     charts = [json.loads(text) for attrs, text in reader.scripts if "data-chart" in attrs]
     figures = [figure for section in SECTIONS for figure in section.figures_at(settings)]
-    assert [chart["description"] for chart in charts] == [figure.name for figure in figures]
+    assert [chart["description"] for chart in charts] == [figure.title for figure in figures]
     for chart, figure in zip(charts, figures, strict=True):
         assert set(chart["datasets"]) == set(figure.tables)
         for name, table in figure.tables.items():
@@ -74,7 +73,7 @@ def test_every_chart_has_its_place_and_every_place_its_chart(read):
 def test_the_whole_lesson_is_there_in_order_and_the_way_back(read):
     _, source, reader = read
     slugs = [attrs["id"] for tag, attrs in reader.tags if tag == "section" and "id" in attrs]
-    assert slugs == [lesson.slug(section) for section in SECTIONS]
+    assert slugs == [section.slug for section in SECTIONS]
     assert ("a", {"href": LINK}) in reader.tags
     assert source.count("<h1>") == 1
 
@@ -88,7 +87,7 @@ def test_no_equation_and_no_colour_is_left_as_it_was_written(read):
     equations = sum(
         len(re.findall(r"\$\$.*?\$\$|\$.+?\$", words, re.DOTALL))
         for section in SECTIONS
-        for words in (section.ARGUMENT, section.REMEMBER, section.LOOK_CLOSER)
+        for words in (section.argument, section.remember, section.look_closer)
     ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.NOTATION))
     assert text.count("<math") == equations + len(SECTIONS)
 

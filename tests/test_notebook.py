@@ -68,7 +68,7 @@ def test_the_notebook_has_the_pages_numbers(executed):
     settings, charts, _ = executed
     for _ in training.train(does_it_learn.plan(settings)):
         pass
-    figures = {figure.name: figure for section in SECTIONS for figure in section.figures_at(settings)}
+    figures = {figure.title: figure for section in SECTIONS for figure in section.figures_at(settings)}
     by_title = {chart["title"]: figure_rows(chart) for chart in charts.values()}
     assert set(by_title) == set(figures) - {NO_NUMBERS}
     compared = 0
@@ -125,7 +125,7 @@ def test_it_follows_the_lesson_and_leads_back_to_the_page():
     built = notebook.build(Settings(), LINK)
     texts = [cell.source for cell in built.cells if cell.cell_type == "markdown"]
     headings = [text.splitlines()[0] for text in texts if text.startswith("## ")]
-    assert headings == [f"## {n}. {section.TITLE}" for n, section in enumerate(SECTIONS, 1)]
+    assert headings == [f"## {n}. {section.title}" for n, section in enumerate(SECTIONS, 1)]
     assert LINK in texts[0]
     assert not any(re.search(r":(orange|blue|gray)\[", text) for text in texts)
 

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import altair as alt
@@ -18,17 +18,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from explainer import lesson as sections
+from explainer import lesson
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
-from explainer.figures.figure import Figure
+from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.lesson.parts import Prediction, Receipt, Section
 from explainer.maths import gradients, jacobians, number_formats
 
-BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
+BY_SLUG = {section.slug: section for section in SECTIONS}
 
 
 # --- the settings that are tried ----------------------------------------------------------------------------
@@ -91,12 +90,16 @@ def figures(slug: str, settings: Settings) -> tuple[Figure, ...]:
 
 @functools.cache
 def prediction(slug: str, settings: Settings) -> Prediction:
-    return BY_SLUG[slug].prediction(settings)
+    return BY_SLUG[slug].question(settings)
 
 
 @functools.cache
 def receipt(slug: str, settings: Settings) -> Receipt:
     return BY_SLUG[slug].receipt(settings)
+
+
+def walks(section: Section) -> list[Callable[[Settings], Stops]]:
+    return [plot.walk for plot in section.plots if plot.walk]
 
 
 every_section = pytest.mark.parametrize("slug", BY_SLUG)
@@ -110,30 +113,28 @@ def column(table: pa.Table, name: str) -> list:
 
 
 def test_every_file_of_the_folder_is_a_section_and_nothing_else():
-    folder = Path(sections.__file__).parent
+    folder = Path(lesson.__file__).parent
     files = {file.stem for file in folder.glob("*.py")} - {"__init__", "parts", "prose", "citation"}
-    assert {section.__name__.rpartition(".")[2] for section in SECTIONS} == files
-    assert len(set(SECTIONS)) == len(SECTIONS)
+    assert sorted(slug.replace("-", "_") for slug in BY_SLUG) == sorted(files)
+    assert len(BY_SLUG) == len(SECTIONS)
 
 
 def test_a_sections_slug_is_the_name_of_its_file():
     for slug, section in BY_SLUG.items():
-        assert slug == Path(section.__file__).stem.replace("_", "-")
+        assert section.question.__module__ == f"{lesson.__name__}.{slug.replace('-', '_')}"
 
 
 @every_section
 def test_every_section_has_its_parts(slug: str):
     section: Section = BY_SLUG[slug]
-    for part in (section.TITLE, section.ARGUMENT, section.REMEMBER):
+    for part in (section.title, section.argument, section.remember):
         assert part.strip()
-    assert "\n" not in section.REMEMBER.strip()
-    assert section.MOVED_BY
-    assert set(section.MOVED_BY) <= set(CONTROL)
-    assert len(set(section.MOVED_BY)) == len(section.MOVED_BY)
+    assert "\n" not in section.remember.strip()
+    assert section.plots
 
 
 def test_every_control_moves_a_section():
-    assert {name for section in SECTIONS for name in section.MOVED_BY} == set(CONTROL)
+    assert {name for section in SECTIONS for name in section.moved_by} == set(CONTROL)
 
 
 # --- drawings -----------------------------------------------------------------------------------------------
@@ -178,10 +179,10 @@ def test_drawings_are_valid_and_read_exactly_the_tables_that_are_sent(slug: str)
         spec = figure.drawing()
         alt.Chart.from_dict(dict(spec))  # validates against Vega-Lite's schema
         parts = list(units(spec))
-        assert {data for _, data, _ in parts} == set(figure.tables), figure.name
+        assert {data for _, data, _ in parts} == set(figure.tables), figure.title
         for unit, data, made in parts:
             missing = columns_read(unit) - made - set(figure.tables[data].column_names)
-            assert not missing, f"{figure.name}: {data} has no {missing}"
+            assert not missing, f"{figure.title}: {data} has no {missing}"
 
 
 @every_section
@@ -189,7 +190,7 @@ def test_the_drawing_stands_still(slug: str):
     first = figures(slug, Settings())
     for settings in SETTINGS:
         now = figures(slug, settings)
-        assert [figure.name for figure in now] == [figure.name for figure in first], at(settings)
+        assert [figure.title for figure in now] == [figure.title for figure in first], at(settings)
         assert [figure.half for figure in now] == [figure.half for figure in first], at(settings)
         for one, other in zip(first, now, strict=True):
             assert one.drawing() is other.drawing(), at(settings)
@@ -198,7 +199,7 @@ def test_the_drawing_stands_still(slug: str):
 
 @every_section
 def test_names_of_figures_are_their_own(slug: str):
-    names = [figure.name for figure in figures(slug, Settings())]
+    names = [figure.title for figure in figures(slug, Settings())]
     assert len(set(names)) == len(names)
 
 
@@ -212,7 +213,7 @@ def test_columns_keep_their_types(slug: str):
     for settings in SETTINGS:
         for figure, expected in zip(figures(slug, settings), schemas, strict=True):
             for name, table in figure.tables.items():
-                assert table.schema.equals(expected[name]), f"{figure.name}: {name} at {at(settings)}"
+                assert table.schema.equals(expected[name]), f"{figure.title}: {name} at {at(settings)}"
 
 
 @every_section
@@ -223,7 +224,7 @@ def test_no_table_has_a_nan_or_an_infinity(slug: str):
                 for label in table.column_names:
                     if pa.types.is_floating(table[label].type):
                         values = table[label].drop_null().to_numpy()
-                        assert np.isfinite(values).all(), f"{figure.name}: {name}.{label} at {at(settings)}"
+                        assert np.isfinite(values).all(), f"{figure.title}: {name}.{label} at {at(settings)}"
 
 
 PLACED = {gradients.VALUE, gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW}
@@ -242,7 +243,7 @@ def test_every_row_has_a_place_on_the_axis_or_a_mark_that_says_why_not(slug: str
                 # in a narrow format a magnitude beyond its end has no place: nothing says how large it would be
                 placed = PLACED - ({gradients.OVERFLOW} if name == "formats" else set())
                 for reason, where in zip(status, place, strict=True):
-                    assert (where is not None) == (reason in placed), f"{figure.name}: {reason} at {at(settings)}"
+                    assert (where is not None) == (reason in placed), f"{figure.title}: {reason} at {at(settings)}"
 
 
 @every_section
@@ -260,7 +261,7 @@ def test_the_axes_hold_every_row(slug: str):
                 if name in ("frame", "grid") or "log10_magnitude" not in table.column_names:
                     continue  # the map's own colours have a scale of their own
                 places = [place for place in column(table, "log10_magnitude") if place is not None]
-                assert all(low <= place <= high for place in places), f"{figure.name}: {name} at {at(settings)}"
+                assert all(low <= place <= high for place in places), f"{figure.title}: {name} at {at(settings)}"
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -276,7 +277,7 @@ NO_WORD = re.compile(
 
 def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
     for figure in figures(slug, settings):
-        yield figure.name, figure.words
+        yield figure.title, figure.caption
     asked, checked = prediction(slug, settings), receipt(slug, settings)
     yield "question", asked.question
     for option in asked.options:
@@ -285,8 +286,8 @@ def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "remark", checked.remark
     for side in (checked.autograd, checked.formula, *checked.others):
         yield "side", side.what
-    if hasattr(BY_SLUG[slug], "walk"):
-        for stop in BY_SLUG[slug].walk(settings):
+    for walk in walks(BY_SLUG[slug]):
+        for stop in walk(settings):
             yield "walk", stop.words
 
 
@@ -301,8 +302,8 @@ def test_words_are_words(slug: str):
 def test_every_figure_says_what_it_shows(slug: str):
     for settings in SETTINGS:
         for figure in figures(slug, settings):
-            assert figure.words.endswith((".", ".)")), figure.name
-            assert len(figure.words) > 20, figure.name
+            assert figure.caption.endswith((".", ".)")), figure.title
+            assert len(figure.caption) > 20, figure.title
 
 
 # --- the plotted numbers are the engine's -------------------------------------------------------------------
@@ -413,7 +414,7 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
     (figure,) = shown
-    first = "gated" if "gates first" in figure.name else "vanilla"
+    first = "gated" if "gates first" in figure.title else "vanilla"
     assert column(figure.tables["rungs"], "cell")[0] == first
     at_least_two = settings.replace(k=max(settings.k, 2))
     for name, gradient in two_cells(at_least_two).items():
@@ -516,7 +517,7 @@ def test_every_format_that_ends_is_marked_where_it_ends():
             for name in number_formats.FORMATS:
                 measured = measure(settings, name, 2.0**settings.ls if name == "float16" else 1.0)
                 for lag in {measured.zero_from, measured.not_finite_from} - {None}:
-                    assert (lag, name) in marked, f"{figure.name}: {name} at {at(settings)}"
+                    assert (lag, name) in marked, f"{figure.title}: {name} at {at(settings)}"
 
 
 PLOTTED = {
@@ -767,28 +768,55 @@ def others(name: str, value) -> list:
     return [control.values[(at + 1) % count], control.values[(at + max(2, count // 2)) % count]]
 
 
-def shown_numbers(section: Section, settings: Settings):
-    """What is drawn, or what is going to be worked out and then drawn."""
-    if hasattr(section, "plan"):
-        return section.plan(settings)
-    return [dict(figure.tables) for figure in figures(lesson.slug(section), settings)]
+@functools.cache
+def made_of(slug: str, index: int, settings: Settings) -> tuple:
+    """Everything that a plot makes of the whole settings, whatever it says it reads; of long work also the plan."""
+    section = BY_SLUG[slug]
+    plot = section.plots[index]
+    return dict(plot.tables(settings)), plot.caption(settings), section.work and section.work.plan(settings)
 
 
 @pytest.mark.parametrize("name", [control.name for control in CONTROLS])
 @every_section
-def test_moved_by_is_true(slug: str, name: str):
+def test_a_plot_reads_the_controls_that_it_names_and_no_other(slug: str, name: str):
+    for index, plot in enumerate(BY_SLUG[slug].plots):
+        moved = [
+            made_of(slug, index, base) != made_of(slug, index, base.replace(**{name: value}))
+            for base in BASES
+            for value in others(name, getattr(base, name))
+        ]
+        assert any(moved) == (name in plot.reads), plot.title
+
+
+@every_section
+def test_the_controls_that_choose_figures_move_the_section(slug: str):
     section = BY_SLUG[slug]
-    moved = [
-        shown_numbers(section, base) != shown_numbers(section, base.replace(**{name: value}))
-        for base in BASES
-        for value in others(name, getattr(base, name))
-    ]
-    assert any(moved) == (name in section.MOVED_BY)
+    for name in CONTROL:
+        shown = {section.plots_at(Settings(**{name: value})) for value in others(name, CONTROL[name].default)}
+        assert shown == {section.plots_at(Settings())} or name in section.moved_by
+
+
+@every_section
+def test_what_moves_a_section_is_what_its_figures_read_in_the_order_of_the_sidebar(slug: str):
+    section = BY_SLUG[slug]
+    read = [name for name in CONTROL if any(name in plot.reads for plot in section.plots)]
+    assert section.moved_by == tuple(read)
+    assert section.reads == tuple(name for name in CONTROL if name in {*read, *section.receipt_reads})
+    assert not set(section.receipt_reads) & set(read)
+
+
+@every_section
+def test_a_figure_is_made_once_for_all_that_read_the_same(slug: str):
+    section = BY_SLUG[slug]
+    unread = next(name for name in CONTROL if name not in section.moved_by and name != "nets")
+    elsewhere = Settings(**{unread: others(unread, CONTROL[unread].default)[0]})
+    for one, other in zip(section.figures_at(Settings()), section.figures_at(elsewhere), strict=True):
+        assert one is other
 
 
 # --- walks --------------------------------------------------------------------------------------------------
 
-WALKED = {slug: section for slug, section in BY_SLUG.items() if hasattr(section, "walk")}
+WALKED = {slug: section for slug, section in BY_SLUG.items() if walks(section)}
 
 
 def test_the_products_can_be_walked():
@@ -798,7 +826,7 @@ def test_the_products_can_be_walked():
 @pytest.mark.parametrize("slug", WALKED)
 def test_a_walk_goes_from_row_to_row_of_the_figure(slug: str):
     for settings in SETTINGS:
-        first, stops = figures(slug, settings)[0], WALKED[slug].walk(settings)
+        first, stops = figures(slug, settings)[0], WALKED[slug].plots[0].walk(settings)
         main = next(iter(first.tables.values()))
         at_rest = first.tables["walk"]
         assert at_rest.num_rows == 0

@@ -252,3 +252,12 @@ CONTROLS: tuple[Control, ...] = (
     ),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
+
+
+def names_of(*groups: str) -> tuple[str, ...]:
+    """Names of the controls of these groups, in the order of the sidebar."""
+    return tuple(control.name for control in CONTROLS if control.group in groups)
+
+
+SCALAR = names_of(BOTH, VANILLA, GATED)
+"""Names of the controls of the two scalar cells."""

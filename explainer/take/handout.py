@@ -24,7 +24,6 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
-from explainer.lesson import parts as lesson
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Section
 from explainer.take import snippets
@@ -120,22 +119,21 @@ def _read(name: str) -> str:
 
 def _section(number: int, section: Section, settings: Settings) -> dict:
     """What the template shows of a section. Figures of half the width that follow each other share a row."""
-    slug = lesson.slug(section)
     shown = [
         {"label": f"Figure {number}.{count}", "id": f"figure-{number}-{count}", "figure": figure, "code": snippet.code}
         for count, (figure, snippet) in enumerate(
-            zip(section.figures_at(settings), snippets.of_section(slug, settings), strict=True), 1
+            zip(section.figures_at(settings), snippets.of_section(section.slug, settings), strict=True), 1
         )
     ]
     return {
-        "slug": slug,
-        "title": section.TITLE,
-        "argument": section.ARGUMENT,
-        "prediction": section.prediction(settings),
+        "slug": section.slug,
+        "title": section.title,
+        "argument": section.argument,
+        "prediction": section.question(settings),
         "rows": [list(row) for _, row in itertools.groupby(shown, key=lambda one: one["figure"].half)],
         "receipt": section.receipt(settings),
-        "remember": section.REMEMBER,
-        "look_closer": section.LOOK_CLOSER,
+        "remember": section.remember,
+        "look_closer": section.look_closer,
     }
 
 
@@ -147,7 +145,7 @@ def _specification(figure: Figure) -> dict:
     else:
         drawing["autosize"] = {"type": "fit", "contains": "padding"}
     datasets = {name: table.to_pylist() for name, table in figure.tables.items()}
-    return {**drawing, "description": figure.name, "datasets": datasets}
+    return {**drawing, "description": figure.title, "datasets": datasets}
 
 
 def _script(data: object) -> Markup:

@@ -21,7 +21,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.lesson.parts import Section
 from explainer.take import notebook_figures
 
@@ -250,10 +249,10 @@ def _shared_cell(functions: Sequence[Callable]) -> nbformat.NotebookNode:
 def _section(
     number: int, section: Section, settings: Settings, present: set[str], shown: set[Callable]
 ) -> list[nbformat.NotebookNode]:
-    drawn = _figures(lesson.slug(section), settings)
+    drawn = _figures(section.slug, settings)
     functions = [function for function in dict.fromkeys(function for function, _ in drawn) if function not in shown]
     shown |= set(functions)
-    text = f"## {number}. {section.TITLE}\n\n{plain_markdown(section.ARGUMENT)}"
+    text = f"## {number}. {section.title}\n\n{plain_markdown(section.argument)}"
     cells = [new_markdown_cell(text), *_modules(_used_by(functions), present)]
     if functions:
         definitions = _import_lines(functions)
@@ -263,11 +262,11 @@ def _section(
         cells.append(new_code_cell(code or "\n\n\n".join(map(_code, functions))))
     if notebook_figures.trained in functions:
         cells.append(
-            new_code_cell(f"result = trained(settings, steps={section.plan(settings).steps})  # takes minutes")
+            new_code_cell(f"result = trained(settings, steps={section.work.plan(settings).steps})  # takes minutes")
         )
     calls = [call for _, call in drawn if call]
     for count, call in enumerate(calls, 1):
         name = f"figure_{number}_{count}"
         cells.append(new_code_cell(f"{name} = {call}\n{name}"))
-    cells.append(new_markdown_cell(f"**What to remember.** {plain_markdown(section.REMEMBER)}"))
+    cells.append(new_markdown_cell(f"**What to remember.** {plain_markdown(section.remember)}"))
     return cells
