@@ -100,7 +100,7 @@ def page(settings: Settings, link: str) -> str:
         link=link,
         prose=prose,
         settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
-        sections=[_section(number, section, settings) for number, section in enumerate(SECTIONS, 1)],
+        lesson=[_section(number, section, settings) for number, section in enumerate(SECTIONS, 1)],
         style=Markup(_read("handout.css")),
         draw=Markup(_read("handout.js")),
         vega=Markup(javascript()),
@@ -126,14 +126,10 @@ def _section(number: int, section: Section, settings: Settings) -> dict:
         )
     ]
     return {
-        "slug": section.slug,
-        "title": section.title,
-        "argument": section.argument,
+        "section": section,
         "prediction": section.question(settings),
         "rows": [list(row) for _, row in itertools.groupby(shown, key=lambda one: one["figure"].half)],
         "receipt": section.receipt(settings),
-        "remember": section.remember,
-        "look_closer": section.look_closer,
     }
 
 

@@ -34,6 +34,10 @@ class View:
     unknown_sections: bool = False
     unknown_controls: bool = False
 
+    def shows(self, slug: str) -> bool:
+        """Whether the section of this slug is on the page."""
+        return self.sections is None or slug in self.sections
+
     def movable(self, moved_by: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
         """The controls to show, given the controls that move each section (by slug)."""
         shown = moved_by if self.sections is None else self.sections
