@@ -37,7 +37,7 @@ def _answer(dragged: int) -> None:
         key=KEY,
         data={
             "controls": tuple(CONTROL),
-            "names": DRAGGED,
+            "dragged": DRAGGED,
             "sections": state.sections,
             "answered": dragged,
             "moves": state.moves,
