@@ -756,6 +756,7 @@ BASES = (
     Settings(k=20, **SMALL),
     Settings(k=20, gate="varying", act="logistic", w=1.0, **SMALL),
     Settings(k=30, gate="state", act="logistic", w=1.0, **SMALL),
+    Settings(k=5, **SMALL),  # within the networks' length
 )
 
 

@@ -15,8 +15,9 @@ from explainer.figures import figure, style
 from explainer.figures.by_lag import lag_mark
 from explainer.figures.figure import decades, stack, steps, table
 from explainer.maths import gradients, jacobians
+from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Shares
-from explainer.maths.networks import CELLS, Network
+from explainer.maths.network import Network
 from explainer.serving.once import once
 
 SEEDS = 5  # one lucky draw proves nothing

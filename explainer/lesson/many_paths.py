@@ -12,9 +12,9 @@ from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
+from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
 from explainer.maths.logscale import first_below
-from explainer.maths.networks import CELLS
 
 _ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the
@@ -206,7 +206,7 @@ def _square(cell: str) -> Plot:
 
     return Plot(
         title=f"{networks.label(cell)}: gradients between every two times",
-        reads=networks.NETWORK,
+        reads=tuple(name for name in networks.NETWORK if name != "bf" or CELLS[cell].gated),
         drawing=networks.all_times,
         tables=lambda settings: networks.all_times_tables(pairs(settings)),
         caption=caption,

@@ -13,7 +13,8 @@ import numpy as np
 
 from explainer.choices.settings import Settings
 from explainer.maths import gradients, jacobians, number_formats, training
-from explainer.maths.networks import CELLS, Network
+from explainer.maths.cell_types import CELLS
+from explainer.maths.network import Network
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 SEEDS = 5
