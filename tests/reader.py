@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
 from explainer.lesson import SECTIONS
-from explainer.page import parts as page_parts
-from explainer.page import take as page_take
+from explainer.page import state, take
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
@@ -32,7 +31,8 @@ class Reader(AppTest):
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
         if has_been_through:
             self.session_state["presets"] = True  # open
-            self.session_state[page_parts.NEAR] = {*(section.slug for section in SECTIONS), page_take.ANCHOR}
+            near = {*(section.slug for section in SECTIONS), take.ANCHOR}
+            self.session_state[state.KEY] = state.PageState(near=near)
         self.sent: list[Node] = []
 
     def _run(self, *arguments, **keywords) -> AppTest:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving
+from tests.facts import fact
 from tests.serving import ROOT, free_port, nginx
 
 PART = "section=k-steps"
@@ -99,6 +100,7 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
         close(tab, fresh)
 
 
+@fact("state after a restart")
 def test_a_server_that_is_started_again_keeps_answers_and_open_folds(open_at, tmp_path: Path):
     port, log = free_port(), tmp_path / "streamlit.log"
     answer, fold = f".st-key-answer-{SECTION}", f".st-key-take-{SECTION}"

@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
+from tests.facts import fact
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60_000
@@ -190,6 +191,7 @@ def hidden_below(page: Page, frame: str) -> float:
     return main.evaluate("main => main.scrollHeight - main.clientHeight")
 
 
+@fact("iframe-resizer")
 def test_a_course_page_embeds_two_sections_that_grow_and_shrink_by_themselves(course_page: Page):
     first = {frame: wait_for_rest(course_page, frame) for frame in ("k-steps", "product-of-gates")}
     assert all(height > 1200 for height in first.values())
