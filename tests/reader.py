@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
@@ -29,6 +31,7 @@ class Reader(AppTest):
 
     def __init__(self, has_been_through: bool = True) -> None:
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
+        self._bidi_component_manager = _installed_components()
         if has_been_through:
             self.session_state["presets"] = True  # open
             near = {*(section.slug for section in SECTIONS), take.ANCHOR}
@@ -45,6 +48,14 @@ class Reader(AppTest):
             before._runner = now._runner
             self._tree = before
         return self
+
+
+@functools.cache
+def _installed_components() -> BidiComponentManager:
+    """The components of all installed packages. ``AppTest`` looks for them anew in each session: 0.1 s each time."""
+    manager = BidiComponentManager()
+    manager.discover_and_register_components(start_file_watching=False)
+    return manager
 
 
 def headings(block: Block) -> list[tuple[str, str]]:
