@@ -20,6 +20,8 @@ import torch
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, vanish_or_explode
 from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.grid import gated_grid, vanilla_grid
+from explainer.maths.paths import paths
 
 ENGINE = {
     "the scalar cells": (
@@ -94,7 +96,7 @@ def by_lag(times: int = 15) -> None:
         "vanilla, ReLU": lambda k: gradients.vanilla(Settings(act="relu", w=1.0, k=k)),
         "gated, constant": lambda k: gradients.gated(Settings(k=k)),
         "gated, set by the state": lambda k: gradients.gated(Settings(gate="state", k=k)),
-        "its paths": lambda k: gradients.paths(Settings(gate="state", k=k)),
+        "its paths": lambda k: paths(Settings(gate="state", k=k)),
     }
     for name, work in cells.items():
         shorter = None
@@ -113,7 +115,7 @@ def by_grid(times: int = 9) -> None:
     for points in (1, 20, 81, 320):
         w = tuple(-8 + 16 * i / max(points - 1, 1) for i in range(points))
         f = tuple(i / max(points - 1, 1) for i in range(points))
-        for name, grid, values in (("w", gradients.vanilla_grid, w), ("f", gradients.gated_grid, f)):
+        for name, grid, values in (("w", vanilla_grid, w), ("f", gated_grid, f)):
             work = functools.partial(grid, Settings(gate="state"), values, lags)
             what = f"{points} values of {name} × {len(lags)} lags up to {lags[-1]}"
             say(line(what, *measured(work, times, forget)))

@@ -15,7 +15,7 @@ import torch
 
 from explainer.choices.settings import Settings
 from explainer.maths import gradients, training
-from explainer.maths.training import Learner, Plan
+from explainer.maths.plans import Learner, Plan
 
 THREE_CELLS = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
 

@@ -21,8 +21,10 @@ from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
-from explainer.maths import cells, gradients, jacobians, number_formats, training
-from explainer.maths.gradients import gated, vanilla, vanilla_grid, verdict
+from explainer.maths import cells, gradients, jacobians, number_formats, plans, training
+from explainer.maths.gradients import gated, vanilla, verdict
+from explainer.maths.grid import gated_grid, vanilla_grid
+from explainer.maths.paths import by_path
 
 BY_SLUG = {section.slug: section for section in SECTIONS}
 CLAIMED: list[tuple[str, str]] = []
@@ -407,12 +409,12 @@ def test_claim_all_three_gates_have_f_as_their_typical_value():
 @claim("product-of-gates", "one too many, and would contradict the lab's own one-step and two-step cases")
 def test_claim_the_product_from_i_0_has_one_gate_too_many():
     for settings in (Settings(f=0.9, k=5), Settings(gate="varying", k=5)):
-        paths, g = gradients.paths(settings), gated(settings)
+        paths, g = by_path(settings), gated(settings)
         for steps in (1, 2):
             assert paths.product_of_gates[steps] == pytest.approx(g.gradient[steps], rel=1e-14)
             assert abs(paths.one_gate_more[steps] / g.gradient[steps] - 1) > 0.01
         # k + 1 factors: after one step already two
-        assert gradients.paths(Settings(f=0.9, k=5)).one_gate_more[1] == pytest.approx(0.9**2)
+        assert by_path(Settings(f=0.9, k=5)).one_gate_more[1] == pytest.approx(0.9**2)
 
 
 @claim("product-of-gates", "any constant f < 1 still decays exponentially, with a time constant of about 1/(1-f) steps")
@@ -464,14 +466,14 @@ def test_claim_a_product_of_gates_can_vanish():
 
 @claim("many-paths", "where the gate reads the state, the gradient can even grow for a while")
 def test_claim_the_gradient_of_a_gate_that_reads_its_state_can_grow():
-    grid = gradients.gated_grid(Settings(gate="state", u=4.0, h0=2.0), (0.05,), tuple(range(60)))
+    grid = gated_grid(Settings(gate="state", u=4.0, h0=2.0), (0.05,), tuple(range(60)))
     assert grid.gradient[0].max() > 1.01
     assert grid.log10_magnitude[0, -1] < -2
 
 
 @claim("many-paths", "the whole derivative is the sum over all of them")
 def test_claim_the_whole_derivative_is_the_sum_of_its_paths():
-    paths = gradients.paths(Settings(gate="state", u=2.0, f=0.9))
+    paths = by_path(Settings(gate="state", u=2.0, f=0.9))
     np.testing.assert_allclose(paths.direct + paths.around, paths.whole, rtol=1e-13, atol=0)
     np.testing.assert_allclose(paths.direct, paths.product_of_gates, rtol=1e-13, atol=0)
 
@@ -480,7 +482,7 @@ def test_claim_the_whole_derivative_is_the_sum_of_its_paths():
 def test_claim_whole_and_direct_are_equal_where_the_gate_does_not_react():
     still = ({"u": 0.0}, {"h0": 0.0}, {"f": 1.0})
     for changes in still:
-        paths = gradients.paths(Settings(gate="state", **changes))
+        paths = by_path(Settings(gate="state", **changes))
         np.testing.assert_allclose(paths.whole, paths.direct, rtol=1e-14, atol=0)
         assert not paths.around.any()
 
@@ -542,7 +544,7 @@ def test_claim_the_direct_path_never_explodes():
         norms = jacobians.by_lag(network_drawings.network("lstm", Settings(**changes)), network_drawings.SEEDS)
         assert (norms.spectral.direct <= 1e-12).all()
     for gate in cells.GATES:
-        assert (gradients.paths(Settings(gate=gate, u=-4.0, spread=3.0, h0=2.0)).direct <= 1).all()
+        assert (by_path(Settings(gate=gate, u=-4.0, spread=3.0, h0=2.0)).direct <= 1).all()
 
 
 @claim("many-paths", "a vanilla network begins at w = 1, where the gradient passes unchanged")
@@ -627,7 +629,7 @@ def test_claim_all_four_learners_have_16_units_and_the_same_learning_rate():
 
 @claim("does-it-learn", "averaged over the last 20 steps, is at most a quarter")
 def test_claim_what_learned_means():
-    assert (training.WINDOW, training.LEARNED) == (20, 0.25)
+    assert (plans.WINDOW, plans.LEARNED) == (20, 0.25)
 
 
 @claim("does-it-learn", "the gradient that reaches the bit is below 10^{-6}")

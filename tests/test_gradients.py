@@ -19,7 +19,9 @@ from mpmath import mpf
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import LARGEST_LAG, Settings
 from explainer.maths import cells, gradients
-from explainer.maths.gradients import drawn_log10, gated, horizon, paths, vanilla, verdict
+from explainer.maths.gradients import drawn_log10, gated, horizon, vanilla, verdict
+from explainer.maths.grid import Grid, gated_grid, vanilla_grid
+from explainer.maths.paths import by_path
 
 DIGITS = 60
 UNIT = 2.0**-53  # half the distance from 1 to the next float64
@@ -573,7 +575,7 @@ def test_gated_gradient_at_lag_zero_bound_and_parts(settings: Settings):
 @example(Settings(gate="state", f=0.5, u=1.0, h0=0.5, k=60))
 @example(Settings(gate="state", f=0.9, u=1e-9, h0=0.5, k=30))
 def test_paths(settings: Settings):
-    p, g, oracle = paths(settings), gated(settings), exact_gated(settings)
+    p, g, oracle = by_path(settings), gated(settings), exact_gated(settings)
     np.testing.assert_array_equal(p.whole, g.gradient)
     np.testing.assert_allclose(p.direct, p.product_of_gates, rtol=1e-13, atol=5e-324 * len(p.lag))
     np.testing.assert_allclose(p.product_of_gates[1:], np.cumprod(g.gates), rtol=1e-13, atol=1e-307)
@@ -599,7 +601,7 @@ def test_paths_through_the_gate_keep_their_digits_where_they_are_tiny(f: float, 
         pairs = zip(oracle.gradients, products_from_now(oracle.parts), strict=True)
         expected = [whole - direct for whole, direct in pairs]
         off = 1e-12 + 4 * UNIT / float(1 - max(oracle.parts))  # torch forms ∂f/∂c from f·(1 − f)
-    for value, around in zip(paths(settings).around, expected, strict=True):
+    for value, around in zip(by_path(settings).around, expected, strict=True):
         if around > LOW:
             assert relative_to(value, around) < off
 
@@ -608,8 +610,8 @@ def test_one_gate_more_is_the_product_with_k_plus_one_factors():
     for settings in (Settings(f=0.5, k=5), Settings(gate="varying", k=20), Settings(gate="state", u=-2.0, k=20)):
         one_step_on = gated(settings.replace(k=settings.k + 1))  # it goes through t's own gate as well
         expected = np.cumprod(one_step_on.gates)
-        np.testing.assert_allclose(paths(settings).one_gate_more, expected, rtol=1e-13, atol=0)
-    assert paths(Settings(f=0.5, k=2)).one_gate_more.tolist() == [0.5, 0.25, 0.125]
+        np.testing.assert_allclose(by_path(settings).one_gate_more, expected, rtol=1e-13, atol=0)
+    assert by_path(Settings(f=0.5, k=2)).one_gate_more.tolist() == [0.5, 0.25, 0.125]
 
 
 # --- one step -----------------------------------------------------------------------------------------------
@@ -643,7 +645,7 @@ def test_gated_derivative_is_that_of_the_last_step(settings: Settings, states: l
 # --- the grid -----------------------------------------------------------------------------------------------
 
 
-def check_grid(grid: gradients.Grid, single, name: str, settings: Settings) -> None:
+def check_grid(grid: Grid, single, name: str, settings: Settings) -> None:
     for i, value in enumerate(grid.parameter.tolist()):
         for j, lag in enumerate(grid.lag.tolist()):
             alone = single(settings.replace(**{name: value, "k": lag}))
@@ -664,7 +666,7 @@ def check_grid(grid: gradients.Grid, single, name: str, settings: Settings) -> N
 @example(Settings(act="relu"), (0.01, -0.01, 0.0), (0, 1, 2, 3, 200))
 @example(Settings(act="identity", h0=-1.0), (-1.0, 0.001), (200, 200))
 def test_vanilla_grid_equals_single_runs(settings: Settings, w: tuple, lags: tuple):
-    check_grid(gradients.vanilla_grid(settings, w, lags), vanilla, "w", settings)
+    check_grid(vanilla_grid(settings, w, lags), vanilla, "w", settings)
 
 
 @given(
@@ -674,7 +676,7 @@ def test_vanilla_grid_equals_single_runs(settings: Settings, w: tuple, lags: tup
 )
 @budget(max_examples=40)
 def test_gated_grid_equals_single_runs(settings: Settings, f: tuple, lags: tuple):
-    grid = gradients.gated_grid(settings, f, lags)
+    grid = gated_grid(settings, f, lags)
     assert (grid.parameter.tolist(), grid.lag.tolist()) == (list(f), list(lags))
     for i, value in enumerate(f):
         for j, lag in enumerate(lags):
@@ -703,11 +705,11 @@ def test_gated_grid_equals_single_runs(settings: Settings, f: tuple, lags: tuple
     ids=repr,
 )
 def test_what_is_no_grid_is_refused(values: tuple, lags: tuple):
-    for grid in (gradients.vanilla_grid, gradients.gated_grid):
+    for grid in (vanilla_grid, gated_grid):
         with pytest.raises(ValueError, match=r"must be|at least one"):
             grid(Settings(), values, lags)
     with pytest.raises(ValueError, match="f must be"):
-        gradients.gated_grid(Settings(), (0.5, 1.5), (1,))
+        gated_grid(Settings(), (0.5, 1.5), (1,))
 
 
 # --- horizon, verdict, places -------------------------------------------------------------------------------
@@ -788,16 +790,16 @@ def test_every_lag_has_a_place_or_a_reason(settings: Settings):
 CACHED = {
     "vanilla": lambda s: vanilla(s),
     "gated": lambda s: gated(s),
-    "paths": lambda s: paths(s),
-    "vanilla_grid": lambda s: gradients.vanilla_grid(s, (0.5, 0.9), (1, 12)),
-    "gated_grid": lambda s: gradients.gated_grid(s, (0.5, 0.9), (1, 12)),
+    "paths": lambda s: by_path(s),
+    "vanilla_grid": lambda s: vanilla_grid(s, (0.5, 0.9), (1, 12)),
+    "gated_grid": lambda s: gated_grid(s, (0.5, 0.9), (1, 12)),
 }
 UNCACHED = {
     "vanilla": vanilla.__wrapped__,
     "gated": gated.__wrapped__,
-    "paths": paths.__wrapped__,
-    "vanilla_grid": lambda s: gradients.vanilla_grid.__wrapped__(s, (0.5, 0.9), (1, 12)),
-    "gated_grid": lambda s: gradients.gated_grid.__wrapped__(s, (0.5, 0.9), (1, 12)),
+    "paths": by_path.__wrapped__,
+    "vanilla_grid": lambda s: vanilla_grid.__wrapped__(s, (0.5, 0.9), (1, 12)),
+    "gated_grid": lambda s: gated_grid.__wrapped__(s, (0.5, 0.9), (1, 12)),
 }
 
 
@@ -828,14 +830,14 @@ def test_caching_never_mixes_settings(name: str, gate: str):
 def test_what_does_not_matter_is_not_computed_again():
     assert vanilla(Settings(f=0.1, gain=3.0)) is vanilla(Settings(f=0.2, u=3.0))
     assert gated(Settings(w=0.1)) is gated(Settings(w=0.2, act="relu"))
-    assert paths(Settings(w=0.1)) is paths(Settings(w=0.2, n=4))
+    assert by_path(Settings(w=0.1)) is by_path(Settings(w=0.2, n=4))
 
 
 @given(vanilla_settings, gated_settings)
 @budget(max_examples=20)
 def test_no_tensor_leaves_the_engine(one: Settings, other: Settings):
-    results = [vanilla(one), gated(other), paths(other), gradients.vanilla_grid(one, (0.5,), (1, 2))]
-    results += [gradients.gated_grid(other, (0.5,), (1, 2)), gradients.vanilla_derivative(one, (0.5,))]
+    results = [vanilla(one), gated(other), by_path(other), vanilla_grid(one, (0.5,), (1, 2))]
+    results += [gated_grid(other, (0.5,), (1, 2)), gradients.vanilla_derivative(one, (0.5,))]
     results += [gradients.gated_derivative(other, (0.5,))]
     for result in results:
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -862,7 +864,7 @@ def test_the_ends_of_what_the_engine_accepts_give_numbers_without_warnings(setti
     for g in (vanilla(settings), gated(settings)):
         assert g.gradient[0] == 1
         assert not np.isnan(g.log10_magnitude).any()
-    paths(settings)
+    by_path(settings)
 
 
 @pytest.mark.parametrize("f", [0.05, 0.5, 0.95, 0.999, 0.9999])
@@ -883,4 +885,4 @@ def test_the_paths_through_the_gate_keep_their_digits_where_it_is_nearly_open(f,
             direct *= gate
             expected.append(around)
         floats = [float(value) for value in expected]
-    np.testing.assert_allclose(gradients.paths(settings).around, floats, rtol=1e-10, atol=1e-300)
+    np.testing.assert_allclose(by_path(settings).around, floats, rtol=1e-10, atol=1e-300)

@@ -15,7 +15,9 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section, contents, contents_computed
 from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.grid import gated_grid, vanilla_grid
 from explainer.maths.network import Network
+from explainer.maths.paths import by_path
 from explainer.serving.once import Kept, once
 
 READERS = 12
@@ -129,9 +131,9 @@ def test_a_class_that_opens_one_link_has_each_section_computed_once(section: Sec
     [
         lambda: gradients.vanilla(NEW.replace(k=63)),
         lambda: gradients.gated(NEW.replace(k=63)),
-        lambda: gradients.paths(NEW.replace(k=63)),
-        lambda: gradients.vanilla_grid(NEW, (0.5, 0.77), (3, 33)),
-        lambda: gradients.gated_grid(NEW, (0.5, 0.77), (3, 33)),
+        lambda: by_path(NEW.replace(k=63)),
+        lambda: vanilla_grid(NEW, (0.5, 0.77), (3, 33)),
+        lambda: gated_grid(NEW, (0.5, 0.77), (3, 33)),
         lambda: number_formats.vanilla(NEW.replace(k=63), "float16"),
         lambda: jacobians.by_lag(Network("lstm", hidden_size=3, length=7, seed=77), 2),
     ],

@@ -26,6 +26,8 @@ from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section
 from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.grid import gated_grid, vanilla_grid
+from explainer.maths.paths import by_path
 
 BY_SLUG = {section.slug: section for section in SECTIONS}
 
@@ -446,9 +448,7 @@ def central_chart(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 
 def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    for figure, measure, value in zip(
-        shown, (gradients.vanilla_grid, gradients.gated_grid), (settings.w, settings.f), strict=True
-    ):
+    for figure, measure, value in zip(shown, (vanilla_grid, gated_grid), (settings.w, settings.f), strict=True):
         grid = figure.tables["grid"]
         parameter, lags = sorted(set(column(grid, "parameter"))), sorted(set(column(grid, "lag")))
         assert (len(parameter), len(lags), grid.num_rows) == (81, 34, 81 * 34)
@@ -486,7 +486,7 @@ def three_gates(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 
 def paths(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    table, split = shown[0].tables["gradients"], gradients.paths(settings.replace(gate="state"))
+    table, split = shown[0].tables["gradients"], by_path(settings.replace(gate="state"))
     assert table.num_rows == 4 * (settings.k + 1)
     check_line(table, "vanilla", gradients.vanilla(settings))
     for name, values in (

@@ -17,7 +17,9 @@ from explainer.choices.presets import PRESETS
 from explainer.choices.settings import LARGEST_LAG, Settings, from_query
 from explainer.figures import networks as network_drawings
 from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.grid import vanilla_grid
 from explainer.maths.logscale import first_below
+from explainer.maths.paths import by_path
 
 # name: (default, first value, last value, number of values). Links in lecture notes depend on these: a change
 # here is a change of what existing links mean.
@@ -427,7 +429,7 @@ def saturated_tanh(settings: Settings):
     """tanh with w = 1.5 from a small start: up like wᵏ, then down"""
     assert (settings.act, settings.w) == ("tanh", 1.5)
     lags = tuple(range(1, settings.k + 1))
-    grown = gradients.vanilla_grid(settings, (settings.w,), lags).gradient[0]
+    grown = vanilla_grid(settings, (settings.w,), lags).gradient[0]
     peak = int(np.argmax(grown))
     assert (np.diff(grown[: peak + 1]) > 0).all()
     assert (np.diff(grown[peak:]) < 0).all()
@@ -477,7 +479,7 @@ def default_biases(settings: Settings):
 
 def a_gate_that_reads_c(settings: Settings):
     """the derivative is no longer the gate alone"""
-    paths = gradients.paths(settings)
+    paths = by_path(settings)
     assert settings.gate == "state"
     assert (np.abs(paths.whole / paths.product_of_gates - 1)[1:] > 0.01).all()
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from explainer.maths import gradients, training
+from explainer.maths import gradients, plans, training
 from explainer.maths.cell_types import CELLS
 from explainer.maths.network import build
+from explainer.maths.plans import Learner, Plan, over_seeds, trailing_mean, usual_learners
 from explainer.maths.tasks import RIGHT_SUM, TASKS
-from explainer.maths.training import Learner, Plan, log10_norm_by_lag, over_seeds, trailing_mean, train, usual_learners
+from explainer.maths.training import log10_norm_by_lag, train
 from explainer.serving import jobs
 
 TINY = Plan(k=4, steps=6, seeds=2, hidden_size=3, batch=5, learners=(Learner("rnn"), Learner("lstm", 2.0)))
@@ -118,7 +119,7 @@ def test_decisive_lag_is_the_least_reach_that_can_get_the_loss_to_a_quarter(k):
 
     task = TASKS["adding"]
     reach = task.decisive_lag(k)
-    assert loss(reach) <= training.LEARNED * task.loss_of_guessing < loss(reach - 1)
+    assert loss(reach) <= plans.LEARNED * task.loss_of_guessing < loss(reach - 1)
     assert TASKS["memory"].decisive_lag(k) == k
 
 
@@ -198,7 +199,7 @@ def test_the_first_snapshot_is_the_untrained_network_on_the_probes():
                 forget_bias=learner.forget_bias,
                 generator=generator(3 * j),
             )
-            probes, _ = TASKS["memory"].draw(4, training.PROBES, 1.0, generator(3 * j + 2))
+            probes, _ = TASKS["memory"].draw(4, plans.PROBES, 1.0, generator(3 * j + 2))
             weights = {key: value.detach().float().double().numpy() for key, value in network.named_parameters()}
             norms = [oracle_norms(learner.cell, weights, probes[:, b].double().numpy()) for b in range(len(probes[0]))]
             np.testing.assert_allclose(result.log10_norm[i, j, 0], np.mean(norms, axis=0), rtol=1e-9, atol=1e-9)
@@ -402,7 +403,7 @@ def made_up(loss, norms, **changes):
     """A result of one learner with these losses (S, s) and norms at the start (S, k+1)."""
     loss, norms = np.array(loss, dtype=float), np.array(norms, dtype=float)
     plan = Plan(k=norms.shape[1] - 1, seeds=len(loss), steps=loss.shape[1], learners=(Learner("lstm"),), **changes)
-    return training.Training(plan, loss[None], loss[None], loss[None], np.array([0]), np.log10(norms)[None, :, None])
+    return plans.Training(plan, loss[None], loss[None], loss[None], np.array([0]), np.log10(norms)[None, :, None])
 
 
 def test_learned_needs_a_window_of_low_loss_at_the_end():
@@ -417,7 +418,7 @@ def test_learned_needs_a_window_of_low_loss_at_the_end():
         np.ones((4, 3)),
     ).outcome(0)
     assert outcome.learned == (False, True, False, True)
-    limit = training.LEARNED * high
+    limit = plans.LEARNED * high
     first = next(n for n in range(1, 21) if ((20 - n) * high + n * low) / 20 <= limit)
     assert outcome.learned_at == (None, 30 + first, 10 + first, 20)
     assert made_up([[low] * 19], np.ones((1, 3))).outcome(0).learned == (False,)

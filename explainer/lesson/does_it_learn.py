@@ -16,9 +16,9 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
-from explainer.maths import gradients, training
+from explainer.maths import gradients, plans, training
+from explainer.maths.plans import Outcome, Plan, Training
 from explainer.maths.tasks import TASKS
-from explainer.maths.training import Outcome, Plan, Training
 
 _ARGUMENT = r"""
 *Beyond the lab.* A gradient of $10^{-20}$: so what? Here is a task that cannot be solved without the distant
@@ -62,14 +62,14 @@ def plan(settings: Settings) -> Plan:
     return Plan(
         task=settings.task,
         k=settings.tk,
-        learners=training.usual_learners(settings.tb),
+        learners=plans.usual_learners(settings.tb),
         seeds=settings.tn,
         steps=STEPS.get(settings.task, USUAL_STEPS),
         clip=1.0 if settings.clip == "on" else None,
     )
 
 
-# in the order of training.usual_learners; the same at every setting, so that the drawings can stand still
+# in the order of plans.usual_learners; the same at every setting, so that the drawings can stand still
 _LABELS = ("RNN (tanh)", "LSTM, torch's biases", "LSTM, your forget bias", "GRU")
 _COLOR = alt.Scale(domain=list(_LABELS), range=[style.VERMILION, style.BLUE, style.BLUE, style.BLUE])
 _DASH = alt.Scale(domain=list(_LABELS), range=[[1, 0], [3, 3], [1, 0], [9, 3, 2, 3]])
@@ -145,7 +145,7 @@ def _curve_drawing(title: str, label_format: str) -> Drawing:
 def _curve_tables(what: str, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
     """Trailing means over a few steps, middle and range over the seeds."""
     nothing = np.empty((len(_LABELS), 0))
-    low, middle, high = training.over_seeds(training.trailing_mean(getattr(result, what))) if result else [nothing] * 3
+    low, middle, high = plans.over_seeds(plans.trailing_mean(getattr(result, what))) if result else [nothing] * 3
     step = np.arange(1, middle.shape[1] + 1)
     rows = [
         table(
@@ -170,10 +170,10 @@ def _curve_caption(what: str, settings: Settings, result: Training | None = None
     said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
         return said
-    _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, what)))
+    _, middle, _ = plans.over_seeds(plans.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
     ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
-    return f"{said}, mean of the last {training.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
+    return f"{said}, mean of the last {plans.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
 
 
 def _curves(what: str, label_format: str) -> Plot:

@@ -12,6 +12,7 @@ from explainer.figures.figure import Plot
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
+from explainer.maths.paths import by_path
 
 _ARGUMENT = r"""
 Take the same two derivatives as before, now of the :blue[cell state]. One step:
@@ -85,7 +86,7 @@ LADDER = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     at_least_two = ladder.two_steps(settings)
-    gated, product = gradients.gated(at_least_two), gradients.paths(at_least_two).product_of_gates[2]
+    gated, product = gradients.gated(at_least_two), by_path(at_least_two).product_of_gates[2]
     autograd = Side("autograd", float(gated.gradient[2]))
     if GATES[settings.gate].reads_state:
         return Receipt(

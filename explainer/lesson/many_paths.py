@@ -15,6 +15,7 @@ from explainer.maths import gradients, jacobians
 from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
 from explainer.maths.logscale import first_below
+from explainer.maths.paths import by_path
 
 _ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the
@@ -76,7 +77,7 @@ def _reading_gate(settings: Settings) -> Settings:
 
 
 def _question(settings: Settings) -> Prediction:
-    paths = gradients.paths(_reading_gate(settings))
+    paths = by_path(_reading_gate(settings))
     whole, direct = abs(float(paths.whole[-1])), abs(float(paths.direct[-1]))
     told = f"At k = {settings.k} the whole is {words.number(whole)} and the direct path {words.number(direct)} in size."
     return Prediction(
@@ -100,7 +101,7 @@ def _question(settings: Settings) -> Prediction:
 
 
 def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
-    paths, lines = gradients.paths(_reading_gate(settings)), []
+    paths, lines = by_path(_reading_gate(settings)), []
     for series, values in zip(_SERIES[:3], (paths.whole, paths.direct, paths.around), strict=True):
         with np.errstate(divide="ignore"):
             place, status = gradients.drawn_log10(values, np.log10(np.abs(values)))
@@ -111,7 +112,7 @@ def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _paths_caption(settings: Settings) -> str:
-    paths = gradients.paths(_reading_gate(settings))
+    paths = by_path(_reading_gate(settings))
     whole, direct = float(paths.whole[-1]), float(paths.direct[-1])
     share = f"{words.percent(direct / whole)} of the whole" if whole else "and the whole is exactly 0"
     return (
@@ -221,7 +222,7 @@ SQUARES = tuple(_square(cell) for cell in CELLS)
 
 
 def _receipt(settings: Settings) -> Receipt:
-    paths = gradients.paths(settings)
+    paths = by_path(settings)
     return Receipt(
         r"\left.\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right|_{\text{gates held fixed}} = \prod_{i=1}^{k} f(t-i)",
         Side("autograd, every gate held fixed", float(paths.direct[-1])),

@@ -13,6 +13,7 @@ from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 from explainer.maths.gradients import Gradient
+from explainer.maths.paths import by_path
 
 _ARGUMENT = r"""
 For any number of steps the gates simply multiply:
@@ -100,7 +101,7 @@ THREE_GATES = Plot(
 
 
 def _receipt(settings: Settings) -> Receipt:
-    paths, gated = gradients.paths(settings), gradients.gated(settings)
+    paths, gated = by_path(settings), gradients.gated(settings)
     too_many = Side("the product from i = 0, as the lab prints it", float(paths.one_gate_more[-1]))
     autograd = Side("autograd", float(gated.gradient[-1]))
     if GATES[settings.gate].reads_state:

@@ -13,7 +13,7 @@ from explainer.figures import figure, readings, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
-from explainer.maths.gradients import Grid
+from explainer.maths.grid import Grid, gated_grid, vanilla_grid
 from explainer.serving.once import once
 
 _ARGUMENT = r"""
@@ -191,16 +191,16 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
 
 
 def _over_w(settings: Settings) -> Grid:
-    return gradients.vanilla_grid(settings, WEIGHTS, LAGS)
+    return vanilla_grid(settings, WEIGHTS, LAGS)
 
 
 def _over_f(settings: Settings) -> Grid:
-    return gradients.gated_grid(settings, OPENINGS, LAGS)
+    return gated_grid(settings, OPENINGS, LAGS)
 
 
 def _own_weight(settings: Settings) -> Grid:
     """The reader's column of the map, with the reader's own lag among the others."""
-    return gradients.vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
+    return vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
 
 
 def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
@@ -208,7 +208,7 @@ def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
-    own = gradients.gated_grid(settings, (float(settings.f),), LAGS)
+    own = gated_grid(settings, (float(settings.f),), LAGS)
     return _map_tables(_over_f(settings), own, settings.f, settings.k)
 
 

@@ -32,10 +32,10 @@ EXACTLY_ZERO = "exactly 0"
 UNDEFINED = "undefined"
 
 _VANILLA_FIELDS = ("act", "w", "h0", "k")
-_GATED_FIELDS = ("gate", "f", "spread", "seed", "u", "h0", "k")
+GATED_FIELDS = ("gate", "f", "spread", "seed", "u", "h0", "k")
 
 
-def _cached(fields: tuple[str, ...], size: int) -> Callable:
+def cached(fields: tuple[str, ...], size: int) -> Callable:
     """Cache by those settings alone that the result depends on; the others go to their defaults."""
 
     def decorate(function: Callable) -> Callable:
@@ -115,14 +115,14 @@ class Gradient:
         return drawn_log10(self.gradient, self.log10_magnitude)
 
 
-def _unroll(step: Callable[[Tensor, int], Tensor], start: float, steps: int) -> list[Tensor]:
+def unrolled(step: Callable[[Tensor, int], Tensor], start: float, steps: int) -> list[Tensor]:
     states = [torch.tensor(start, dtype=torch.float64, requires_grad=True)]
     for i in range(steps):
         states.append(step(states[-1], i))
     return states
 
 
-def _backward(states: list[Tensor]) -> np.ndarray:
+def one_backward_pass(states: list[Tensor]) -> np.ndarray:
     """∂(last state)/∂(each state), latest first, in one backward pass; 0 where no path leads."""
     gradients = torch.autograd.grad(states[-1], states, allow_unused=True, materialize_grads=True)
     return torch.stack(gradients[::-1]).numpy()
@@ -137,14 +137,14 @@ def _elementwise(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     return torch.autograd.grad(out.sum(), at)[0]
 
 
-def _latest_first(values: Tensor) -> np.ndarray:
+def latest_first(values: Tensor) -> np.ndarray:
     return values.detach().flip(0).numpy()
 
 
 _BLOCK = 500  # mantissas from 1/2 to 1: so many of them have a product that is a normal number
 
 
-def _product_from_now(factors: np.ndarray) -> np.ndarray:
+def product_from_now(factors: np.ndarray) -> np.ndarray:
     """The running product from 1, rounded at each step, also where it leaves float64's range and comes back."""
     mantissa, exponent = np.frexp(np.concatenate([[1.0], factors]))
     exponent = np.cumsum(exponent)
@@ -167,12 +167,12 @@ def _power(base: float, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return base ** exponent.astype(float), np.where(exponent == 0, 0.0, exponent * np.log10(base))
 
 
-def _log10_magnitude(values: np.ndarray) -> np.ndarray:
+def log10_abs(values: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return np.log10(np.abs(values))
 
 
-def _sides(settings: Settings, w: Tensor, steps: int) -> Tensor:
+def sides(settings: Settings, w: Tensor, steps: int) -> Tensor:
     """The signs of w·h, first step first, shape (steps, *w.shape), for a σ′ that depends on them alone.
 
     A state that float64 rounds to 0 is still on its side of 0, where σ′ is not what it is at 0.
@@ -185,61 +185,61 @@ def _sides(settings: Settings, w: Tensor, steps: int) -> Tensor:
     return torch.stack(signs)[[i if i < 2 else 2 + i % 2 for i in range(steps)]]
 
 
-@_cached(_VANILLA_FIELDS, 128)
+@cached(_VANILLA_FIELDS, 128)
 def vanilla(settings: Settings) -> Gradient:
     """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
     sigma, w = cells.ACTIVATIONS[settings.act], float(settings.w)
-    states = _unroll(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
-    gradient = _backward(states)
+    states = unrolled(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
+    gradient = one_backward_pass(states)
     before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
     slope = _elementwise(sigma.apply, w * before)
-    at = _sides(settings, torch.tensor(w, dtype=torch.float64), settings.k) if sigma.homogeneous else w * before
-    closed_factor = _latest_first(w * sigma.slope(at))
-    log_factor = _latest_first(sigma.log_slope(at)) / math.log(10) + _log10_magnitude(np.array(w))
+    at = sides(settings, torch.tensor(w, dtype=torch.float64), settings.k) if sigma.homogeneous else w * before
+    closed_factor = latest_first(w * sigma.slope(at))
+    log_factor = latest_first(sigma.log_slope(at)) / math.log(10) + log10_abs(np.array(w))
     lag = np.arange(settings.k + 1)
     bound, log10_bound = _power(abs(w) * sigma.steepest, lag)
     return Gradient(
         lag=lag,
-        state=_latest_first(torch.stack(states)),
+        state=latest_first(torch.stack(states)),
         gradient=gradient,
-        closed_form=_product_from_now(closed_factor),
+        closed_form=product_from_now(closed_factor),
         bound=bound,
         log10_magnitude=_sum_from_now(log_factor),
         log10_bound=log10_bound,
-        sign=_product_from_now(np.sign(w) * np.isfinite(log_factor)),
+        sign=product_from_now(np.sign(w) * np.isfinite(log_factor)),
         log10_factor=log_factor,
-        factor=_latest_first(_elementwise(lambda h: cells.vanilla_step(settings, h, w), before)),
-        parts=np.stack([np.full(settings.k, w), _latest_first(slope)], axis=1),
+        factor=latest_first(_elementwise(lambda h: cells.vanilla_step(settings, h, w), before)),
+        parts=np.stack([np.full(settings.k, w), latest_first(slope)], axis=1),
         gates=np.empty(0),
     )
 
 
-@_cached(_GATED_FIELDS, 128)
+@cached(GATED_FIELDS, 128)
 def gated(settings: Settings) -> Gradient:
     """∂c(t)/∂c(t−lag), lag = 0…k, of c(t) = c(t−1)·f(t−1) from c(t−k) = h0 (the lab's gated cell state)."""
     gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k)
-    states = _unroll(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
-    gradient = _backward(states)
+    states = unrolled(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
+    gradient = one_backward_pass(states)
     before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
     steps = torch.arange(settings.k)
     f = gate.opening(inputs, before, steps)
-    closed_factor = _latest_first(f + before * gate.slope(inputs, before))
-    factor = _latest_first(_elementwise(lambda c: cells.gated_step(settings, inputs, c, steps), before))
-    gates = _latest_first(f)
+    closed_factor = latest_first(f + before * gate.slope(inputs, before))
+    factor = latest_first(_elementwise(lambda c: cells.gated_step(settings, inputs, c, steps), before))
+    gates = latest_first(f)
     lag = np.arange(settings.k + 1)
     bound, log10_bound = _power(gate.largest_factor(settings), lag)
-    log_factor = _log10_magnitude(closed_factor)
+    log_factor = log10_abs(closed_factor)
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.where(factor == gates, 1.0, factor / gates)
     return Gradient(
         lag=lag,
-        state=_latest_first(torch.stack(states)),
+        state=latest_first(torch.stack(states)),
         gradient=gradient,
-        closed_form=_product_from_now(closed_factor),
+        closed_form=product_from_now(closed_factor),
         bound=bound,
         log10_magnitude=_sum_from_now(log_factor),
         log10_bound=log10_bound,
-        sign=_product_from_now(np.sign(closed_factor)),
+        sign=product_from_now(np.sign(closed_factor)),
         log10_factor=log_factor,
         factor=factor,
         parts=np.stack([gates, rest], axis=1),
@@ -314,153 +314,3 @@ def gated_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
         gradient=_elementwise(lambda x: cells.gated_step(settings, inputs, x, last), c).numpy(),
         closed_form=(f + c * gate.slope(inputs, c)).numpy(),
     )
-
-
-# --- the map over a parameter and the lag -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """∂s(t)/∂s(t−k) over a parameter (w or f) and the lag, from s(t−k) = h0.
-
-    Attributes:
-        parameter: shape (p,).
-        lag: shape (m,) (steps).
-        gradient: by autograd, all parameters and lags in one backward pass, shape (p, m).
-        log10_magnitude: of the closed form, shape (p, m); −inf where a factor is exactly 0.
-    """
-
-    parameter: np.ndarray
-    lag: np.ndarray
-    gradient: np.ndarray
-    log10_magnitude: np.ndarray
-
-    @functools.cached_property
-    def drawn(self) -> tuple[np.ndarray, np.ndarray]:
-        """(place on a log10 axis, status), shape (p, m) each; see :func:`drawn_log10`."""
-        return drawn_log10(self.gradient, self.log10_magnitude)
-
-
-def _check_grid(settings: Settings, name: str, values: tuple[float, ...], lags: tuple[int, ...]) -> None:
-    if not values or not lags or list(lags) != sorted(lags):
-        raise ValueError(f"a grid needs at least one {name}, and lags that ascend")
-    settings.replace(k=lags[0])  # the settings say what they refuse
-    settings.replace(k=lags[-1])
-    for value in [value for value in values if not math.isfinite(value)] or (min(values), max(values)):
-        settings.replace(**{name: value})
-
-
-def _grid(
-    parameter: Tensor,
-    lags: tuple[int, ...],
-    start: float,
-    step: Callable[[Tensor, Tensor, int], Tensor],
-    log10_factors: Callable[[Tensor], np.ndarray],
-) -> Grid:
-    """``step(s, parameter, i)``: a batch (p, any), a parameter (p, 1); ``log10_factors``: the states (steps, p)."""
-    column = parameter[:, None]
-    starts = torch.full((len(parameter), len(lags)), start, dtype=torch.float64, requires_grad=True)
-    running, arrived, states = starts, [], [torch.empty(0, len(parameter), dtype=torch.float64)]
-    for i in range(max(lags)):
-        while len(arrived) < len(lags) and lags[len(arrived)] == i:  # this column has gone its lag
-            arrived.append(running[:, :1])
-            running = running[:, 1:]
-        states.append(running[:, -1].detach()[None])
-        running = step(running, column, i)
-    arrived.append(running)
-    gradient = torch.autograd.grad(torch.cat(arrived, dim=1).sum(), starts)[0]
-    sums = np.cumsum(log10_factors(torch.cat(states)), axis=0)
-    log10_magnitude = np.concatenate([np.zeros((1, len(parameter))), sums])
-    return Grid(parameter.numpy(), np.array(lags), gradient.numpy(), log10_magnitude[list(lags)].T)
-
-
-@_cached(("act", "h0"), 32)
-def vanilla_grid(settings: Settings, w: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
-    """∂h(t)/∂h(t−k) over w and k as one batch (the lab's vanishing and exploding gradients).
-
-    Raises:
-        ValueError: a weight or a lag is out of range, there is none, or the lags do not ascend.
-    """
-    _check_grid(settings, "w", w, lags)
-    sigma, weights = cells.ACTIVATIONS[settings.act], torch.tensor(w, dtype=torch.float64)
-    log10_weights = _log10_magnitude(weights.numpy())
-    sides = _sides(settings, weights, max(lags)) if sigma.homogeneous else None
-
-    def log10_factors(h: Tensor) -> np.ndarray:
-        at = weights * h if sides is None else sides[: len(h)]
-        return sigma.log_slope(at).numpy() / math.log(10) + log10_weights
-
-    return _grid(
-        weights,
-        lags,
-        settings.h0,
-        lambda h, w, i: cells.vanilla_step(settings, h, w),
-        log10_factors,
-    )
-
-
-@_cached(("gate", "spread", "seed", "u", "h0"), 32)
-def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) -> Grid:
-    """∂c(t)/∂c(t−k) over the gate's own value f and k as one batch.
-
-    Raises:
-        ValueError: a gate or a lag is out of range, there is none, or the lags do not ascend.
-    """
-    _check_grid(settings, "f", f, lags)
-    gate, values = cells.GATES[settings.gate], torch.tensor(f, dtype=torch.float64)
-    in_a_row = cells.gate_inputs(settings, max(lags), values)
-    in_columns = cells.gate_inputs(settings, max(lags), values[:, None])
-
-    def log10_factors(c: Tensor) -> np.ndarray:
-        opening = gate.opening(in_a_row, c, torch.arange(len(c))[:, None])
-        return _log10_magnitude((opening + c * gate.slope(in_a_row, c)).numpy())
-
-    return _grid(
-        values,
-        lags,
-        settings.h0,
-        lambda c, f, i: cells.gated_step(settings, in_columns, c, i),
-        log10_factors,
-    )
-
-
-# --- several paths ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Paths:
-    """∂c(t)/∂c(t−lag) of the gated cell, split by path; arrays of shape (k+1,).
-
-    Attributes:
-        lag: 0, 1, …, k (steps).
-        whole: by autograd, all paths.
-        direct: by autograd with every gate held fixed: the path along the cell state alone.
-        around: every path that runs through at least one gate: whole − direct, but summed path by path, since
-            the difference of two near-equal numbers would not keep its digits; a gate's slope from its closed form, for
-            torch's f·(1 − f) loses them where the gate is nearly open.
-        product_of_gates: ∏ f(t−i), i = 1…lag: the closed form of ``direct``.
-        one_gate_more: ∏ f(t−i), i = 0…lag: the product with the lab's printed index, k + 1 factors.
-    """
-
-    lag: np.ndarray
-    whole: np.ndarray
-    direct: np.ndarray
-    around: np.ndarray
-    product_of_gates: np.ndarray
-    one_gate_more: np.ndarray
-
-
-@_cached(_GATED_FIELDS, 128)
-def paths(settings: Settings) -> Paths:
-    """The direct path of ∂c(t)/∂c(t−lag) and the paths through the gate (the lab's last step)."""
-    gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k + 1)
-    states = _unroll(lambda c, i: c * gate.opening(inputs, c, i).detach(), settings.h0, settings.k)
-    whole, direct = gated(settings), _backward(states)
-    product = _product_from_now(whole.gates)
-    gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
-    before = torch.from_numpy(whole.state[:0:-1].copy())
-    through_gate = _latest_first(before * gate.slope(inputs, before))
-    around = np.zeros(settings.k + 1)
-    for i in range(settings.k):  # either a path has been through a gate before, or it goes through this one
-        around[i + 1] = around[i] * whole.factor[i] + direct[i] * through_gate[i]
-    return Paths(whole.lag, whole.gradient, direct, around, product, gate_now * product)

@@ -14,7 +14,9 @@ import numpy as np
 from explainer.choices.settings import Settings
 from explainer.maths import gradients, jacobians, number_formats, training
 from explainer.maths.cell_types import CELLS
+from explainer.maths.grid import Grid, gated_grid, vanilla_grid
 from explainer.maths.network import Network
+from explainer.maths.paths import by_path
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 SEEDS = 5
@@ -162,17 +164,17 @@ def gradient_by_lag(settings: Settings) -> alt.Chart:
 
 def map_over_w(settings: Settings) -> alt.Chart:
     weights = tuple(round(-8 + 0.2 * i, 1) + 0.0 for i in range(81))
-    grid = gradients.vanilla_grid(settings, weights, tuple(range(1, 200, 6)))
+    grid = vanilla_grid(settings, weights, tuple(range(1, 200, 6)))
     return map_of_a_grid("Map of the vanilla gradient over w and the lag", grid)
 
 
 def map_over_f(settings: Settings) -> alt.Chart:
     gates = tuple(round(0.0125 * i, 4) for i in range(81))
-    grid = gradients.gated_grid(settings, gates, tuple(range(1, 200, 6)))
+    grid = gated_grid(settings, gates, tuple(range(1, 200, 6)))
     return map_of_a_grid("Map of the gated gradient over f and the lag", grid)
 
 
-def map_of_a_grid(title: str, grid: gradients.Grid) -> alt.Chart:
+def map_of_a_grid(title: str, grid: Grid) -> alt.Chart:
     parameter, lag = np.meshgrid(grid.parameter, grid.lag, indexing="ij")
     columns = {"parameter": parameter.ravel(), "lag": lag.ravel(), "log10_magnitude": grid.drawn[0].ravel()}
     return squares(title, columns, "parameter", "lag", size=70)
@@ -210,7 +212,7 @@ def three_kinds_of_gate(settings: Settings) -> alt.Chart:
 
 
 def paths_of_a_gate_that_reads_its_state(settings: Settings) -> alt.Chart:
-    paths = gradients.paths(settings.replace(gate="state"))
+    paths = by_path(settings.replace(gate="state"))
     named = {"whole derivative": paths.whole, "direct path: ∏ f": paths.direct, "paths through the gate": paths.around}
     named["vanilla"] = gradients.vanilla(settings).gradient
     with np.errstate(divide="ignore"):
