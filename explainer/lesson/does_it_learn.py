@@ -169,7 +169,7 @@ def _curve_caption(what: str, settings: Settings, result: Training | None = None
         return _WAITING
     said = f"After {result.steps_done} of {result.plan.steps} steps"
     if not result.steps_done:
-        return said
+        return f"{said}."
     _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
     ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
