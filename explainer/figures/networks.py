@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from explainer import words
 from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import figure, style
@@ -57,6 +58,31 @@ def by_lag(cell: str, settings: Settings, **changes) -> ByLag:
 def shares(settings: Settings) -> dict[str, Shares]:
     """The share of each lag in the weight gradient, for several seeds, by cell type."""
     return {cell: jacobians.shares(network(cell, settings), SEEDS) for cell in BPTT_PAIR}
+
+
+def lost_in_norms(cell: str, norms: ByLag) -> str:
+    """A sentence for a caption where torch's own slopes have lost digits that show at the longest lag; else nothing."""
+    whole, torchs_own = norms.spectral.whole[:, -1], norms.torchs_own[:, -1]
+    with np.errstate(invalid="ignore"):
+        off = np.where(whole == torchs_own, 0.0, np.abs(10 ** (torchs_own - whole) - 1))
+    lost, worst = int((off > words.AGREE).sum()), int(off.argmax())
+    if not lost:
+        return ""
+    return (
+        f" In {lost} of {len(off)} draws of the {label(cell)} a function is saturated: torch forms its slope as 1 − y² "
+        f"and loses digits of it. Its own backward pass gives {words.magnitude(torchs_own[worst], 1, 2)} in one, "
+        f"a relative {words.number(off[worst], 2)} off; what is drawn keeps the digits."
+    )
+
+
+def lost_in_shares(shares: Shares) -> str:
+    """A sentence for a receipt where ``backward()`` has lost digits that show; else nothing."""
+    if shares.relative_difference[0] <= words.AGREE:
+        return ""
+    return (
+        " Here tanh is saturated: backward() forms its slope as 1 − y² and loses digits of it. The sum takes the slope "
+        "in a form that keeps them."
+    )
 
 
 def with_lag_mark(build: Tables) -> Tables:

@@ -159,13 +159,13 @@ _WAITING = "Nothing is trained yet: press Train."
 def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
     if result is None:
         return _WAITING
-    said = f"After {result.steps_done} of {result.plan.steps} steps"
+    said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
         return f"{said}."
     _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
     ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
-    return f"{said}, mean of the last {training.WINDOW}, middle of {result.plan.seeds} seeds: {ends}."
+    return f"{said}, mean of the last {training.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
 
 
 def _curves(what: str, label_format: str) -> Plot:
@@ -236,7 +236,7 @@ def outcomes(result: Training) -> str:
 def _outcome_row(label: str, outcome: Outcome) -> str:
     reach = sorted(outcome.horizon, key=lambda lag: math.inf if lag is None else lag)
     middle = reach[len(reach) // 2]
-    predicted = sum(outcome.predicted)
+    predicted = sum(outcome.predicted) or "none"
     return (
         f"| {label} | {sum(outcome.learned)} | {'beyond the task' if middle is None else f'lag {middle}'} | "
         f"{predicted} will learn | {sum(outcome.prediction_was_right)} of {len(outcome.learned)} |"

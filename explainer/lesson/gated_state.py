@@ -48,7 +48,7 @@ def _question(settings: Settings) -> Prediction:
         f"{words.percent(kept)}."
     )
     return Prediction(
-        f"With your gate, how much of the cell state is left after k = {settings.k} steps?",
+        f"With your gate, how much of the cell state is left after {words.steps(settings.k)}?",
         (
             Option("More than half", told),
             Option("Between 1 % and half", told),

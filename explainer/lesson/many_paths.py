@@ -132,11 +132,12 @@ PATHS = Plot(
 
 
 def _norms_caption(settings: Settings) -> str:
+    lost = "".join(networks.lost_in_norms(cell, networks.by_lag(cell, settings)) for cell in settings.nets)
     return (
-        f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
+        f"Networks with {words.counted(settings.n, 'unit')}, gain {words.number(settings.gain)} and "
         f"{networks.bias_words(settings.bf)}. At lag {settings.T - 1}: "
         f"{'; '.join(_end(cell, networks.by_lag(cell, settings)) for cell in settings.nets)}. "
-        f"Line and band: middle and range of {networks.SEEDS} draws."
+        f"Line and band: middle and range of {networks.SEEDS} draws.{lost}"
     )
 
 
@@ -182,6 +183,7 @@ def _lstm_caption(settings: Settings) -> str:
         f"An nn.LSTM with {networks.bias_words(settings.bf)}, spectral norms, middle of {networks.SEEDS} draws. "
         f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "
         f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}."
+        + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
     )
 
 

@@ -182,11 +182,11 @@ def _unrolled_caption(settings: Settings) -> str:
 
 
 def _shares_caption(settings: Settings) -> str:
-    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in networks.shares(settings).items()}
+    most = {cell: f"the latest {words.lags(_lags_for(one, 0.9))}" for cell, one in networks.shares(settings).items()}
     return (
-        f"A real nn.RNN and nn.LSTM with {settings.n} units and {networks.bias_words(settings.bf)}; line and band are "
-        f"the middle and the range of {networks.SEEDS} draws. Nine tenths of the sum come from the latest "
-        f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM."
+        f"A real nn.RNN and nn.LSTM with {words.counted(settings.n, 'unit')} and "
+        f"{networks.bias_words(settings.bf)}; line and band are the middle and the range of {networks.SEEDS} draws. "
+        f"Nine tenths of the sum come from {most['rnn']} in the RNN and {most['lstm']} in the LSTM."
     )
 
 
@@ -214,7 +214,7 @@ def _receipt(settings: Settings) -> Receipt:
         Side("backward() on the nn.RNN itself", float(shares.backward_norm[0])),
         Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
         remark="Entry by entry the two matrices differ by at most a relative "
-        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.",
+        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.{networks.lost_in_shares(shares)}",
     )
 
 
