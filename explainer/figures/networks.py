@@ -124,7 +124,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     color = alt.Color("cell:N", scale=color_scale, legend=legend)
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
     x = style.lag_x()
-    base = alt.Chart(alt.NamedData("bands")).encode(x=x)
+    base = style.data("bands").encode(x=x)
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
@@ -134,11 +134,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
             base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
             base.mark_circle(size=120, opacity=0, aria=False).encode(
                 y=y,
-                tooltip=[
-                    alt.Tooltip("cell:N"),
-                    alt.Tooltip("lag:Q"),
-                    *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high)),
-                ],
+                tooltip=["cell:N", "lag:Q", *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high))],
             ),
         ),
         style.FULL_HEIGHT,
@@ -180,11 +176,7 @@ def norms_tables(settings: Settings) -> dict[str, pa.Table]:
 @figure.drawing
 def shares_by_lag() -> alt.LayerChart:
     """Share of the weight gradient against lag: a band over the seeds, and its middle."""
-    y = alt.Y(
-        "share:Q",
-        scale=alt.Scale(zero=True, nice=False, padding=6),
-        axis=style.axis("share of ∂L(t)/∂W_hh", format="%", tickCount=5),
-    )
+    y = style.y("share", "share of ∂L(t)/∂W_hh", {"zero": True, "nice": False, "padding": 6}, format="%")
     return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
 
 
@@ -208,17 +200,11 @@ MOST_TIMES = 40  # rows of the square picture; a longer sequence shows every so 
 @figure.drawing
 def all_times() -> alt.LayerChart:
     """A square: row t, column u, and in it the norm of ∂s(t)/∂s(u); one colour scale for all networks."""
-    x = alt.X(
-        "from:Q", scale=alt.Scale(nice=False, zero=False), axis=style.axis("from time u", grid=False, tickCount=5)
-    )
-    y = alt.Y(
-        "to:Q",
-        scale=alt.Scale(nice=False, zero=False, reverse=True),
-        axis=style.axis("to time t", grid=False, tickCount=5),
-    )
+    x = style.x("from", "from time u", style.TIGHT, grid=False)
+    y = style.y("to", "to time t", style.TIGHT | {"reverse": True}, grid=False)
     alive = "isValid(datum.log10_magnitude)"
     base = (
-        alt.Chart(alt.NamedData("times"))
+        style.data("times")
         .transform_calculate(reads=style.READS)
         .encode(
             x=x,
