@@ -102,7 +102,7 @@ def test_a_drawing_is_built_once_and_validated():
 
 
 def test_a_figure_is_a_value():
-    figure = figures.Figure("name", lambda: {}, {}, "words")
+    figure = figures.Figure("title", lambda: {}, {}, "caption")
     assert not figure.half
     with pytest.raises(AttributeError):
-        figure.words = "others"
+        figure.caption = "others"

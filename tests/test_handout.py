@@ -56,7 +56,7 @@ def test_it_draws_the_pages_figures_from_the_pages_tables(read):
     settings, _, reader = read
     charts = [json.loads(text) for attrs, text in reader.scripts if "data-chart" in attrs]
     figures = [figure for section in SECTIONS for figure in section.figures_at(settings)]
-    assert [chart["description"] for chart in charts] == [figure.name for figure in figures]
+    assert [chart["description"] for chart in charts] == [figure.title for figure in figures]
     for chart, figure in zip(charts, figures, strict=True):
         assert set(chart["datasets"]) == set(figure.tables)
         for name, table in figure.tables.items():

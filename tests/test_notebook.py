@@ -68,7 +68,7 @@ def test_the_notebook_has_the_pages_numbers(executed):
     settings, charts, _ = executed
     for _ in training.train(does_it_learn.plan(settings)):
         pass
-    figures = {figure.name: figure for section in SECTIONS for figure in section.figures_at(settings)}
+    figures = {figure.title: figure for section in SECTIONS for figure in section.figures_at(settings)}
     by_title = {chart["title"]: figure_rows(chart) for chart in charts.values()}
     assert set(by_title) == set(figures) - {NO_NUMBERS}
     compared = 0

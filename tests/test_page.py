@@ -137,11 +137,11 @@ def assert_engines_numbers(at: AppTest) -> None:
     settings = settings_of(at)
     for section in SECTIONS:
         figures, shown = section.figures_at(settings), charts(section_of(at, section))
-        assert [chart.alt for chart in shown] == [figure.name for figure in figures]
+        assert [chart.alt for chart in shown] == [figure.title for figure in figures]
         for figure, chart in zip(figures, shown, strict=True):
             assert list(tables(chart)) == list(figure.tables)
             for name, table in tables(chart).items():
-                assert table.equals(pa.table(figure.tables[name])), f"{figure.name}: {name}"
+                assert table.equals(pa.table(figure.tables[name])), f"{figure.title}: {name}"
 
 
 def assert_nothing_but_numbers(at: AppTest) -> None:
@@ -202,7 +202,7 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: less
     assert folded == [text.strip() for text in (section.LOOK_CLOSER,) if text]
     captions = [node.value for node in below(whole, "caption")]
     for figure in section.figures_at(settings):
-        assert len([text for text in captions if figure.name in text and figure.words in text]) == 1
+        assert len([text for text in captions if figure.title in text and figure.caption in text]) == 1
 
 
 def test_figures_are_numbered_by_section_without_gaps(untouched: AppTest):

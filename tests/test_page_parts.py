@@ -164,7 +164,7 @@ def test_a_section_that_a_control_does_not_move_is_not_computed_again():
 
 def test_a_move_neither_computes_nor_sends_a_section_that_nobody_has_come_near():
     reader = opened(has_been_through=False)
-    first = {figure.name for figure in SECTIONS[0].figures_at(Settings())}
+    first = {figure.title for figure in SECTIONS[0].figures_at(Settings())}
     assert set(shown(reader.main)) == first
     before = lesson.contents_computed()
     move(reader, "k", 113)

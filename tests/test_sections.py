@@ -178,10 +178,10 @@ def test_drawings_are_valid_and_read_exactly_the_tables_that_are_sent(slug: str)
         spec = figure.drawing()
         alt.Chart.from_dict(dict(spec))  # validates against Vega-Lite's schema
         parts = list(units(spec))
-        assert {data for _, data, _ in parts} == set(figure.tables), figure.name
+        assert {data for _, data, _ in parts} == set(figure.tables), figure.title
         for unit, data, made in parts:
             missing = columns_read(unit) - made - set(figure.tables[data].column_names)
-            assert not missing, f"{figure.name}: {data} has no {missing}"
+            assert not missing, f"{figure.title}: {data} has no {missing}"
 
 
 @every_section
@@ -189,7 +189,7 @@ def test_the_drawing_stands_still(slug: str):
     first = figures(slug, Settings())
     for settings in SETTINGS:
         now = figures(slug, settings)
-        assert [figure.name for figure in now] == [figure.name for figure in first], at(settings)
+        assert [figure.title for figure in now] == [figure.title for figure in first], at(settings)
         assert [figure.half for figure in now] == [figure.half for figure in first], at(settings)
         for one, other in zip(first, now, strict=True):
             assert one.drawing() is other.drawing(), at(settings)
@@ -198,7 +198,7 @@ def test_the_drawing_stands_still(slug: str):
 
 @every_section
 def test_names_of_figures_are_their_own(slug: str):
-    names = [figure.name for figure in figures(slug, Settings())]
+    names = [figure.title for figure in figures(slug, Settings())]
     assert len(set(names)) == len(names)
 
 
@@ -212,7 +212,7 @@ def test_columns_keep_their_types(slug: str):
     for settings in SETTINGS:
         for figure, expected in zip(figures(slug, settings), schemas, strict=True):
             for name, table in figure.tables.items():
-                assert table.schema.equals(expected[name]), f"{figure.name}: {name} at {at(settings)}"
+                assert table.schema.equals(expected[name]), f"{figure.title}: {name} at {at(settings)}"
 
 
 @every_section
@@ -223,7 +223,7 @@ def test_no_table_has_a_nan_or_an_infinity(slug: str):
                 for label in table.column_names:
                     if pa.types.is_floating(table[label].type):
                         values = table[label].drop_null().to_numpy()
-                        assert np.isfinite(values).all(), f"{figure.name}: {name}.{label} at {at(settings)}"
+                        assert np.isfinite(values).all(), f"{figure.title}: {name}.{label} at {at(settings)}"
 
 
 PLACED = {gradients.VALUE, gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW}
@@ -242,7 +242,7 @@ def test_every_row_has_a_place_on_the_axis_or_a_mark_that_says_why_not(slug: str
                 # in a narrow format a magnitude beyond its end has no place: nothing says how large it would be
                 placed = PLACED - ({gradients.OVERFLOW} if name == "formats" else set())
                 for reason, where in zip(status, place, strict=True):
-                    assert (where is not None) == (reason in placed), f"{figure.name}: {reason} at {at(settings)}"
+                    assert (where is not None) == (reason in placed), f"{figure.title}: {reason} at {at(settings)}"
 
 
 @every_section
@@ -260,7 +260,7 @@ def test_the_axes_hold_every_row(slug: str):
                 if name in ("frame", "grid") or "log10_magnitude" not in table.column_names:
                     continue  # the map's own colours have a scale of their own
                 places = [place for place in column(table, "log10_magnitude") if place is not None]
-                assert all(low <= place <= high for place in places), f"{figure.name}: {name} at {at(settings)}"
+                assert all(low <= place <= high for place in places), f"{figure.title}: {name} at {at(settings)}"
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ NO_WORD = re.compile(
 
 def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
     for figure in figures(slug, settings):
-        yield figure.name, figure.words
+        yield figure.title, figure.caption
     asked, checked = prediction(slug, settings), receipt(slug, settings)
     yield "question", asked.question
     for option in asked.options:
@@ -301,8 +301,8 @@ def test_words_are_words(slug: str):
 def test_every_figure_says_what_it_shows(slug: str):
     for settings in SETTINGS:
         for figure in figures(slug, settings):
-            assert figure.words.endswith((".", ".)")), figure.name
-            assert len(figure.words) > 20, figure.name
+            assert figure.caption.endswith((".", ".)")), figure.title
+            assert len(figure.caption) > 20, figure.title
 
 
 # --- the plotted numbers are the engine's -------------------------------------------------------------------
@@ -413,7 +413,7 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
     (figure,) = shown
-    first = "gated" if "gates first" in figure.name else "vanilla"
+    first = "gated" if "gates first" in figure.title else "vanilla"
     assert column(figure.tables["rungs"], "cell")[0] == first
     at_least_two = settings.replace(k=max(settings.k, 2))
     for name, gradient in two_cells(at_least_two).items():
@@ -516,7 +516,7 @@ def test_every_format_that_ends_is_marked_where_it_ends():
             for name in number_formats.FORMATS:
                 measured = measure(settings, name, 2.0**settings.ls if name == "float16" else 1.0)
                 for lag in {measured.zero_from, measured.not_finite_from} - {None}:
-                    assert (lag, name) in marked, f"{figure.name}: {name} at {at(settings)}"
+                    assert (lag, name) in marked, f"{figure.title}: {name} at {at(settings)}"
 
 
 PLOTTED = {

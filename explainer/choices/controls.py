@@ -252,3 +252,6 @@ CONTROLS: tuple[Control, ...] = (
     ),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
+
+SCALAR = tuple(control.name for control in CONTROLS if control.group in (BOTH, VANILLA, GATED))
+"""Names of the controls of the two scalar cells."""

@@ -1,4 +1,4 @@
-"""A figure is a drawing that stands still, tables whose numbers move, and the words that say what it shows.
+"""A figure is a drawing that stands still, tables whose numbers move, and a caption that says what it shows.
 
 A drawing is built by Altair over *named* datasets, once per process; a run only sends tables. The browser keeps
 the chart and swaps the numbers as long as the drawing is the same, so whatever moves is a column of a table.
@@ -10,15 +10,21 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from explainer.choices.settings import Settings
 from explainer.serving.once import once
 
 Drawing = Callable[[], Mapping]
 STACKED = 194  # pixels that two stacked views take besides their heights: legend, axes, the space between
+
+STEPS, DECADES, PURE, TEXT = "steps", "log10", "1", "text"  # units of a column; a step is a time step
+
+# --- figures ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -26,18 +32,66 @@ class Figure:
     """One figure at one state of the page.
 
     Attributes:
-        name: the chart's accessible name; the same at every state.
+        title: the chart's accessible name; the same at every state.
         drawing: gives the Vega-Lite specification, built once.
         tables: the numbers by dataset name; the first is the one that a reader opens and saves.
-        words: one or two sentences that say what the figure shows now.
+        caption: one or two sentences that say what the figure shows now.
         half: whether it shares its row with the next figure on wide screens.
     """
 
-    name: str
+    title: str
     drawing: Drawing
     tables: Mapping[str, pa.Table]
-    words: str
+    caption: str
     half: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """One figure of the lesson at every state of the page.
+
+    Attributes:
+        title: the chart's accessible name.
+        reads: names of the controls that change its tables or its caption.
+        drawing: gives the Vega-Lite specification, built once.
+        tables: (settings) → the numbers by dataset name. A plot of long work takes its result so far as well:
+            (settings, result), where None means that nothing has been done.
+        caption: (settings) → what the figure shows, in one or two sentences; of long work (settings, result).
+        program: the code behind it.
+        half: whether it shares its row with the next figure on wide screens.
+        walk: (settings) → the stops along its product, if the product can be walked; its tables hold a ``walk`` then.
+        shown: (settings) → whether the reader has chosen to see it.
+    """
+
+    title: str
+    reads: tuple[str, ...]
+    drawing: Drawing
+    tables: Callable[..., Mapping[str, pa.Table]]
+    caption: Callable[..., str]
+    program: Any = None
+    half: bool = False
+    walk: Callable[[Settings], Stops] | None = None
+    shown: Callable[[Settings], bool] = lambda settings: True
+
+    def at(self, settings: Settings, result: Any = None) -> Figure:
+        """The figure at these settings, computed once for all readers who ask for the same.
+
+        Args:
+            settings: the state of the page; only what the plot reads counts.
+            result: of long work, as far as it has got. It changes, so such a figure is not kept.
+        """
+        own = settings.only(self.reads)
+        return _kept_figure(self, own) if result is None else _figure(self, own, result)
+
+
+def _figure(plot: Plot, *state: Any) -> Figure:
+    return Figure(plot.title, plot.drawing, plot.tables(*state), plot.caption(*state), plot.half)
+
+
+_kept_figure = once(512)(_figure)
+
+
+# --- drawings -----------------------------------------------------------------------------------------------
 
 
 def drawing(build: Callable[[], alt.TopLevelMixin]) -> Drawing:
@@ -58,22 +112,66 @@ def height(drawing: Mapping) -> int:
     return drawing["height"]
 
 
-def table(**columns: Sequence | np.ndarray) -> pa.Table:
-    """An Arrow table; what is not a finite number becomes null, which a chart leaves out and a reader sees."""
-    return pa.table({name: column(values) for name, values in columns.items()})
+# --- tables -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The values of a column, and the unit they are in."""
+
+    values: Sequence | np.ndarray
+    unit: str
+
+
+def steps(values: Sequence | np.ndarray) -> Measured:
+    """The values of a column that counts time steps."""
+    return Measured(values, STEPS)
+
+
+def decades(values: Sequence | np.ndarray) -> Measured:
+    """The values of a column of magnitudes, given by their log10."""
+    return Measured(values, DECADES)
+
+
+def table(**columns: Sequence | np.ndarray | Measured) -> pa.Table:
+    """An Arrow table; what is not a finite number becomes null, which a chart leaves out and a reader sees.
+
+    The unit of a column is metadata of its field. Unless it says another, words are text and numbers are pure.
+
+    Raises:
+        pa.ArrowInvalid: the columns differ in length.
+    """
+    arrays, fields = [], []
+    for name, values in columns.items():
+        array = column(values.values if isinstance(values, Measured) else values)
+        unit = values.unit if isinstance(values, Measured) else TEXT if array.type == pa.string() else PURE
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata={"unit": unit}))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def unit(field: pa.Field) -> str:
+    """The unit of a column that :func:`table` has made."""
+    return field.metadata[b"unit"].decode()
 
 
 def column(values: Sequence | np.ndarray) -> pa.Array:
-    """One Arrow column; what is not a finite number becomes null."""
+    """One Arrow column; what is not a finite number becomes null, and so does None among words."""
     values = np.asarray(values)
     if values.dtype.kind == "f":
         return pa.array(values, mask=~np.isfinite(values))
-    if values.dtype.kind == "U":
+    if values.dtype.kind in "UO":
         return pa.array(values.tolist(), pa.string())
     return pa.array(values)
 
 
+def text(values: Sequence[str | None]) -> np.ndarray:
+    """The values of a column of text, which stays one also where it is empty."""
+    return np.array(values, dtype=object)
+
+
 def stack(*tables: pa.Table) -> pa.Table:
+    """The rows of all tables, one table below the other."""
     return pa.concat_tables(tables)
 
 
@@ -103,6 +201,9 @@ def frame(
     )
 
 
+# --- walks along a product ----------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Stop:
     """One stop of a walk along a product, factor by factor: what to say there, and the marks that show it."""
@@ -123,3 +224,17 @@ class Stops(Sequence[Stop]):
 
     def __getitem__(self, place: int) -> Stop:
         return self.make(range(self.length)[place])
+
+
+def marks(x_name: str, x: Sequence[float], line_name: str, lines: Sequence[str], log10: Sequence[float]) -> pa.Table:
+    """The marks of one stop: a place along x, and the log10 of the product there, for each line.
+
+    Before a walk has begun there are none: all three are empty.
+    """
+    return table(
+        **{
+            x_name: np.array(x, dtype=float),
+            line_name: text(lines),
+            "log10_magnitude": np.array(log10, dtype=float),
+        }
+    )

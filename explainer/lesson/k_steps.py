@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from explainer import words
+from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import drawings, style
-from explainer.figures.figure import Figure, Stops
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures.figure import Plot, Stops
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 
-TITLE = "k steps: the gradient follows a power of w"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Repeat the argument $k$ times. Every step back brings in the same weight once more, so after $k$ steps
 
 $$
@@ -27,9 +27,7 @@ beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. The :b
 same axes.
 """
 
-REMEMBER = "A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **$w^k$ is not the derivative.** The derivative is
 
 $$
@@ -46,7 +44,7 @@ $1/\sup\sigma'$ the gradient must vanish; above it, it may explode but need not 
 """
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     gradient = gradients.vanilla(settings)
     actual, power = gradient.log10_magnitude[-1], gradients.power_of_w(settings)[1][-1]
     told = (
@@ -67,36 +65,41 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-_by_lag = drawings.by_lag("gradient_by_lag", (drawings.VANILLA, drawings.GATED), references=True)
-
-
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
+def _tables(settings: Settings) -> dict[str, pa.Table]:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     _, log10_power = gradients.power_of_w(settings)
-    references = {"|w|ᵏ": log10_power}
-    if (vanilla.log10_bound != log10_power).any():
-        references["bound"] = vanilla.log10_bound
-    else:
+    references = {"|w|ᵏ": log10_power, "bound": vanilla.log10_bound}
+    if (vanilla.log10_bound == log10_power).all():
         references = {"|w|ᵏ = bound": log10_power}
+    return drawings.by_lag_tables({drawings.VANILLA: vanilla, drawings.GATED: gated}, settings.k, references)
+
+
+def _caption(settings: Settings) -> str:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     return (
-        Figure(
-            "Gradient against lag, vanilla and gated",
-            _by_lag,
-            drawings.by_lag_tables({drawings.VANILLA: vanilla, drawings.GATED: gated}, settings.k, references),
-            f"At lag {settings.k} the vanilla gradient is {drawings.at_end(vanilla)} and the gated gradient is "
-            f"{drawings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(log10_power[-1])}. "
-            f"{drawings.horizons({style.VANILLA: vanilla, style.GATED: gated})}",
-        ),
+        f"At lag {settings.k} the vanilla gradient is {drawings.at_end(vanilla)} and the gated gradient is "
+        f"{drawings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}. "
+        f"{drawings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
     )
 
 
-def walk(settings: Settings) -> Stops:
+def _walk(settings: Settings) -> Stops:
     return drawings.walk_by_lag(
         {drawings.VANILLA: gradients.vanilla(settings), drawings.GATED: gradients.gated(settings)}
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+BY_LAG = Plot(
+    title="Gradient against lag, vanilla and gated",
+    reads=SCALAR,
+    drawing=drawings.by_lag("gradient_by_lag", (drawings.VANILLA, drawings.GATED), references=True),
+    tables=_tables,
+    caption=_caption,
+    walk=_walk,
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     gradient = gradients.vanilla(settings)
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)",
@@ -105,3 +108,17 @@ def receipt(settings: Settings) -> Receipt:
         others=(Side("|w|ᵏ alone", float(gradients.power_of_w(settings)[0][-1])),),
         remark=drawings.remark(gradient),
     )
+
+
+SECTION = Section(
+    title="k steps: the gradient follows a power of w",
+    argument=_ARGUMENT,
+    plots=(BY_LAG,),
+    question=_question,
+    receipt=_receipt,
+    remember="A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them.",
+    look_closer=_LOOK_CLOSER,
+)
+TITLE, MOVED_BY, ARGUMENT = SECTION.title, SECTION.moved_by, SECTION.argument
+REMEMBER, LOOK_CLOSER = SECTION.remember, SECTION.look_closer
+prediction, figures_at, walk, receipt = SECTION.question, SECTION.figures_at, BY_LAG.walk, SECTION.receipt

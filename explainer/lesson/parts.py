@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 from explainer import words
+from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
-from explainer.figures.figure import Figure, Stops
+from explainer.figures.figure import Figure, Plot
+from explainer.serving.jobs import Ticket
 from explainer.serving.once import once
 
 
@@ -66,60 +70,78 @@ class Receipt:
         return self.difference <= words.AGREE
 
 
-class Section(Protocol):
-    """What a module of ``explainer.lesson`` has to offer.
+@dataclass(frozen=True)
+class LongWork:
+    """Work behind figures that takes minutes rather than milliseconds.
 
-    ``MOVED_BY`` names the controls that change at least one number of the section's figures; the prose is
-    Markdown with the lab's equations in LaTeX; ``LOOK_CLOSER`` is empty where the lab simplifies nothing.
+    Attributes:
+        title: what a reader is asked to begin.
+        plan: (settings) → what is to be done; a value that can be compared.
+        known: (plan) → its result, or None while it is not there.
+        start: (plan) → the ticket of the work, which runs in the background from now on.
+        outcomes: (result) → what came of it, as a Markdown table.
     """
 
-    __name__: str
-    TITLE: str
-    MOVED_BY: tuple[str, ...]
-    ARGUMENT: str
-    REMEMBER: str
-    LOOK_CLOSER: str
-
-    @staticmethod
-    def prediction(settings: Settings) -> Prediction: ...
-
-    @staticmethod
-    def figures_at(settings: Settings) -> tuple[Figure, ...]: ...
-
-    @staticmethod
-    def receipt(settings: Settings) -> Receipt: ...
+    title: str
+    plan: Callable[[Settings], Hashable]
+    known: Callable[[Any], Any]
+    start: Callable[[Any], Ticket]
+    outcomes: Callable[[Any], str]
 
 
-class Walk(Protocol):
-    """What a section offers besides, whose product can be walked: the first figure has a dataset ``walk``."""
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One section of the lesson.
 
-    @staticmethod
-    def walk(settings: Settings) -> Stops: ...
-
-
-class LongWork(Protocol):
-    """What a section offers besides, whose figures need minutes rather than milliseconds.
-
-    ``plan`` says what is to be done, ``known`` returns its result if it is there already, ``start`` begins it in the
-    background; ``outcomes`` is a Markdown table of a result.
+    Attributes:
+        title: its heading, without the number.
+        argument: the prose, in Markdown with the lab's equations in LaTeX.
+        plots: its figures, in order.
+        question: (settings) → the prediction that a reader is asked for.
+        receipt: (settings) → the section's equation, checked.
+        remember: one sentence.
+        look_closer: what the lab simplifies, in Markdown; empty where it simplifies nothing.
+        receipt_reads: names of the controls that the receipt reads although no figure does.
+        work: the long work behind its plots, if there is any.
+        slug: its name in the page's anchors and in links; the spine sets it from the file's name.
     """
 
-    PLAN_WORDS: str
+    title: str
+    argument: str
+    plots: tuple[Plot, ...]
+    question: Callable[[Settings], Prediction]
+    receipt: Callable[[Settings], Receipt]
+    remember: str
+    look_closer: str = ""
+    receipt_reads: tuple[str, ...] = ()
+    work: LongWork | None = None
+    slug: str = ""
 
-    @staticmethod
-    def plan(settings: Settings): ...
+    @functools.cached_property
+    def moved_by(self) -> tuple[str, ...]:
+        """Names of the controls that change one of the section's figures, in the order of the sidebar."""
+        return _in_order({name for plot in self.plots for name in plot.reads})
 
-    @staticmethod
-    def known(plan): ...
+    @functools.cached_property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the controls that the section reads, for its figures or for its receipt."""
+        return _in_order({*self.moved_by, *self.receipt_reads})
 
-    @staticmethod
-    def start(plan): ...
+    def plots_at(self, settings: Settings) -> tuple[Plot, ...]:
+        """The plots that the reader has chosen to see."""
+        return tuple(plot for plot in self.plots if plot.shown(settings))
 
-    @staticmethod
-    def figures_of(plan, result) -> tuple[Figure, ...]: ...
+    def figures_at(self, settings: Settings) -> tuple[Figure, ...]:
+        """The figures at these settings; of long work, its result if it is there."""
+        return self.figures_of(settings, self.work.known(self.work.plan(settings)) if self.work else None)
 
-    @staticmethod
-    def outcomes(result) -> str: ...
+    def figures_of(self, settings: Settings, result: Any) -> tuple[Figure, ...]:
+        """The figures of long work as far as it has got; with None, empty axes that wait for it."""
+        return tuple(plot.at(settings, result) for plot in self.plots_at(settings))
+
+
+def _in_order(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(control.name for control in CONTROLS if control.name in names)
 
 
 @dataclass(frozen=True)
@@ -131,12 +153,7 @@ class Contents:
     receipt: Receipt
 
 
-def read_by(section: Section) -> tuple[str, ...]:
-    """Names of the controls that a section reads: for its figures, and for its receipt alone."""
-    return (*section.MOVED_BY, *getattr(section, "RECEIPT_ALSO_READS", ()))
-
-
-def contents(section: Section, settings: Settings) -> Contents:
+def contents(section: Any, settings: Settings) -> Contents:
     """What a section shows at these settings; computed once for all readers who ask for the same."""
     own = settings.only(read_by(section))
     if hasattr(section, "plan"):  # what it says changes with the work that has been done meanwhile
@@ -145,7 +162,7 @@ def contents(section: Section, settings: Settings) -> Contents:
 
 
 @once(256)
-def _contents(section: Section, settings: Settings) -> Contents:
+def _contents(section: Any, settings: Settings) -> Contents:
     return Contents(section.prediction(settings), section.figures_at(settings), section.receipt(settings))
 
 
@@ -154,6 +171,11 @@ def contents_computed() -> int:
     return _contents.cache_info().misses
 
 
-def slug(section: Section) -> str:
-    """The section's name in the page's anchors and in links: the file's name with hyphens."""
+def read_by(section: Any) -> tuple[str, ...]:
+    """Transitional, while sections are modules: names of the controls that a section reads."""
+    return (*section.MOVED_BY, *getattr(section, "RECEIPT_ALSO_READS", ()))
+
+
+def slug(section: Any) -> str:
+    """Transitional, while sections are modules: the section's name in the page's anchors and in links."""
     return section.__name__.rpartition(".")[2].replace("_", "-")

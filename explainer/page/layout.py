@@ -260,7 +260,7 @@ def _undrawn(number: int, module: Section) -> str:
     boxes = [("", _TEXT_HEIGHTS["a prediction"], "")]
     for count, figure in enumerate(figures, 1):
         tall = height(figure.drawing()) + _TEXT_HEIGHTS["a caption"]
-        boxes.append(("half" if figure.half else "", tall, f"Figure {number}.{count}. {figure.name}"))
+        boxes.append(("half" if figure.half else "", tall, f"Figure {number}.{count}. {figure.title}"))
     boxes.append(("", _TEXT_HEIGHTS["a receipt"], ""))
     return kept_places(boxes)
 
@@ -422,8 +422,8 @@ def _figure(label: str, figure: Figure) -> None:
     drawing = figure.drawing()
     # Streamlit gives each view of a stacked chart the whole width and forgets the axis beside it
     place = st.container(key=f"stacked-{label.replace(' ', '-').replace('.', '-')}") if "vconcat" in drawing else st
-    place.vega_lite_chart({**drawing, "datasets": dict(figure.tables)}, width="stretch", alt=figure.name)
-    st.caption(f"**{label}. {figure.name}.** {figure.words}")
+    place.vega_lite_chart({**drawing, "datasets": dict(figure.tables)}, width="stretch", alt=figure.title)
+    st.caption(f"**{label}. {figure.title}.** {figure.caption}")
 
 
 def _closing(module: Section) -> str:

@@ -235,7 +235,7 @@ def _beside(number: int, section: Section, _: Settings | None) -> None:
 def _code_and_data(
     number: int, count: int, section: Section, figure: Figure, snippet: snippets.Snippet, now: Settings
 ) -> None:
-    st.markdown(f"**Figure {number}.{count}. {figure.name}**")
+    st.markdown(f"**Figure {number}.{count}. {figure.title}**")
     takes = " It trains networks, which takes minutes." if snippet.minutes else ""
     st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
     st.code(snippet.code, language=None, wrap_lines=True)  # the highlighter's colours are too pale

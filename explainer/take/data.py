@@ -78,7 +78,7 @@ def _short(text: str, most: int) -> str:
 
 def stem(number: int, count: int, figure: Figure) -> str:
     """``figure-5-1-gradient-against-lag``: a figure by its number and name."""
-    return f"figure-{number}-{count}-{_short(_plain(figure.name), 60)}"
+    return f"figure-{number}-{count}-{_short(_plain(figure.title), 60)}"
 
 
 def settings_in_name(settings: Settings, names: Sequence[str]) -> str:
@@ -100,7 +100,7 @@ def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> by
             for count, figure in enumerate(section.figures_at(settings), 1):
                 name = f"{stem(number, count, figure)}.csv"
                 _add(archive, name, csv(table_of(figure)))
-                listed.append(f"{name}\n    {number}. {section.TITLE}: {figure.name}. {figure.words}")
+                listed.append(f"{name}\n    {number}. {section.TITLE}: {figure.title}. {figure.caption}")
         _add(archive, "README.txt", _note(listed, settings, link).encode())
     return out.getvalue()
 

@@ -106,7 +106,7 @@ def _specification(figure: Figure) -> dict:
         drawing["autosize"] = {"type": "fit", "contains": "padding"}
     return {
         **drawing,
-        "description": figure.name,
+        "description": figure.title,
         "datasets": {name: table.to_pylist() for name, table in figure.tables.items()},
     }
 
@@ -119,7 +119,7 @@ def _figure(label: str, figure: Figure, code: str) -> str:
     place = re.sub(r"[^a-z0-9]+", "-", label.lower())
     return (
         f'<figure class="{"half" if figure.half else "full"}"><div class="chart" id="{place}"></div>'
-        f"<figcaption><strong>{label}. {html.escape(figure.name)}.</strong> {html.escape(figure.words)}</figcaption>"
+        f"<figcaption><strong>{label}. {html.escape(figure.title)}.</strong> {html.escape(figure.caption)}</figcaption>"
         f"{_fold('The code behind it', f'<pre><code>{html.escape(code)}</code></pre>')}"
         f'<script type="application/json" data-chart="{place}">{_script(_specification(figure))}</script></figure>'
     )

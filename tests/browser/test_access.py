@@ -57,10 +57,10 @@ def test_every_chart_has_the_figures_name_and_words_beside_it(light):
         named = light.charts(slug).evaluate_all(
             "charts => charts.map(chart => [chart.getAttribute('role'), chart.getAttribute('aria-label')])"
         )
-        assert named == [["graphics-document", figure.name] for figure in figures]
+        assert named == [["graphics-document", figure.title] for figure in figures]
         captions = light.page.locator(f".st-key-section-{slug} [data-testid=stCaptionContainer]").all_inner_texts()
         for figure in figures:
-            assert any(figure.name in caption for caption in captions)
+            assert any(figure.title in caption for caption in captions)
 
 
 def test_the_verdict_is_announced_politely(light):

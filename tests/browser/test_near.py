@@ -33,7 +33,7 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page
     last = SECTIONS[-1]
     figures = last.figures_of(last.plan(Settings()), None)
     kept = tab.page.locator(f".st-key-section-{SLUGS[-1]} .undrawn").inner_text()
-    assert [figure.name for figure in figures if figure.name not in kept] == []
+    assert [figure.title for figure in figures if figure.title not in kept] == []
 
 
 def test_a_section_comes_when_it_is_scrolled_to_and_stays(open_page):
