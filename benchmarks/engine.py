@@ -154,7 +154,7 @@ def page_of(settings: Settings) -> dict[str, float]:
     begun = time.process_time()
     with timed(taken):
         for section in SECTIONS:
-            section.prediction(settings)
+            section.question(settings)
             section.figures_at(settings)
             section.receipt(settings)
     return taken | {"all sections, their tables and words included": (time.process_time() - begun) * 1e3}

@@ -26,7 +26,6 @@ from benchmarks.served import ROOT, Server, machine, say, served
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 
 PAUSE = (3.0, 8.0)  # seconds between two moves of one reader
 PAINTING = 0.3  # seconds until the browser has painted what is in sight, and asks for the rest
@@ -37,7 +36,7 @@ LONGEST = 120.0  # seconds that anything may take here
 TOO_SLOW, TOO_MUCH = 1000.0, 700.0  # milliseconds (95 of 100 wait less), megabytes
 
 
-IN_SIGHT = tuple(lesson.slug(section) for section in SECTIONS if "k" in section.MOVED_BY)
+IN_SIGHT = tuple(section.slug for section in SECTIONS if "k" in section.moved_by)
 
 
 @dataclass

@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.page import parts as page_parts
 from explainer.page import take as page_take
 
@@ -33,7 +32,7 @@ class Reader(AppTest):
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
         if has_been_through:
             self.session_state["presets"] = True  # open
-            self.session_state[page_parts.NEAR] = {*map(lesson.slug, SECTIONS), page_take.ANCHOR}
+            self.session_state[page_parts.NEAR] = {*(section.slug for section in SECTIONS), page_take.ANCHOR}
         self.sent: list[Node] = []
 
     def _run(self, *arguments, **keywords) -> AppTest:

@@ -20,11 +20,11 @@ import torch
 from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
+from explainer.lesson.parts import Section
 from explainer.maths import cells, gradients, jacobians, number_formats, training
 from explainer.maths.gradients import gated, vanilla, vanilla_grid, verdict
 
-BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
+BY_SLUG = {section.slug: section for section in SECTIONS}
 CLAIMED: list[tuple[str, str]] = []
 
 # the map's grids: what the reader sees of "any w" and "long lags"
@@ -37,10 +37,10 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r":(?:orange|blue)\[|\]|\*|\$", "", text)).lower()
 
 
-def everything_said(section: lesson.Section) -> str:
-    asked = section.prediction(Settings())
+def everything_said(section: Section) -> str:
+    asked = section.question(Settings())
     options = " ".join(f"{option.text} {option.told}" for option in asked.options)
-    return plain(" ".join((section.ARGUMENT, section.REMEMBER, section.LOOK_CLOSER, asked.question, options)))
+    return plain(" ".join((section.argument, section.remember, section.look_closer, asked.question, options)))
 
 
 def claim(slug: str, words: str) -> Callable:

@@ -65,7 +65,7 @@ def test_a_name_says_every_setting_that_moves_the_figure_and_fits_any_disk(setti
     for name, (_, _, _, section) in zip(names, figures(settings), strict=True):
         assert re.fullmatch(r"[A-Za-z0-9._=,+-]{1,255}", name)
         said = dict(part.split("=") for part in name.removesuffix(".csv").partition("__")[2].split("_"))
-        assert set(said) == set(section.MOVED_BY)
+        assert set(said) == set(section.moved_by)
         for control, text in said.items():
             assert CONTROL[control].parse(text.split(",")) == (getattr(settings, control), None)
 

@@ -11,7 +11,6 @@ import pytest
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, prose
-from explainer.lesson import parts as lesson
 from explainer.take import handout
 
 LINK = "https://example.org/?w=1.2&act=identity"
@@ -74,7 +73,7 @@ def test_every_chart_has_its_place_and_every_place_its_chart(read):
 def test_the_whole_lesson_is_there_in_order_and_the_way_back(read):
     _, source, reader = read
     slugs = [attrs["id"] for tag, attrs in reader.tags if tag == "section" and "id" in attrs]
-    assert slugs == [lesson.slug(section) for section in SECTIONS]
+    assert slugs == [section.slug for section in SECTIONS]
     assert ("a", {"href": LINK}) in reader.tags
     assert source.count("<h1>") == 1
 
@@ -88,7 +87,7 @@ def test_no_equation_and_no_colour_is_left_as_it_was_written(read):
     equations = sum(
         len(re.findall(r"\$\$.*?\$\$|\$.+?\$", words, re.DOTALL))
         for section in SECTIONS
-        for words in (section.ARGUMENT, section.REMEMBER, section.LOOK_CLOSER)
+        for words in (section.argument, section.remember, section.look_closer)
     ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.NOTATION))
     assert text.count("<math") == equations + len(SECTIONS)
 

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from explainer.choices.controls import CONTROLS, Several
 from explainer.choices.settings import Settings, from_query
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.take import links
 from tests.reader import Reader
 
 CANARY = "canary7f3a"
-SLUGS = tuple(map(lesson.slug, SECTIONS))
+SLUGS = tuple(section.slug for section in SECTIONS)
 NAMES = (*(control.name for control in CONTROLS), links.SECTION, links.CONTROLS_PARAMETER)
 OTHER_NAMES = (
     "",

@@ -16,6 +16,7 @@ from test_networks import ORACLES, numpy_weights, run_oracle
 
 from explainer.maths import jacobians
 from explainer.maths.jacobians import FROBENIUS, SPECTRAL
+from explainer.maths.logscale import first_below
 from explainer.maths.networks import CELLS, RECURRENT_WEIGHT, Network
 
 EPSILON = 1e-100
@@ -587,7 +588,7 @@ def test_claim_at_the_default_biases_the_gate_is_half_open_and_the_direct_path_g
         result = measured(cell)
         assert abs(result.gate.mean() - 0.5) < 0.01
         assert (result.spectral.direct[:, 20] < -3.8).all()  # under a five-thousandth, in every network
-        assert all(lag <= 11 for lag in jacobians.first_below(result.spectral.direct, 0.01))
+        assert all(first_below(row, 0.01) <= 11 for row in result.spectral.direct)
         assert np.median(result.spectral.direct_share[:, K]) < 0.02
 
 

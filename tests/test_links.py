@@ -16,15 +16,14 @@ from explainer.choices.controls import CONTROLS, Several
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings, from_query
 from explainer.lesson import SECTIONS, citation
-from explainer.lesson import parts as lesson
 from explainer.take import links
 from explainer.take.links import View
 from tests import reader
 from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
-SLUGS = tuple(map(lesson.slug, SECTIONS))
-MOVED_BY = {lesson.slug(section): section.MOVED_BY for section in SECTIONS}
+SLUGS = tuple(section.slug for section in SECTIONS)
+MOVED_BY = {section.slug: section.moved_by for section in SECTIONS}
 NAMES = tuple(control.name for control in CONTROLS)
 CANARY = "canary7f3a"
 

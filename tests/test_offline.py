@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from tests.serving import RUN, free_port, headings, streamlit
 
 # Python runs a module of this name at its start. What is not this machine is refused, and written down.
@@ -50,7 +49,7 @@ def test_the_page_runs_where_every_outgoing_connection_is_refused(tmp_path: Path
     with streamlit(command, address, tmp_path / "streamlit.log", environment(tmp_path)):
         anchors = headings(address, "w=1.2")
         time.sleep(1)  # for whatever would report home afterwards
-    slugs = [lesson.slug(section) for section in SECTIONS]
+    slugs = [section.slug for section in SECTIONS]
     assert [anchor for anchor in anchors if anchor in slugs] == slugs
     assert not (tmp_path / "refused").exists(), (tmp_path / "refused").read_text()
 

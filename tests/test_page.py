@@ -22,7 +22,7 @@ from explainer.choices.controls import CONTROL, CONTROLS, Choice, Control, Numbe
 from explainer.choices.presets import PRESETS, Preset
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
+from explainer.lesson.parts import Section
 from explainer.maths import gradients, training
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
@@ -77,13 +77,13 @@ def below(block, kind: str) -> list:
     return [node for _, node in nodes(block) if node.type == kind]
 
 
-def section_of(at: AppTest, section: lesson.Section):
-    return by_key(at, f"section-{lesson.slug(section)}")
+def section_of(at: AppTest, section: Section):
+    return by_key(at, f"section-{section.slug}")
 
 
-def prediction_of(at: AppTest, section: lesson.Section):
+def prediction_of(at: AppTest, section: Section):
     """The block with a section's question, its options and what a reader is told."""
-    key = f"answer-{lesson.slug(section)}"
+    key = f"answer-{section.slug}"
     blocks = [node for _, node in nodes(section_of(at, section)) if hasattr(node, "children")]
     (found,) = [one for one in blocks if key in {getattr(child, "key", None) for child in one.children.values()}]
     return found
@@ -99,7 +99,7 @@ def tables(chart) -> dict[str, pa.Table]:
 
 
 def numbers_by_section(at: AppTest) -> dict[str, list[dict[str, pa.Table]]]:
-    return {lesson.slug(section): [tables(chart) for chart in charts(section_of(at, section))] for section in SECTIONS}
+    return {section.slug: [tables(chart) for chart in charts(section_of(at, section))] for section in SECTIONS}
 
 
 def settings_of(at: AppTest) -> Settings:
@@ -168,7 +168,7 @@ def untouched() -> AppTest:
 
 def test_the_sections_stand_in_order_and_the_references_close_the_page(untouched: AppTest):
     headers = headings(untouched.main)
-    sections = [(lesson.slug(one), f"{number}. {one.TITLE}") for number, one in enumerate(SECTIONS, 1)]
+    sections = [(one.slug, f"{number}. {one.title}") for number, one in enumerate(SECTIONS, 1)]
     first = headers.index(sections[0])
     assert headers[first : first + len(sections)] == sections
     assert headers[-1] == ("references", "References")
@@ -177,9 +177,9 @@ def test_the_sections_stand_in_order_and_the_references_close_the_page(untouched
     assert len(untouched.title) == 1
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lesson.slug)
-def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: lesson.Section):
-    slug, settings = lesson.slug(section), Settings()
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
+def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: Section):
+    slug, settings = section.slug, Settings()
     whole = section_of(untouched, section)
     order = [
         whole.children[0],
@@ -192,14 +192,14 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: less
     places = [next(path for path, node in nodes(whole) if node is part) for part in order]
     assert places == sorted(places)
 
-    prediction = section.prediction(settings)
+    prediction = section.question(settings)
     assert by_key(untouched, f"answer-{slug}").options == [option.text for option in prediction.options]
-    assert section.ARGUMENT.strip() in order[0].value
+    assert section.argument.strip() in order[0].value
     assert prediction.question in below(prediction_of(untouched, section), "markdown")[0].value
     assert section.receipt(settings).equation in order[3].value
-    assert section.REMEMBER.strip() in order[4].value
+    assert section.remember.strip() in order[4].value
     folded = re.findall(r"<details><summary>Look closer</summary>\n\n(.*)\n\n</details>", order[4].value, re.DOTALL)
-    assert folded == [text.strip() for text in (section.LOOK_CLOSER,) if text]
+    assert folded == [text.strip() for text in (section.look_closer,) if text]
     captions = [node.value for node in below(whole, "caption")]
     for figure in section.figures_at(settings):
         assert len([text for text in captions if figure.title in text and figure.caption in text]) == 1
@@ -216,7 +216,7 @@ def test_every_link_within_the_page_leads_somewhere(untouched: AppTest):
     anchors = {anchor for anchor, _ in headings(untouched.main)}
     links = [link for text in texts(untouched) for link in re.findall(r"\]\(#([^)]*)\)", text)]
     assert set(links) <= anchors
-    assert set(links) >= set(map(lesson.slug, SECTIONS))  # the table of contents
+    assert set(links) >= {section.slug for section in SECTIONS}  # the table of contents
 
 
 def test_the_page_leads_back_to_the_labs_notebook(untouched: AppTest):
@@ -242,7 +242,7 @@ def test_the_tables_on_the_page_are_the_engines(untouched: AppTest):
 def test_the_central_chart_shows_the_gradients_of_the_readers_cells():
     settings = Settings(act="logistic", w=2.0, h0=0.5, k=30, gate="state", f=0.9, u=2.0)
     at = opened(settings.to_query())
-    (section,) = [section for section in SECTIONS if lesson.slug(section) == "k-steps"]
+    (section,) = [section for section in SECTIONS if section.slug == "k-steps"]
     shown = next(iter(tables(charts(section_of(at, section))[0]).values())).to_pylist()
     for cell, gradient in (("vanilla", gradients.vanilla(settings)), ("gated", gradients.gated(settings))):
         rows = sorted((row for row in shown if row["series"] == cell), key=lambda row: row["lag"])
@@ -281,8 +281,8 @@ SITUATIONS: tuple[dict, ...] = ({}, {"gate": "varying"}, {"gate": "state"})
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
 def test_a_control_moves_just_the_sections_that_it_says(untouched: AppTest, control: Control):
-    declared = {lesson.slug(section) for section in SECTIONS if control.name in section.MOVED_BY}
-    planned = {section: section.plan(Settings()) for section in SECTIONS if hasattr(section, "plan")}
+    declared = {section.slug for section in SECTIONS if control.name in section.moved_by}
+    planned = {section: section.work.plan(Settings()) for section in SECTIONS if section.work}
     still, moved = drawings(untouched), set()
     for situation in SITUATIONS:
         at = opened({name: str(value) for name, value in situation.items()})
@@ -299,7 +299,7 @@ def test_a_control_moves_just_the_sections_that_it_says(untouched: AppTest, cont
             after = numbers_by_section(at)
             moved |= {slug for slug in after if after[slug] != before[slug]}
             # work that nobody has begun shows no numbers yet; what moves is what it would compute
-            moved |= {lesson.slug(one) for one, plan in planned.items() if one.plan(settings_of(at)) != plan}
+            moved |= {one.slug for one, plan in planned.items() if one.work.plan(settings_of(at)) != plan}
             assert moved <= declared
     assert declared
     assert moved == declared
@@ -402,7 +402,7 @@ def test_the_page_holds_in_the_corners(untouched: AppTest, settings: Settings):
 # --- predictions --------------------------------------------------------------------------------------------
 
 
-def feedback(at: AppTest, section: lesson.Section) -> str:
+def feedback(at: AppTest, section: Section) -> str:
     """What stands below the options of a section's prediction."""
     place = prediction_of(at, section)
     return "\n".join(node.value for node in below(place, "markdown")[1:])
@@ -410,18 +410,18 @@ def feedback(at: AppTest, section: lesson.Section) -> str:
 
 def test_nothing_is_answered_before_the_reader_does(untouched: AppTest):
     for section in SECTIONS:
-        assert by_key(untouched, f"answer-{lesson.slug(section)}").value is None
+        assert by_key(untouched, f"answer-{section.slug}").value is None
         assert feedback(untouched, section) == ""
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(act="identity", w=1.1, f=0.5)], ids=["defaults", "other"])
 def test_an_answer_gets_feedback_on_itself(untouched: AppTest, settings: Settings):
     at = opened(settings.to_query())
-    predictions = {section: section.prediction(settings) for section in SECTIONS}
+    predictions = {section: section.question(settings) for section in SECTIONS}
     for choice in range(max(len(prediction.options) for prediction in predictions.values())):
         answered = [section for section, prediction in predictions.items() if choice < len(prediction.options)]
         for section in answered:
-            by_key(at, f"answer-{lesson.slug(section)}").set_value(choice)
+            by_key(at, f"answer-{section.slug}").set_value(choice)
         ran(at.run())
         for section in answered:
             prediction, said = predictions[section], feedback(at, section)
@@ -435,26 +435,26 @@ def test_an_answer_gets_feedback_on_itself(untouched: AppTest, settings: Setting
 
 def test_feedback_follows_the_settings():
     at = opened()
-    (section,) = [section for section in SECTIONS if lesson.slug(section) == "vanish-or-explode"]
-    right = section.prediction(Settings()).right
+    (section,) = [section for section in SECTIONS if section.slug == "vanish-or-explode"]
+    right = section.question(Settings()).right
     ran(by_key(at, "answer-vanish-or-explode").set_value(right).run())
     assert "**Yes.**" in feedback(at, section)
     exploding = Settings(act="identity", w=8.0)
-    assert section.prediction(exploding).right != right
+    assert section.question(exploding).right != right
     by_key(at, "act").set_value("identity")
     by_key(at, "w").set_value(8.0)
     ran(at.run())
     assert "**Yes.**" not in feedback(at, section)
-    assert section.prediction(exploding).options[right].told in feedback(at, section)
+    assert section.question(exploding).options[right].told in feedback(at, section)
 
 
 # --- walking a product, factor by factor --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("section", [one for one in SECTIONS if hasattr(one, "walk")], ids=lesson.slug)
-def test_a_product_can_be_walked_one_factor_at_a_time(untouched: AppTest, section: lesson.Section):
-    slug, settings = lesson.slug(section), Settings(k=5)
-    stops = section.walk(settings)
+@pytest.mark.parametrize("section", [one for one in SECTIONS if one.plots[0].walk], ids=lambda section: section.slug)
+def test_a_product_can_be_walked_one_factor_at_a_time(untouched: AppTest, section: Section):
+    slug, settings = section.slug, Settings(k=5)
+    stops = section.plots[0].walk(settings)
     at = opened(settings.to_query())
     elsewhere = {name: shown for name, shown in numbers_by_section(at).items() if name != slug}
 
@@ -492,7 +492,7 @@ def test_a_product_can_be_walked_one_factor_at_a_time(untouched: AppTest, sectio
     # a shorter product, while the reader stands at the end of the longer one
     ran(by_key(at, f"walk-{slug}").set_value(len(stops)).run())
     ran(by_key(at, "k").set_value(1).run())
-    shorter = len(section.walk(Settings(k=1)))
+    shorter = len(section.plots[0].walk(Settings(k=1)))
     assert by_key(at, f"walk-{slug}").value <= shorter
     assert_nothing_but_numbers(at)
 
@@ -500,7 +500,7 @@ def test_a_product_can_be_walked_one_factor_at_a_time(untouched: AppTest, sectio
 # --- work that takes longer than a reader waits --------------------------------------------------------------
 
 
-LONG = tuple(section for section in SECTIONS if hasattr(section, "plan"))
+LONG = tuple(section for section in SECTIONS if section.work)
 SHORTEST = Settings(tk=CONTROL["tk"].values[0], tn=CONTROL["tn"].values[0])
 LONGEST = Settings(tk=CONTROL["tk"].values[-1], tn=CONTROL["tn"].values[-1])
 
@@ -514,27 +514,27 @@ def until(at: AppTest, done: Callable[[], bool]) -> None:
         ran(at.run())
 
 
-@pytest.mark.parametrize("section", LONG, ids=lesson.slug)
-def test_long_work_is_done_on_demand_and_kept(untouched: AppTest, section: lesson.Section):
-    slug, plan = lesson.slug(section), section.plan(SHORTEST)
+@pytest.mark.parametrize("section", LONG, ids=lambda section: section.slug)
+def test_long_work_is_done_on_demand_and_kept(untouched: AppTest, section: Section):
+    slug, plan = section.slug, section.work.plan(SHORTEST)
     training.forget()  # another test may have done the same work
     at = opened(SHORTEST.to_query())
-    assert section.known(plan) is None
+    assert section.work.known(plan) is None
     ran(by_key(at, f"answer-{slug}").set_value(0).run())
     assert "**" not in feedback(at, section)  # neither right nor wrong as long as nobody knows
     assert by_key(at, f"stop-{slug}").proto.disabled
 
     ran(by_key(at, f"train-{slug}").click().run())
-    until(at, lambda: section.known(plan) is not None and by_key(at, f"stop-{slug}").proto.disabled)
+    until(at, lambda: section.work.known(plan) is not None and by_key(at, f"stop-{slug}").proto.disabled)
     ran(at.run())
     assert_engines_numbers(at)
     assert_nothing_but_numbers(at)
     assert all(next(iter(tables(chart).values())).num_rows for chart in charts(section_of(at, section)))
     assert drawings(at) == drawings(untouched)
     assert_same_shape(shape(at), shape(untouched))
-    outcomes = section.outcomes(section.known(plan))
+    outcomes = section.work.outcomes(section.work.known(plan))
     assert len([node for node in below(section_of(at, section), "markdown") if node.value == outcomes]) == 1
-    assert section.prediction(SHORTEST).right is not None
+    assert section.question(SHORTEST).right is not None
     assert "**" in feedback(at, section)
 
     # the next reader who asks for the same has it at once
@@ -543,9 +543,9 @@ def test_long_work_is_done_on_demand_and_kept(untouched: AppTest, section: lesso
     assert by_key(other, f"train-{slug}").proto.disabled
 
 
-@pytest.mark.parametrize("section", LONG, ids=lesson.slug)
-def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched: AppTest, section: lesson.Section):
-    slug = lesson.slug(section)
+@pytest.mark.parametrize("section", LONG, ids=lambda section: section.slug)
+def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched: AppTest, section: Section):
+    slug = section.slug
     at = opened(LONGEST.to_query())
     ran(by_key(at, f"train-{slug}").click().run())
     assert not by_key(at, f"stop-{slug}").proto.disabled
@@ -553,7 +553,7 @@ def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched
     ran(by_key(at, f"stop-{slug}").click().run())
     until(at, lambda: by_key(at, f"stop-{slug}").proto.disabled)
     assert not by_key(at, f"train-{slug}").proto.disabled
-    assert section.known(section.plan(LONGEST)) is None
+    assert section.work.known(section.work.plan(LONGEST)) is None
     assert_same_shape(shape(at), shape(untouched))
 
     ran(by_key(at, f"train-{slug}").click().run())

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from explainer.choices.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
+from explainer.lesson.parts import Section, contents_computed
 from tests.reader import Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
@@ -86,7 +86,7 @@ def test_what_a_control_sends_is_what_a_reader_sees_who_opens_its_link():
 
 def test_no_prose_is_sent_twice():
     reader = opened()
-    prose = {text.strip() for section in SECTIONS for text in (section.ARGUMENT, section.REMEMBER)}
+    prose = {text.strip() for section in SECTIONS for text in (section.argument, section.remember)}
 
     def said() -> set[str]:
         said = [node.value for node in reader.sent if node.type == "markdown"]
@@ -109,7 +109,7 @@ def test_a_control_that_moves_nothing_just_now_sends_no_figure():
 
 def test_an_answer_sends_no_figure():
     reader = opened()
-    slug = lesson.slug(SECTIONS[0])
+    slug = SECTIONS[0].slug
     (radio,) = [node for node in reader.main if getattr(node, "key", None) == f"answer-{slug}"]
     radio.set_value(0).run()
     assert shown(reader.sent) == {}
@@ -121,8 +121,8 @@ def test_an_answer_is_told_where_one_section_stands_alone():
     (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-k-steps"]
     radio.set_value(0).run()
     assert [problem.message for problem in reader.exception] == []
-    (section,) = [section for section in SECTIONS if lesson.slug(section) == "k-steps"]
-    told = section.prediction(Settings()).options[0].told
+    (section,) = [section for section in SECTIONS if section.slug == "k-steps"]
+    told = section.question(Settings()).options[0].told
     assert any(told in node.value for node in reader.main.markdown)
 
 
@@ -137,12 +137,12 @@ def random_settings(count: int) -> list[Settings]:
     ]
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lesson.slug)
-def test_a_section_depends_on_the_controls_that_it_names_and_on_no_other(section: lesson.Section):
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
+def test_a_section_depends_on_the_controls_that_it_names_and_on_no_other(section: Section):
     """Else the page would leave a part that has changed: it asks those sections alone that name the moved control."""
     for settings in random_settings(12):
-        own = Settings(**{name: getattr(settings, name) for name in lesson.read_by(section)})
-        assert section.prediction(settings) == section.prediction(own)
+        own = Settings(**{name: getattr(settings, name) for name in section.reads})
+        assert section.question(settings) == section.question(own)
         assert section.figures_at(settings) == section.figures_at(own)
         said, says = section.receipt(settings), section.receipt(own)
         assert repr(said) == repr(says)  # NaN, a side that is undefined, is not equal to itself
@@ -150,25 +150,25 @@ def test_a_section_depends_on_the_controls_that_it_names_and_on_no_other(section
 
 def test_a_section_that_a_control_does_not_move_is_not_computed_again():
     reader = opened(k="37")
-    before = lesson.contents_computed()
+    before = contents_computed()
     move(reader, "ls", 8)
-    assert lesson.contents_computed() - before == 1  # the number formats
+    assert contents_computed() - before == 1  # the number formats
     move(reader, "ls", 0)
-    assert lesson.contents_computed() - before == 1  # known already
-    unmoved = [section for section in SECTIONS if "w" not in section.MOVED_BY]
+    assert contents_computed() - before == 1  # known already
+    unmoved = [section for section in SECTIONS if "w" not in section.moved_by]
     assert unmoved
-    before = lesson.contents_computed()
+    before = contents_computed()
     move(reader, "w", 1.11)
-    assert lesson.contents_computed() - before == len(SECTIONS) - len(unmoved)
+    assert contents_computed() - before == len(SECTIONS) - len(unmoved)
 
 
 def test_a_move_neither_computes_nor_sends_a_section_that_nobody_has_come_near():
     reader = opened(has_been_through=False)
     first = {figure.title for figure in SECTIONS[0].figures_at(Settings())}
     assert set(shown(reader.main)) == first
-    before = lesson.contents_computed()
+    before = contents_computed()
     move(reader, "k", 113)
-    assert lesson.contents_computed() - before == 1
+    assert contents_computed() - before == 1
     assert set(shown(reader.sent)) == first
 
 

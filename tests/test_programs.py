@@ -196,4 +196,4 @@ def test_no_two_programs_use_one_name_and_none_a_controls():
         if isinstance(node, ast.FunctionDef | ast.Assign)
     ]
     assert len(names) == len(set(names))
-    assert not set(names) & {*CONTROL, "figure", "redraw", "filled", "written", "BANDS", "BESIDE"}
+    assert not set(names) & {*CONTROL, "figure", "redraw", "filled", "written", "Drawing", "BANDS", "BESIDE"}

@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import altair as alt
@@ -18,17 +18,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from explainer import lesson as sections
+from explainer import lesson
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
-from explainer.figures.figure import Figure
+from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.lesson.parts import Prediction, Receipt, Section
 from explainer.maths import gradients, jacobians, number_formats
 
-BY_SLUG = {lesson.slug(section): section for section in SECTIONS}
+BY_SLUG = {section.slug: section for section in SECTIONS}
 
 
 # --- the settings that are tried ----------------------------------------------------------------------------
@@ -91,12 +90,16 @@ def figures(slug: str, settings: Settings) -> tuple[Figure, ...]:
 
 @functools.cache
 def prediction(slug: str, settings: Settings) -> Prediction:
-    return BY_SLUG[slug].prediction(settings)
+    return BY_SLUG[slug].question(settings)
 
 
 @functools.cache
 def receipt(slug: str, settings: Settings) -> Receipt:
     return BY_SLUG[slug].receipt(settings)
+
+
+def walks(section: Section) -> list[Callable[[Settings], Stops]]:
+    return [plot.walk for plot in section.plots if plot.walk]
 
 
 every_section = pytest.mark.parametrize("slug", BY_SLUG)
@@ -110,30 +113,28 @@ def column(table: pa.Table, name: str) -> list:
 
 
 def test_every_file_of_the_folder_is_a_section_and_nothing_else():
-    folder = Path(sections.__file__).parent
+    folder = Path(lesson.__file__).parent
     files = {file.stem for file in folder.glob("*.py")} - {"__init__", "parts", "prose", "citation"}
-    assert {section.__name__.rpartition(".")[2] for section in SECTIONS} == files
-    assert len(set(SECTIONS)) == len(SECTIONS)
+    assert sorted(slug.replace("-", "_") for slug in BY_SLUG) == sorted(files)
+    assert len(BY_SLUG) == len(SECTIONS)
 
 
 def test_a_sections_slug_is_the_name_of_its_file():
     for slug, section in BY_SLUG.items():
-        assert slug == Path(section.__file__).stem.replace("_", "-")
+        assert section.question.__module__ == f"{lesson.__name__}.{slug.replace('-', '_')}"
 
 
 @every_section
 def test_every_section_has_its_parts(slug: str):
     section: Section = BY_SLUG[slug]
-    for part in (section.TITLE, section.ARGUMENT, section.REMEMBER):
+    for part in (section.title, section.argument, section.remember):
         assert part.strip()
-    assert "\n" not in section.REMEMBER.strip()
-    assert section.MOVED_BY
-    assert set(section.MOVED_BY) <= set(CONTROL)
-    assert len(set(section.MOVED_BY)) == len(section.MOVED_BY)
+    assert "\n" not in section.remember.strip()
+    assert section.plots
 
 
 def test_every_control_moves_a_section():
-    assert {name for section in SECTIONS for name in section.MOVED_BY} == set(CONTROL)
+    assert {name for section in SECTIONS for name in section.moved_by} == set(CONTROL)
 
 
 # --- drawings -----------------------------------------------------------------------------------------------
@@ -285,8 +286,8 @@ def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "remark", checked.remark
     for side in (checked.autograd, checked.formula, *checked.others):
         yield "side", side.what
-    if hasattr(BY_SLUG[slug], "walk"):
-        for stop in BY_SLUG[slug].walk(settings):
+    for walk in walks(BY_SLUG[slug]):
+        for stop in walk(settings):
             yield "walk", stop.words
 
 
@@ -767,28 +768,55 @@ def others(name: str, value) -> list:
     return [control.values[(at + 1) % count], control.values[(at + max(2, count // 2)) % count]]
 
 
-def shown_numbers(section: Section, settings: Settings):
-    """What is drawn, or what is going to be worked out and then drawn."""
-    if hasattr(section, "plan"):
-        return section.plan(settings)
-    return [dict(figure.tables) for figure in figures(lesson.slug(section), settings)]
+@functools.cache
+def made_of(slug: str, index: int, settings: Settings) -> tuple:
+    """Everything that a plot makes of the whole settings, whatever it says it reads; of long work also the plan."""
+    section = BY_SLUG[slug]
+    plot = section.plots[index]
+    return dict(plot.tables(settings)), plot.caption(settings), section.work and section.work.plan(settings)
 
 
 @pytest.mark.parametrize("name", [control.name for control in CONTROLS])
 @every_section
-def test_moved_by_is_true(slug: str, name: str):
+def test_a_plot_reads_the_controls_that_it_names_and_no_other(slug: str, name: str):
+    for index, plot in enumerate(BY_SLUG[slug].plots):
+        moved = [
+            made_of(slug, index, base) != made_of(slug, index, base.replace(**{name: value}))
+            for base in BASES
+            for value in others(name, getattr(base, name))
+        ]
+        assert any(moved) == (name in plot.reads), plot.title
+
+
+@every_section
+def test_the_controls_that_choose_figures_move_the_section(slug: str):
     section = BY_SLUG[slug]
-    moved = [
-        shown_numbers(section, base) != shown_numbers(section, base.replace(**{name: value}))
-        for base in BASES
-        for value in others(name, getattr(base, name))
-    ]
-    assert any(moved) == (name in section.MOVED_BY)
+    for name in CONTROL:
+        shown = {section.plots_at(Settings(**{name: value})) for value in others(name, CONTROL[name].default)}
+        assert shown == {section.plots_at(Settings())} or name in section.moved_by
+
+
+@every_section
+def test_what_moves_a_section_is_what_its_figures_read_in_the_order_of_the_sidebar(slug: str):
+    section = BY_SLUG[slug]
+    read = [name for name in CONTROL if any(name in plot.reads for plot in section.plots)]
+    assert section.moved_by == tuple(read)
+    assert section.reads == tuple(name for name in CONTROL if name in {*read, *section.receipt_reads})
+    assert not set(section.receipt_reads) & set(read)
+
+
+@every_section
+def test_a_figure_is_made_once_for_all_that_read_the_same(slug: str):
+    section = BY_SLUG[slug]
+    unread = next(name for name in CONTROL if name not in section.moved_by and name != "nets")
+    elsewhere = Settings(**{unread: others(unread, CONTROL[unread].default)[0]})
+    for one, other in zip(section.figures_at(Settings()), section.figures_at(elsewhere), strict=True):
+        assert one is other
 
 
 # --- walks --------------------------------------------------------------------------------------------------
 
-WALKED = {slug: section for slug, section in BY_SLUG.items() if hasattr(section, "walk")}
+WALKED = {slug: section for slug, section in BY_SLUG.items() if walks(section)}
 
 
 def test_the_products_can_be_walked():
@@ -798,7 +826,7 @@ def test_the_products_can_be_walked():
 @pytest.mark.parametrize("slug", WALKED)
 def test_a_walk_goes_from_row_to_row_of_the_figure(slug: str):
     for settings in SETTINGS:
-        first, stops = figures(slug, settings)[0], WALKED[slug].walk(settings)
+        first, stops = figures(slug, settings)[0], WALKED[slug].plots[0].walk(settings)
         main = next(iter(first.tables.values()))
         at_rest = first.tables["walk"]
         assert at_rest.num_rows == 0

@@ -17,6 +17,7 @@ from explainer.choices.presets import PRESETS
 from explainer.choices.settings import LARGEST_LAG, Settings, from_query
 from explainer.figures import networks as network_drawings
 from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths.logscale import first_below
 
 # name: (default, first value, last value, number of values). Links in lecture notes depend on these: a change
 # here is a change of what existing links mean.
@@ -502,7 +503,7 @@ def ends_of(settings: Settings, cell: str) -> np.ndarray:
 
 def horizon_of_the_direct_path(settings: Settings) -> int | None:
     measured = jacobians.by_lag(network_drawings.network("lstm", settings), network_drawings.SEEDS)
-    return gradients.first_below(np.median(measured.spectral.direct, axis=0), gradients.HORIZON)
+    return first_below(np.median(measured.spectral.direct, axis=0), gradients.HORIZON)
 
 
 def lstm_as_torch_starts_it(settings: Settings):

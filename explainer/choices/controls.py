@@ -253,5 +253,11 @@ CONTROLS: tuple[Control, ...] = (
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
 
-SCALAR = tuple(control.name for control in CONTROLS if control.group in (BOTH, VANILLA, GATED))
+
+def names_of(*groups: str) -> tuple[str, ...]:
+    """Names of the controls of these groups, in the order of the sidebar."""
+    return tuple(control.name for control in CONTROLS if control.group in groups)
+
+
+SCALAR = names_of(BOTH, VANILLA, GATED)
 """Names of the controls of the two scalar cells."""

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure as figures
-from explainer.figures import style
-from explainer.figures.drawings import GRADIENT_TITLE, lag_mark
-from explainer.figures.figure import Figure, table
-from explainer.maths import jacobians
+from explainer.figures import figure, style
+from explainer.figures.by_lag import lag_mark
+from explainer.figures.figure import decades, stack, steps, table
+from explainer.maths import gradients, jacobians
+from explainer.maths.jacobians import ByLag, Shares
 from explainer.maths.networks import CELLS, Network
 from explainer.serving.once import once
 
 SEEDS = 5  # one lucky draw proves nothing
 BPTT_PAIR = ("rnn", "lstm")  # whose weight gradient is opened up
 
+NETWORK = tuple(name for name in names_of(NETWORKS) if name != "nets")
+"""Names of the controls of one network, whatever its cell type."""
+
 _GATED_DASHES = ([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3])
+
+Tables = Callable[[Settings], dict[str, pa.Table]]
 
 
 def network(cell: str, settings: Settings, **changes) -> Network:
@@ -38,22 +43,37 @@ def network(cell: str, settings: Settings, **changes) -> Network:
     return Network(cell, **(chosen | changes))
 
 
-_NETWORK_FIELDS = ("nets", "n", "T", "gain", "bf", "xs", "ns")
+def label(cell: str) -> str:
+    """The name of a cell type in legends."""
+    return CELLS[cell].label
 
 
-def drawn_once(build: Callable[[Settings], Figure]) -> Callable[[Settings], Figure]:
-    """A figure of real networks is built once, whatever becomes of the scalar cells; only the reader's lag moves."""
-    remembered = once(64)(build)
+def by_lag(cell: str, settings: Settings, **changes) -> ByLag:
+    """The norms by lag of the reader's network of one cell type, for several seeds."""
+    return jacobians.by_lag(network(cell, settings, **changes), SEEDS)
+
+
+def shares(settings: Settings) -> dict[str, Shares]:
+    """The share of each lag in the weight gradient, for several seeds, by cell type."""
+    return {cell: jacobians.shares(network(cell, settings), SEEDS) for cell in BPTT_PAIR}
+
+
+def with_lag_mark(build: Tables) -> Tables:
+    """Tables by lag of real networks, and the mark at the reader's lag.
+
+    They are built once, whatever becomes of the scalar cells; only the mark moves with k.
+    """
+    kept = once(64)(build)
 
     @functools.wraps(build)
-    def figure(settings: Settings) -> Figure:
-        one = remembered(settings.only(_NETWORK_FIELDS))
-        return dataclasses.replace(one, tables={**one.tables, "marks": lag_mark(settings.k, settings.T - 1)})
+    def tables(settings: Settings) -> dict[str, pa.Table]:
+        return kept(settings.only(names_of(NETWORKS))) | {"marks": lag_mark(settings.k, settings.T - 1)}
 
-    return figure
+    return tables
 
 
 def bias_words(bias: float | None) -> str:
+    """The forget bias in words."""
     return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
 
 
@@ -98,11 +118,12 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     )
 
 
-@figures.drawing
+@figure.drawing
 def norms_by_lag() -> alt.LayerChart:
+    """Spectral norm against lag on a log axis, for every cell type: a band over the seeds, and its middle."""
     return _band_chart(
         tuple(CELLS),
-        style.log10_y(f"{GRADIENT_TITLE} (spectral norm)"),
+        style.log10_y(f"{style.GRADIENT_TITLE} (spectral norm)"),
         "log10_lowest",
         "log10_magnitude",
         "log10_highest",
@@ -110,26 +131,28 @@ def norms_by_lag() -> alt.LayerChart:
     )
 
 
-def norms_tables(measured: Mapping[str, np.ndarray], settings: Settings) -> dict[str, pa.Table]:
-    """Tables for :func:`norms_by_lag` from log10 norms (seeds, T) by the label of their cell type."""
-    lag = np.arange(settings.T)
-    bands = {label: jacobians.band(norms) for label, norms in measured.items()}
-    rows = [
-        table(
-            lag=lag, cell=[label] * len(lag), log10_magnitude=one.middle, log10_lowest=one.low, log10_highest=one.high
+@with_lag_mark
+def norms_tables(settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`norms_by_lag`, of the cell types that the reader has chosen."""
+    rows, ends, lag = [], [], np.arange(settings.T)
+    for cell in settings.nets:
+        band = jacobians.band(by_lag(cell, settings).spectral.whole)
+        ends += [band.low, band.high]
+        rows.append(
+            table(
+                lag=steps(lag),
+                cell=[label(cell)] * len(lag),
+                log10_magnitude=decades(band.middle),
+                log10_lowest=decades(band.low),
+                log10_highest=decades(band.high),
+            )
         )
-        for label, one in bands.items()
-    ]
-    everything = [values for one in bands.values() for values in (one.low, one.high)]
-    return {
-        "bands": figures.stack(*rows),
-        "frame": figures.frame((0, settings.T - 1), everything),
-        "marks": lag_mark(settings.k, settings.T - 1),
-    }
+    return {"bands": stack(*rows), "frame": figure.frame((0, settings.T - 1), ends)}
 
 
-@figures.drawing
+@figure.drawing
 def shares_by_lag() -> alt.LayerChart:
+    """Share of the weight gradient against lag: a band over the seeds, and its middle."""
     y = alt.Y(
         "share:Q",
         scale=alt.Scale(zero=True, nice=False, padding=6),
@@ -138,19 +161,16 @@ def shares_by_lag() -> alt.LayerChart:
     return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
 
 
-def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) -> dict[str, pa.Table]:
-    """Tables for :func:`shares_by_lag` by the label of the cell type."""
-    bands = {label: jacobians.band(shares.fraction) for label, shares in measured.items()}
-    lag = np.arange(settings.T)
-    rows = [
-        table(lag=lag, cell=[label] * len(lag), share=one.middle, lowest_share=one.low, highest_share=one.high)
-        for label, one in bands.items()
-    ]
-    return {
-        "bands": figures.stack(*rows),
-        "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1]),
-        "marks": lag_mark(settings.k, settings.T - 1),
-    }
+@with_lag_mark
+def shares_tables(settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`shares_by_lag`."""
+    rows, lag = [], np.arange(settings.T)
+    for cell, measured in shares(settings).items():
+        band, names = jacobians.band(measured.fraction), [label(cell)] * len(lag)
+        rows.append(
+            table(lag=steps(lag), cell=names, share=band.middle, lowest_share=band.low, highest_share=band.high)
+        )
+    return {"bands": stack(*rows), "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1])}
 
 
 # --- every two times ----------------------------------------------------------------------------------------
@@ -158,7 +178,7 @@ def shares_tables(measured: Mapping[str, jacobians.Shares], settings: Settings) 
 MOST_TIMES = 40  # rows of the square picture; a longer sequence shows every so many-th time
 
 
-@figures.drawing
+@figure.drawing
 def all_times() -> alt.LayerChart:
     """A square: row t, column u, and in it the norm of ∂s(t)/∂s(u); one colour scale for all networks."""
     x = alt.X(
@@ -195,27 +215,18 @@ def all_times() -> alt.LayerChart:
 
 
 def all_times_tables(pairs: jacobians.Pairs) -> dict[str, pa.Table]:
+    """Tables for :func:`all_times`: one square for each pair of times, and of a long sequence every so many-th."""
     stride = -(-len(pairs.time) // MOST_TIMES)
     shown = np.arange(len(pairs.time) - 1, -1, -stride)[::-1]
     rows, columns = np.tril_indices(len(shown))
     t, u = pairs.time[shown[rows]], pairs.time[shown[columns]]
     half = stride / 2
     log10 = pairs.log10_norm[shown[rows], shown[columns]]
+    times = {"t": t, "u": u, "to": t - half, "to_end": t + half, "from": u - half, "from_end": u + half}
     return {
         "times": table(
-            **{
-                "t": t,
-                "u": u,
-                "to": t - half,
-                "to_end": t + half,
-                "from": u - half,
-                "from_end": u + half,
-                "log10_magnitude": log10,
-                "status": ["exactly 0" if value == -np.inf else "value" for value in log10.tolist()],
-            }
+            **{name: steps(values) for name, values in times.items()},
+            log10_magnitude=decades(log10),
+            status=np.where(np.isneginf(log10), gradients.EXACTLY_ZERO, gradients.VALUE),
         )
     }
-
-
-def label(cell: str) -> str:
-    return CELLS[cell].label

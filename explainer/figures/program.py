@@ -30,7 +30,7 @@ class Piece:
     Attributes:
         module: the file's dotted name.
         name: what it defines.
-        is_function: a function, or a constant.
+        is_function: a function or a class, not a constant.
         lines: its first line in the file, and the first one after it.
         source: these lines.
         mentions: every name in it.
@@ -73,8 +73,8 @@ def _read(module: str) -> File:
                     outside[alias.asname or alias.name] = (f"from {source} " if source else "") + (
                         f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
                     )
-        elif isinstance(node, ast.FunctionDef | ast.Assign):
-            is_function = isinstance(node, ast.FunctionDef)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign):
+            is_function = not isinstance(node, ast.Assign)
             name = node.name if is_function else node.targets[0].id
             first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))]) - 1
             while lines[first - 1].startswith("#"):

@@ -12,6 +12,8 @@ CELLS = (VANILLA, GATED)
 VERMILION, BLUE = "#D55E00", "#0072B2"  # Okabe and Ito; as marks both hold 3:1 on the light and the dark page
 REFERENCE = "#808080"
 
+GRADIENT_TITLE = "magnitude of the gradient"
+
 FULL_HEIGHT, HALF_HEIGHT = 340, 280
 FONT_SIZE = 13
 

@@ -1,31 +1,29 @@
-"""The order of the lesson: the Nth name is section N."""
+"""The order of the lesson: the Nth name is section N. A section's file and its slug are called by this name."""
 
-from explainer.lesson import (
-    does_it_learn,
-    gate_steps,
-    gated_state,
-    k_steps,
-    many_paths,
-    number_formats,
-    one_recurrence,
-    one_step,
-    product_of_gates,
-    through_time,
-    two_steps,
-    vanish_or_explode,
+import dataclasses
+import importlib
+
+from explainer.lesson.parts import Section
+
+_ORDER = (
+    "through_time",
+    "one_recurrence",
+    "one_step",
+    "two_steps",
+    "k_steps",
+    "vanish_or_explode",
+    "gated_state",
+    "gate_steps",
+    "product_of_gates",
+    "many_paths",
+    "number_formats",
+    "does_it_learn",
 )
 
-SECTIONS = (
-    through_time,
-    one_recurrence,
-    one_step,
-    two_steps,
-    k_steps,
-    vanish_or_explode,
-    gated_state,
-    gate_steps,
-    product_of_gates,
-    many_paths,
-    number_formats,
-    does_it_learn,
-)
+
+def _section(name: str) -> Section:
+    module = importlib.import_module(f"{__name__}.{name}")
+    return dataclasses.replace(module.SECTION, slug=name.replace("_", "-"))
+
+
+SECTIONS: tuple[Section, ...] = tuple(map(_section, _ORDER))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 
 import altair as alt
@@ -9,19 +11,18 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import TRAINING, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import by_lag, figure, style
+from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
+from explainer.figures.program import Program
+from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, training
 from explainer.maths.tasks import TASKS
 from explainer.maths.training import Outcome, Plan, Training
+from explainer.programs import does_it_learn as programs
 
-TITLE = "Does it learn?"
-MOVED_BY = ("task", "tk", "tb", "tn", "clip")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 *Beyond the lab.* A gradient of $10^{-20}$: so what? Here is a task that cannot be solved without the distant
 past. A sequence begins with **one bit**. Then come $k$ steps of noise. At the end the network is asked what the
 bit was (after Bengio, Simard & Frasconi 1994). In the *adding* task it has to add two marked numbers out of many
@@ -35,9 +36,7 @@ Before the first step the gradient already makes a prediction: if less than 1 % 
 matters, the network should not learn. Press **Train** and see whether that is so.
 """
 
-REMEMBER = "What the gradient cannot reach at the start is hard to learn; a forget bias decides how far it reaches."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **The surprise.** At $k = 50$ the LSTM with torch's own biases only guesses, as the vanilla RNN mostly does: its
 gates start half open, and the gradient that reaches the bit is below $10^{-6}$. The same LSTM with a forget bias
 of 3 starts above $10^{-2}$, and most draws of it learn. At $k = 10$ all four learn.
@@ -59,9 +58,6 @@ vanished.
 
 STEPS = {"adding": 400}  # the adding task needs longer than the others
 USUAL_STEPS = 200
-PLAN_WORDS = "Train the networks"
-
-_DASHES = ([1, 0], [3, 3], [1, 0], [9, 3, 2, 3])
 
 
 def plan(settings: Settings) -> Plan:
@@ -75,17 +71,17 @@ def plan(settings: Settings) -> Plan:
     )
 
 
-known = training.recall
-start = training.start
+def _steps(settings: Settings) -> int:
+    return plan(settings).steps
 
 
 # in the order of training.usual_learners; the same at every setting, so that the drawings can stand still
 _LABELS = ("RNN (tanh)", "LSTM, torch's biases", "LSTM, your forget bias", "GRU")
 _COLOR = alt.Scale(domain=list(_LABELS), range=[style.VERMILION, style.BLUE, style.BLUE, style.BLUE])
-_DASH = alt.Scale(domain=list(_LABELS), range=[list(dash) for dash in _DASHES])
+_DASH = alt.Scale(domain=list(_LABELS), range=[[1, 0], [3, 3], [1, 0], [9, 3, 2, 3]])
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     asked = plan(settings)
     result = training.recall(asked)
     right, told = None, "Press Train: nobody knows before."
@@ -118,7 +114,7 @@ def _legend_channels() -> dict:
     }
 
 
-def _curves(title: str, label_format: str, guess_label: str) -> figures.Drawing:
+def _curve_drawing(title: str, label_format: str) -> Drawing:
     def build() -> alt.LayerChart:
         x = alt.X(
             "step:Q",
@@ -149,140 +145,101 @@ def _curves(title: str, label_format: str, guess_label: str) -> figures.Drawing:
             style.HALF_HEIGHT,
         )
 
-    return figures.drawing(build)
+    return figure.drawing(build)
 
 
-_accuracy = _curves("accuracy", "%", "guessing")
-_loss = _curves("loss", ".2~f", "guessing")
-
-
-def _curve_tables(
-    values: np.ndarray | None, steps: int, guess: float, ends: tuple[float, float]
-) -> dict[str, pa.Table]:
-    """Trailing means over a few steps, middle and range over the seeds; ``values`` has shape (L, S, s)."""
-    rows = [_curve_rows(label, *(np.empty(0) for _ in range(4))) for label in _LABELS]
-    if values is not None and values.shape[-1]:
-        low, middle, high = training.over_seeds(training.trailing_mean(values))
-        step = np.arange(1, values.shape[-1] + 1)
-        rows = [_curve_rows(label, step, low[i], middle[i], high[i]) for i, label in enumerate(_LABELS)]
-    return {
-        "curves": figures.stack(*rows),
-        "guess": table(step=[0, 0, steps], middle=[guess, *ends], label=["guessing", None, None]),
-    }
-
-
-def _curve_rows(label: str, step: np.ndarray, low: np.ndarray, middle: np.ndarray, high: np.ndarray) -> pa.Table:
-    return pa.table(
-        {
-            "step": pa.array(step.astype(float), pa.float64()),
-            "learner": pa.array([label] * len(step), pa.string()),
-            "lowest": figures.column(low.astype(float)),
-            "middle": figures.column(middle.astype(float)),
-            "highest": figures.column(high.astype(float)),
-        }
-    )
-
-
-_WHEN = ("before training", "after a quarter", "half way", "at the end")
-
-
-def _norms(color: str) -> figures.Drawing:
-    series = tuple(
-        drawings.Series(when, color, dash) for when, dash in zip(_WHEN, ((1, 3), (3, 3), (7, 3), (1, 0)), strict=True)
-    )
-    return drawings.by_lag("norm_by_lag_in_training", series, references=False)
-
-
-_vanilla_norms, _gated_norms = _norms(style.VERMILION), _norms(style.BLUE)
-
-
-def _norm_tables(result: Training | None, learner: int, k: int) -> dict[str, pa.Table]:
-    lag = np.arange(k + 1)
-    rows = []
-    for i, when in enumerate(_WHEN):
-        known_yet = result is not None and i < len(result.snapshot_step)
-        log10 = np.median(result.log10_norm[learner, :, i], axis=0) if known_yet else np.full(0, np.nan)
-        at = lag if known_yet else lag[:0]
-        with np.errstate(over="ignore", under="ignore"):
-            norm = 10.0**log10
-        place, status = gradients.drawn_log10(norm, log10)
-        rows.append(
-            drawings.line_table(
-                drawings.Series(when, "", ()), at, norm, place, status.astype(str), [words.magnitude(v) for v in log10]
-            )
+def _curve_tables(what: str, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
+    """Trailing means over a few steps, middle and range over the seeds."""
+    nothing = np.empty((len(_LABELS), 0))
+    low, middle, high = training.over_seeds(training.trailing_mean(getattr(result, what))) if result else [nothing] * 3
+    step = np.arange(1, middle.shape[1] + 1)
+    rows = [
+        table(
+            step=steps(step.astype(float)), learner=text([label] * len(step)), lowest=low, middle=middle, highest=high
         )
-    return drawings.lines_tables([row.cast(_LINE_SCHEMA) for row in rows], k, k)
-
-
-_LINE_SCHEMA = pa.schema(
-    {
-        "lag": pa.int64(),
-        "series": pa.string(),
-        "gradient": pa.float64(),
-        "log10_magnitude": pa.float64(),
-        "status": pa.string(),
-        "reads": pa.string(),
+        for label, low, middle, high in zip(_LABELS, low, middle, high, strict=True)
+    ]
+    guess = getattr(TASKS[settings.task], f"{what}_of_guessing")
+    ends = (0.0, 1.0) if what == "accuracy" else (0.0, guess)
+    return {
+        "curves": stack(*rows),
+        "guess": table(step=[0, 0, plan(settings).steps], middle=[guess, *ends], label=["guessing", None, None]),
     }
+
+
+_WAITING = "Nothing is trained yet: press Train."
+
+
+def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
+    if result is None:
+        return _WAITING
+    said = f"After {result.steps_done} of {result.plan.steps} steps"
+    if not result.steps_done:
+        return said
+    _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, what)))
+    say = words.percent if what == "accuracy" else words.number
+    ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
+    return f"{said}, mean of the last {training.WINDOW}, middle of {result.plan.seeds} seeds: {ends}."
+
+
+def _curves(what: str, label_format: str) -> Plot:
+    return Plot(
+        title=f"{what.capitalize()} while training",
+        reads=names_of(TRAINING),
+        drawing=_curve_drawing(what, label_format),
+        tables=functools.partial(_curve_tables, what),
+        caption=functools.partial(_curve_caption, what),
+        program=Program(programs.curves, "middle", {"steps": _steps, "what": what}, minutes=True),
+        half=True,
+    )
+
+
+ACCURACY, LOSS = _curves("accuracy", "%"), _curves("loss", ".2~f")
+
+# --- the gradient, before, during and after -----------------------------------------------------------------
+
+_WHEN = {"before training": (1, 3), "after a quarter": (3, 3), "half way": (7, 3), "at the end": (1, 0)}
+
+
+def _norm_tables(learner: int, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
+    measured = np.median(result.log10_norm[learner], axis=0) if result else []
+    lines = [
+        by_lag.line_of_norms(when, norms)
+        for when, norms in itertools.zip_longest(_WHEN, measured, fillvalue=np.empty(0))
+    ]
+    return by_lag.tables_of(lines, settings.tk, settings.tk)
+
+
+def _norm_caption(learner: int, settings: Settings, result: Training | None = None) -> str:
+    if result is None:
+        return _WAITING
+    lag = result.plan.decisive_lag
+    ends = np.median(result.log10_norm[learner, :, :, lag], axis=0)
+    said = "; ".join(f"{when} {words.magnitude(float(v), 1, 2)}" for when, v in zip(_WHEN, ends, strict=False))
+    return f"Spectral norm at lag {lag}, middle of the seeds: {said}."
+
+
+def _norms(learner: int, title: str, color: str) -> Plot:
+    def cell(settings: Settings) -> str:
+        return plan(settings).learners[learner].cell
+
+    return Plot(
+        title=title,
+        reads=names_of(TRAINING),
+        drawing=by_lag.drawing(*(by_lag.Series(when, color, dash) for when, dash in _WHEN.items())),
+        tables=functools.partial(_norm_tables, learner),
+        caption=functools.partial(_norm_caption, learner),
+        program=Program(programs.norms_in_training, "gradient", {"steps": _steps, "cell": cell}, minutes=True),
+        half=True,
+    )
+
+
+RNN_NORMS = _norms(0, "The RNN's gradient by lag, before, during and after training", style.VERMILION)
+LSTM_NORMS = _norms(
+    2, "The gradient by lag of the LSTM with your forget bias, before, during and after training", style.BLUE
 )
 
-
-def figures_of(asked: Plan, result: Training | None) -> tuple[Figure, ...]:
-    """The figures of a training as far as it has got; with None, empty axes that wait for it."""
-    task = TASKS[asked.task]
-    done = result.steps_done if result is not None else 0
-    waiting = "Nothing is trained yet: press Train." if result is None else f"After {done} of {asked.steps} steps"
-    told = {"accuracy": waiting, "loss": waiting}
-    if done:
-        for name in told:
-            _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, name)))
-            say = words.percent if name == "accuracy" else words.number
-            ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
-            told[name] = f"{waiting}, mean of the last {training.WINDOW}, middle of {asked.seeds} seeds: {ends}."
-    return (
-        Figure(
-            "Accuracy while training",
-            _accuracy,
-            _curve_tables(result.accuracy if result else None, asked.steps, task.accuracy_of_guessing, (0.0, 1.0)),
-            told["accuracy"],
-            half=True,
-        ),
-        Figure(
-            "Loss while training",
-            _loss,
-            _curve_tables(
-                result.loss if result else None, asked.steps, task.loss_of_guessing, (0.0, task.loss_of_guessing)
-            ),
-            told["loss"],
-            half=True,
-        ),
-        Figure(
-            "The RNN's gradient by lag, before, during and after training",
-            _vanilla_norms,
-            _norm_tables(result, 0, asked.k),
-            _norm_words(result, 0, asked),
-            half=True,
-        ),
-        Figure(
-            "The gradient by lag of the LSTM with your forget bias, before, during and after training",
-            _gated_norms,
-            _norm_tables(result, 2, asked.k),
-            _norm_words(result, 2, asked),
-            half=True,
-        ),
-    )
-
-
-def _norm_words(result: Training | None, learner: int, asked: Plan) -> str:
-    if result is None:
-        return "Nothing is trained yet: press Train."
-    ends = np.median(result.log10_norm[learner, :, :, asked.decisive_lag], axis=0)
-    said = "; ".join(f"{when} {words.magnitude(float(v), 1, 2)}" for when, v in zip(_WHEN, ends, strict=False))
-    return f"Spectral norm at lag {asked.decisive_lag}, middle of the seeds: {said}."
-
-
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    asked = plan(settings)
-    return figures_of(asked, training.recall(asked))
+# --- who has learned ----------------------------------------------------------------------------------------
 
 
 def outcomes(result: Training) -> str:
@@ -305,7 +262,7 @@ def _outcome_row(label: str, outcome: Outcome) -> str:
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+def _receipt(settings: Settings) -> Receipt:
     f = 1 / (1 + math.exp(-settings.tb))
     gated = gradients.gated(Settings(gate="constant", f=f, k=settings.tk))
     return Receipt(
@@ -314,3 +271,15 @@ def receipt(settings: Settings) -> Receipt:
         Side("logistic(b_f)ᵏ", f**settings.tk),
         remark="This is what a forget bias promises before training; noise and weights move the gates about it.",
     )
+
+
+SECTION = Section(
+    title="Does it learn?",
+    argument=_ARGUMENT,
+    plots=(ACCURACY, LOSS, RNN_NORMS, LSTM_NORMS),
+    question=_question,
+    receipt=_receipt,
+    remember="What the gradient cannot reach at the start is hard to learn; a forget bias decides how far it reaches.",
+    look_closer=_LOOK_CLOSER,
+    work=LongWork("Train the networks", plan, training.recall, training.start, outcomes),
+)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 from explainer import words
+from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import drawings
-from explainer.figures.figure import Figure, Stops
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import ladder
+from explainer.figures.figure import Plot
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
+from explainer.programs import two_steps
 
-TITLE = "The gate's own ladder"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Take the same two derivatives as before, now of the :blue[cell state]. One step:
 
 $$
@@ -30,9 +32,7 @@ Compare the rungs of the two ladders. The :orange[vanilla] one has $w$ in it twi
 $w$ at all.
 """
 
-REMEMBER = "The gated gradient is a product of gates, one a step, and a gate can be close to 1."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **"The gate does not depend on the state."** $\partial c^{(t)}/\partial c^{(t-1)} = f(t-1)$ is exact only for a
 gate that is given from outside. If the gate reads the state, as it does in an LSTM through $h$, the product rule
 adds a term:
@@ -45,8 +45,8 @@ Choose the *state* gate: the ladder gets a rung for the gate's own slope, and th
 """
 
 
-def prediction(settings: Settings) -> Prediction:
-    gated, vanilla = (cell(drawings.two_steps(settings)) for cell in (gradients.gated, gradients.vanilla))
+def _question(settings: Settings) -> Prediction:
+    gated, vanilla = (cell(ladder.two_steps(settings)) for cell in (gradients.gated, gradients.vanilla))
     mine, theirs = abs(float(gated.gradient[2])), abs(float(vanilla.gradient[2]))
     told = (
         f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in size."
@@ -65,27 +65,29 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    gated = gradients.gated(drawings.two_steps(settings))
+def _caption(settings: Settings) -> str:
+    gated = gradients.gated(ladder.two_steps(settings))
     gates = f"f(t−1) = {words.number(float(gated.gates[0]))} and f(t−2) = {words.number(float(gated.gates[1]))}"
     more = ", and the slopes that a gate which reads its state adds" if GATES[settings.gate].reads_state else ""
     return (
-        Figure(
-            "The ladder of two steps: gates first",
-            drawings.ladder,
-            drawings.ladder_tables(settings, gated_first=True),
-            f"The gated ladder has the rungs {gates}{more}: it ends at {words.number(float(gated.gradient[2]))}. "
-            f"w is not among its rungs.",
-        ),
+        f"The gated ladder has the rungs {gates}{more}: it ends at {words.number(float(gated.gradient[2]))}. "
+        f"w is not among its rungs."
     )
 
 
-def walk(settings: Settings) -> Stops:
-    return drawings.walk_ladder(settings, gated_first=True)
+LADDER = Plot(
+    title="The ladder of two steps: gates first",
+    reads=SCALAR,
+    drawing=ladder.drawing,
+    tables=functools.partial(ladder.tables, gated_first=True),
+    caption=_caption,
+    program=Program(two_steps.ladder, "running_product"),
+    walk=functools.partial(ladder.walk, gated_first=True),
+)
 
 
-def receipt(settings: Settings) -> Receipt:
-    at_least_two = drawings.two_steps(settings)
+def _receipt(settings: Settings) -> Receipt:
+    at_least_two = ladder.two_steps(settings)
     gated, product = gradients.gated(at_least_two), gradients.paths(at_least_two).product_of_gates[2]
     autograd = Side("autograd", float(gated.gradient[2]))
     if GATES[settings.gate].reads_state:
@@ -102,3 +104,14 @@ def receipt(settings: Settings) -> Receipt:
         autograd,
         Side("f(t−1)·f(t−2)", float(product)),
     )
+
+
+SECTION = Section(
+    title="The gate's own ladder",
+    argument=_ARGUMENT,
+    plots=(LADDER,),
+    question=_question,
+    receipt=_receipt,
+    remember="The gated gradient is a product of gates, one a step, and a gate can be close to 1.",
+    look_closer=_LOOK_CLOSER,
+)

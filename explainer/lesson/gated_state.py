@@ -7,19 +7,18 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import BOTH, GATED, SCALAR, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import factors, figure, readings, style
+from explainer.figures.figure import Plot, stack, steps, table
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
-from explainer.maths.gradients import Gradient
+from explainer.programs import gated_state as programs
+from explainer.programs import one_recurrence
 
-TITLE = "A state behind a gate"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Gated cells, such as the LSTM (Hochreiter & Schmidhuber 1997), carry a second state that is not squeezed through σ
 at each step. It is only *multiplied*:
 
@@ -36,16 +35,14 @@ them away, and so does the thick path in the drawing: what matters for the gradi
 to the next.
 """
 
-REMEMBER = "The cell state is not mapped again and again by the same w; each step multiplies it by a gate."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 The gate has a bias of its own, the **forget bias** $b$, with $f = \mathrm{logistic}(b)$ when nothing else speaks:
 $b = 0$ gives $f = 0.5$, and $b = 3$ gives $f \approx 0.953$. PyTorch's LSTM has *two* biases that add up, so
 setting both to 1 makes 2.
 """
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     gated = gradients.gated(settings)
     with np.errstate(under="ignore"):
         kept = float(np.prod(gated.gates))
@@ -101,8 +98,8 @@ _NODES = (
 )
 
 
-@figures.drawing
-def _cell() -> alt.LayerChart:
+@figure.drawing
+def _cell_drawing() -> alt.LayerChart:
     def board(x: str, y: str, **more: str) -> dict:
         return {
             "x": alt.X(x, scale=alt.Scale(domain=[-2, 104], nice=False), axis=None),
@@ -153,7 +150,8 @@ def _cell() -> alt.LayerChart:
     )
 
 
-def _cell_tables(settings: Settings, gated: Gradient) -> dict[str, pa.Table]:
+def _cell_tables(settings: Settings) -> dict[str, pa.Table]:
+    gated = gradients.gated(settings)
     x, y, x_end, y_end, path, arrow = (list(values) for values in zip(*_WIRES, strict=True))
     angle = np.degrees(np.arctan2(np.array(x_end) - x, np.array(y_end, dtype=float) - y))
     gate_node = next(place for place in _NODES if place[2] == "×" and place[3] == _PATH)
@@ -196,8 +194,8 @@ _SERIES = {
 }
 
 
-@figures.drawing
-def _over_time() -> alt.LayerChart:
+@figure.drawing
+def _over_time_drawing() -> alt.LayerChart:
     time = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
     x = alt.X(
         "lag:Q",
@@ -226,55 +224,75 @@ def _over_time() -> alt.LayerChart:
     )
 
 
-def _over_time_tables(vanilla: Gradient, gated: Gradient) -> dict[str, pa.Table]:
-    columns = {
-        "h(t), vanilla": vanilla.state,
-        "c(t), gated": gated.state,
-        "gate f(t)": np.concatenate([[np.nan], gated.gates]),
-    }
-    return {
-        "states": figures.stack(
-            *(table(lag=vanilla.lag, series=[name] * len(values), value=values) for name, values in columns.items())
-        )
-    }
+def _over_time_tables(settings: Settings) -> dict[str, pa.Table]:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    columns = (vanilla.state, gated.state, np.concatenate([[np.nan], gated.gates]))
+    rows = [
+        table(lag=steps(vanilla.lag), series=[name] * len(values), value=values)
+        for name, values in zip(_SERIES, columns, strict=True)
+    ]
+    return {"states": stack(*rows)}
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
+def _cell_caption(settings: Settings) -> str:
+    gated = gradients.gated(settings)
+    peephole = " Here the gate reads the state: the dashed wire." if GATES[settings.gate].reads_state else ""
+    return (
+        f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
+        f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
+        f"The thin lines belong to a whole LSTM and are at rest here.{peephole}"
+    )
+
+
+def _over_time_caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     low, high = float(gated.gates.min()), float(gated.gates.max())
     span = (
         f"stays at {words.gate(round(low, 4))}"
         if low == high
-        else (f"moves between {words.number(low)} and {words.number(high)}")
+        else f"moves between {words.number(low)} and {words.number(high)}"
     )
-    peephole = " Here the gate reads the state: the dashed wire." if GATES[settings.gate].reads_state else ""
     return (
-        Figure(
-            "An LSTM cell with the cell-state path picked out",
-            _cell,
-            _cell_tables(settings, gated),
-            f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
-            f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
-            f"The thin lines belong to a whole LSTM and are at rest here.{peephole}",
-        ),
-        Figure(
-            "The states and the gate over time",
-            _over_time,
-            _over_time_tables(vanilla, gated),
-            f"Both cells start from {words.number(settings.h0)}. Now h(t) is {words.number(float(vanilla.state[0]))} "
-            f"and c(t) is {words.number(float(gated.state[0]))}; the gate {span}.",
-        ),
-        Figure(
-            "The factor of each step, behind a gate and without one",
-            drawings.factor_by_step,
-            drawings.factor_tables(settings),
-            f"At the last step the vanilla cell multiplies the gradient by {words.number(float(vanilla.factor[0]))}, "
-            f"the gated cell by {words.number(float(gated.factor[0]))}.",
-        ),
+        f"Both cells start from {words.number(settings.h0)}. Now h(t) is {words.number(float(vanilla.state[0]))} "
+        f"and c(t) is {words.number(float(gated.state[0]))}; the gate {span}."
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+def _factors_caption(settings: Settings) -> str:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    return (
+        f"At the last step the vanilla cell multiplies the gradient by {words.number(float(vanilla.factor[0]))}, "
+        f"the gated cell by {words.number(float(gated.factor[0]))}."
+    )
+
+
+CELL = Plot(
+    title="An LSTM cell with the cell-state path picked out",
+    reads=names_of(BOTH, GATED),
+    drawing=_cell_drawing,
+    tables=_cell_tables,
+    caption=_cell_caption,
+    program=Program(programs.last_step, "text"),
+)
+OVER_TIME = Plot(
+    title="The states and the gate over time",
+    reads=SCALAR,
+    drawing=_over_time_drawing,
+    tables=_over_time_tables,
+    caption=_over_time_caption,
+    program=Program(programs.over_time, "value"),
+)
+FACTORS = Plot(
+    title="The factor of each step, behind a gate and without one",
+    reads=SCALAR,
+    drawing=factors.drawing,
+    tables=factors.tables,
+    caption=_factors_caption,
+    program=Program(one_recurrence.factors, "factor"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     gated = gradients.gated(settings)
     with np.errstate(under="ignore"):
         product = settings.h0 * float(np.prod(gated.gates))
@@ -282,5 +300,16 @@ def receipt(settings: Settings) -> Receipt:
         r"c^{(t)} = c^{(t-k)} \prod_{i=1}^{k} f(t-i)",
         Side("the cell, run step by step in torch", float(gated.state[0])),
         Side("the start times the product of the gates", product),
-        remark=drawings.lost_digits(float(gated.state[0]), product),
+        remark=readings.lost_digits(float(gated.state[0]), product),
     )
+
+
+SECTION = Section(
+    title="A state behind a gate",
+    argument=_ARGUMENT,
+    plots=(CELL, OVER_TIME, FACTORS),
+    question=_question,
+    receipt=_receipt,
+    remember="The cell state is not mapped again and again by the same w; each step multiplies it by a gate.",
+    look_closer=_LOOK_CLOSER,
+)

@@ -7,10 +7,12 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
+from explainer.figures import by_lag, readings, style
 from explainer.figures.figure import Plot, Stops
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
+from explainer.programs import k_steps as programs
 
 _ARGUMENT = r"""
 Repeat the argument $k$ times. Every step back brings in the same weight once more, so after $k$ steps
@@ -71,30 +73,29 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
     references = {"|w|ᵏ": log10_power, "bound": vanilla.log10_bound}
     if (vanilla.log10_bound == log10_power).all():
         references = {"|w|ᵏ = bound": log10_power}
-    return drawings.by_lag_tables({drawings.VANILLA: vanilla, drawings.GATED: gated}, settings.k, references)
+    return by_lag.tables({by_lag.VANILLA: vanilla, by_lag.GATED: gated}, settings.k, references)
 
 
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     return (
-        f"At lag {settings.k} the vanilla gradient is {drawings.at_end(vanilla)} and the gated gradient is "
-        f"{drawings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}. "
-        f"{drawings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
+        f"At lag {settings.k} the vanilla gradient is {readings.at_end(vanilla)} and the gated gradient is "
+        f"{readings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}. "
+        f"{readings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
     )
 
 
 def _walk(settings: Settings) -> Stops:
-    return drawings.walk_by_lag(
-        {drawings.VANILLA: gradients.vanilla(settings), drawings.GATED: gradients.gated(settings)}
-    )
+    return by_lag.walk({by_lag.VANILLA: gradients.vanilla(settings), by_lag.GATED: gradients.gated(settings)})
 
 
 BY_LAG = Plot(
     title="Gradient against lag, vanilla and gated",
     reads=SCALAR,
-    drawing=drawings.by_lag("gradient_by_lag", (drawings.VANILLA, drawings.GATED), references=True),
+    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True),
     tables=_tables,
     caption=_caption,
+    program=Program(programs.k_steps, "gradient"),
     walk=_walk,
 )
 
@@ -106,7 +107,7 @@ def _receipt(settings: Settings) -> Receipt:
         Side("autograd", float(gradient.gradient[-1])),
         Side("∏ w·σ′", float(gradient.closed_form[-1])),
         others=(Side("|w|ᵏ alone", float(gradients.power_of_w(settings)[0][-1])),),
-        remark=drawings.remark(gradient),
+        remark=readings.remark(gradient),
     )
 
 
@@ -119,6 +120,3 @@ SECTION = Section(
     remember="A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them.",
     look_closer=_LOOK_CLOSER,
 )
-TITLE, MOVED_BY, ARGUMENT = SECTION.title, SECTION.moved_by, SECTION.argument
-REMEMBER, LOOK_CLOSER = SECTION.remember, SECTION.look_closer
-prediction, figures_at, walk, receipt = SECTION.question, SECTION.figures_at, BY_LAG.walk, SECTION.receipt

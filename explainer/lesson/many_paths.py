@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import networks as drawn
-from explainer.figures.figure import Figure
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import by_lag, networks, style
+from explainer.figures.by_lag import Series
+from explainer.figures.figure import Plot
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
-from explainer.maths.gradients import Paths
-from explainer.maths.jacobians import ByLag
-from explainer.maths.networks import Network
-from explainer.serving.once import once
+from explainer.maths.jacobians import ByLag, Pairs
+from explainer.maths.logscale import first_below
+from explainer.maths.networks import CELLS
+from explainer.programs import many_paths as programs
 
-TITLE = "Still no guarantee, but several paths"
-MOVED_BY = ("k", "h0", "act", "w", "f", "u", "nets", "n", "T", "gain", "bf", "xs", "ns")
-RECEIPT_ALSO_READS = ("gate", "spread", "seed")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the
 gate reads the state, the gradient can even grow for a while. What has changed is that there is now more than one
 way through.
@@ -45,9 +43,7 @@ the LSTM's direct path come alive. Raise the gain, and all of them can explode. 
 pair of times at once.
 """
 
-REMEMBER = "Gates do not abolish vanishing; they add a path that the network itself can hold open."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **With a raised forget bias, most of the LSTM's long gradient does not run along the direct path.** At $b_f = 3$,
 lag 50 and 16 units, the direct path's norm is about a tenth of the sum of both parts: the paths round about
 profit from the open gates too. And one network proves little: the band over the seeds of an RNN spans several
@@ -63,13 +59,17 @@ gradients neither vanish nor explode, long memory stays hard to learn, because s
 weights (Zucchet & Orvieto 2024).
 """
 
-_series = (
-    drawings.Series("whole derivative", style.BLUE, (1, 0)),
-    drawings.Series("direct path: ∏ f", style.BLUE, (7, 3)),
-    drawings.Series("paths through the gate", style.BLUE, (2, 2)),
-    drawings.Series("vanilla", style.VERMILION, (1, 0)),
+_SERIES = (
+    Series("whole derivative", style.BLUE, (1, 0)),
+    Series("direct path: ∏ f", style.BLUE, (7, 3)),
+    Series("paths through the gate", style.BLUE, (2, 2)),
+    by_lag.VANILLA,
 )
-_by_lag = drawings.by_lag("paths_by_lag", _series, references=False)
+_LSTM_SERIES = (
+    Series("whole", style.BLUE, (1, 0)),
+    Series("direct path: the product of forget gates", style.BLUE, (7, 3)),
+    Series("direct path with torch's own biases", style.REFERENCE, (2, 2)),
+)
 
 
 def _reading_gate(settings: Settings) -> Settings:
@@ -77,7 +77,7 @@ def _reading_gate(settings: Settings) -> Settings:
     return settings.replace(gate="state")
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     paths = gradients.paths(_reading_gate(settings))
     whole, direct = abs(float(paths.whole[-1])), abs(float(paths.direct[-1]))
     told = f"At k = {settings.k} the whole is {words.number(whole)} and the direct path {words.number(direct)} in size."
@@ -98,111 +98,133 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def _paths_tables(paths: Paths, settings: Settings) -> dict:
-    rows = []
-    for series, values in zip(_series[:3], (paths.whole, paths.direct, paths.around), strict=True):
+# --- the gate that reads its state --------------------------------------------------------------------------
+
+
+def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
+    paths, lines = gradients.paths(_reading_gate(settings)), []
+    for series, values in zip(_SERIES[:3], (paths.whole, paths.direct, paths.around), strict=True):
         with np.errstate(divide="ignore"):
             place, status = gradients.drawn_log10(values, np.log10(np.abs(values)))
         reads = [words.number(value) for value in values.tolist()]
-        rows.append(drawings.line_table(series, paths.lag, values, place, status, reads))
-    rows.append(drawings.by_lag_tables({_series[3]: gradients.vanilla(settings)}, settings.k)["gradients"])
-    return drawings.lines_tables(rows, settings.k, settings.k)
+        lines.append(by_lag.line(series.name, paths.lag, values, place, status, reads))
+    lines.append(by_lag.line_of(by_lag.VANILLA.name, gradients.vanilla(settings)))
+    return by_lag.tables_of(lines, settings.k, settings.k)
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    reading = _reading_gate(settings)
-    paths = gradients.paths(reading)
+def _paths_caption(settings: Settings) -> str:
+    paths = gradients.paths(_reading_gate(settings))
     whole, direct = float(paths.whole[-1]), float(paths.direct[-1])
     share = f"{words.percent(direct / whole)} of the whole" if whole else "and the whole is exactly 0"
     return (
-        Figure(
-            "The direct path and the whole derivative of a gate that reads its state",
-            _by_lag,
-            _paths_tables(paths, settings),
-            f"With f = logistic(u·c + b) and u = {words.number(settings.u)}, the whole derivative at lag {settings.k} "
-            f"is {words.number(whole)}. The direct path is {words.number(direct)}, {share}.",
-        ),
-        _norms(settings),
-        _lstm_paths(settings),
-        *(_square(drawn.network(cell, settings)) for cell in settings.nets),
+        f"With f = logistic(u·c + b) and u = {words.number(settings.u)}, the whole derivative at lag {settings.k} "
+        f"is {words.number(whole)}. The direct path is {words.number(direct)}, {share}."
     )
 
 
-@drawn.drawn_once
-def _norms(settings: Settings) -> Figure:
-    nets = {cell: jacobians.by_lag(drawn.network(cell, settings), drawn.SEEDS) for cell in settings.nets}
-    return Figure(
-        "Real networks: norm of the gradient against lag",
-        drawn.norms_by_lag,
-        drawn.norms_tables({drawn.label(cell): one.spectral.whole for cell, one in nets.items()}, settings),
-        f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
-        f"{drawn.bias_words(settings.bf)}. At lag {settings.T - 1}: {_ends(nets)}. "
-        f"Line and band: middle and range of {drawn.SEEDS} draws.",
-    )
-
-
-def _ends(nets: dict[str, ByLag]) -> str:
-    """Each network at its longest lag: the middle of its seeds, how many explode, and the growth per step."""
-    said = []
-    for cell, one in nets.items():
-        last = one.spectral.whole[:, -1]
-        explode = int((last > np.log10(gradients.EXPLODED)).sum())
-        rate = words.number(float(np.median(one.growth_rate)), 2)
-        said.append(
-            f"{drawn.label(cell)} {words.magnitude(float(np.median(last)), 1, 2)}"
-            + (f" with {explode} of {len(last)} draws exploding" if explode else "")
-            + f" ({rate} decades a step)"
-        )
-    return "; ".join(said)
-
-
-_lstm_series = (
-    drawings.Series("whole", style.BLUE, (1, 0)),
-    drawings.Series("direct path: the product of forget gates", style.BLUE, (7, 3)),
-    drawings.Series("direct path with torch's own biases", style.REFERENCE, (2, 2)),
+PATHS = Plot(
+    title="The direct path and the whole derivative of a gate that reads its state",
+    reads=("k", "h0", "act", "w", "f", "u"),
+    drawing=by_lag.drawing(*_SERIES),
+    tables=_paths_tables,
+    caption=_paths_caption,
+    program=Program(programs.paths, "gradient"),
 )
-_lstm_by_lag = drawings.by_lag("lstm_paths", _lstm_series, references=False)
+
+# --- real networks ------------------------------------------------------------------------------------------
 
 
-@drawn.drawn_once
-def _lstm_paths(settings: Settings) -> Figure:
-    mine = jacobians.by_lag(drawn.network("lstm", settings), drawn.SEEDS).spectral
-    default = jacobians.by_lag(drawn.network("lstm", settings, forget_bias=None), drawn.SEEDS).spectral
-    middles = [np.median(log10, axis=0) for log10 in (mine.whole, mine.direct, default.direct)]
-    lag, rows = np.arange(settings.T), []
-    for series, log10 in zip(_lstm_series, middles, strict=True):
-        with np.errstate(over="ignore", under="ignore"):
-            norm = 10.0**log10
-        reads = [words.magnitude(value) for value in log10.tolist()]
-        rows.append(drawings.line_table(series, lag, norm, log10, gradients.drawn_log10(norm, log10)[1], reads))
-    held = [gradients.first_below(log10, gradients.HORIZON) for log10 in middles]
+def _norms_caption(settings: Settings) -> str:
+    return (
+        f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
+        f"{networks.bias_words(settings.bf)}. At lag {settings.T - 1}: "
+        f"{'; '.join(_end(cell, networks.by_lag(cell, settings)) for cell in settings.nets)}. "
+        f"Line and band: middle and range of {networks.SEEDS} draws."
+    )
+
+
+def _end(cell: str, norms: ByLag) -> str:
+    """A network at its longest lag: the middle of its seeds, how many explode, and the growth per step."""
+    last = norms.spectral.whole[:, -1]
+    explode = int((last > np.log10(gradients.EXPLODED)).sum())
+    return (
+        f"{networks.label(cell)} {words.magnitude(float(np.median(last)), 1, 2)}"
+        + (f" with {explode} of {len(last)} draws exploding" if explode else "")
+        + f" ({words.number(float(np.median(norms.growth_rate)), 2)} decades a step)"
+    )
+
+
+NORMS = Plot(
+    title="Real networks: norm of the gradient against lag",
+    reads=("k", "nets", *networks.NETWORK),
+    drawing=networks.norms_by_lag,
+    tables=networks.norms_tables,
+    caption=_norms_caption,
+    program=Program(programs.norms, "log10_magnitude"),
+)
+
+
+def _lstm(settings: Settings) -> list[np.ndarray]:
+    """log10 norms (T,) in the order of ``_LSTM_SERIES``, middle of the seeds."""
+    mine = networks.by_lag("lstm", settings).spectral
+    default = networks.by_lag("lstm", settings, forget_bias=None).spectral
+    return [np.median(log10, axis=0) for log10 in (mine.whole, mine.direct, default.direct)]
+
+
+@networks.with_lag_mark
+def _lstm_tables(settings: Settings) -> dict[str, pa.Table]:
+    lines = [by_lag.line_of_norms(one.name, norms) for one, norms in zip(_LSTM_SERIES, _lstm(settings), strict=True)]
+    return by_lag.tables_of(lines, settings.k, settings.T - 1)
+
+
+def _lstm_caption(settings: Settings) -> str:
+    held = [first_below(log10, gradients.HORIZON) for log10 in _lstm(settings)]
     whole, direct, direct_by_default = (
         f"from lag {lag} on" if lag is not None else f"nowhere up to lag {settings.T - 1}" for lag in held
     )
-    return Figure(
-        "A real LSTM: its direct path and its whole derivative",
-        _lstm_by_lag,
-        drawings.lines_tables(rows, settings.k, settings.T - 1),
-        f"An nn.LSTM with {drawn.bias_words(settings.bf)}, spectral norms, middle of {drawn.SEEDS} draws. "
+    return (
+        f"An nn.LSTM with {networks.bias_words(settings.bf)}, spectral norms, middle of {networks.SEEDS} draws. "
         f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "
-        f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}.",
+        f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}."
     )
 
 
-@once(64)
-def _square(network: Network) -> Figure:
-    pairs = jacobians.pairs(network)
-    return Figure(
-        f"{drawn.label(network.cell)}: gradients between every two times",
-        drawn.all_times,
-        drawn.all_times_tables(pairs),
-        f"Frobenius norms of one draw; the colours mean the same in every square. "
-        f"From the first state to the last: {words.magnitude(float(pairs.log10_norm[-1, 0]), 1, 2)}.",
+LSTM_PATHS = Plot(
+    title="A real LSTM: its direct path and its whole derivative",
+    reads=("k", *networks.NETWORK),
+    drawing=by_lag.drawing(*_LSTM_SERIES),
+    tables=_lstm_tables,
+    caption=_lstm_caption,
+    program=Program(programs.lstm_paths, "gradient"),
+)
+
+
+def _square(cell: str) -> Plot:
+    def pairs(settings: Settings) -> Pairs:
+        return jacobians.pairs(networks.network(cell, settings))
+
+    def caption(settings: Settings) -> str:
+        return (
+            "Frobenius norms of one draw; the colours mean the same in every square. "
+            f"From the first state to the last: {words.magnitude(float(pairs(settings).log10_norm[-1, 0]), 1, 2)}."
+        )
+
+    return Plot(
+        title=f"{networks.label(cell)}: gradients between every two times",
+        reads=networks.NETWORK,
+        drawing=networks.all_times,
+        tables=lambda settings: networks.all_times_tables(pairs(settings)),
+        caption=caption,
+        program=Program(programs.all_times, fixed={"cell": cell}),
         half=True,
+        shown=lambda settings: cell in settings.nets,
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+SQUARES = tuple(_square(cell) for cell in CELLS)
+
+
+def _receipt(settings: Settings) -> Receipt:
     paths = gradients.paths(settings)
     return Receipt(
         r"\left.\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right|_{\text{gates held fixed}} = \prod_{i=1}^{k} f(t-i)",
@@ -211,3 +233,15 @@ def receipt(settings: Settings) -> Receipt:
         others=(Side("autograd, all paths", float(paths.whole[-1])),),
         remark=f"With your kind of gate the other paths contribute {words.number(float(paths.around[-1]))}.",
     )
+
+
+SECTION = Section(
+    title="Still no guarantee, but several paths",
+    argument=_ARGUMENT,
+    plots=(PATHS, NORMS, LSTM_PATHS, *SQUARES),
+    question=_question,
+    receipt=_receipt,
+    remember="Gates do not abolish vanishing; they add a path that the network itself can hold open.",
+    look_closer=_LOOK_CLOSER,
+    receipt_reads=("gate", "spread", "seed"),
+)

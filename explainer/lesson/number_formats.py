@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import by_lag, figure, readings, style
+from explainer.figures.figure import Drawing, Plot, decades, stack, steps, table, text
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
 from explainer.maths.number_formats import FORMATS, Comparison, FormatGradient
+from explainer.programs import number_formats as programs
 
-TITLE = "Where the gradient becomes exactly nothing"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "ls")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 *Beyond the lab.* So far a vanishing gradient was a small number. A computer has only so many small numbers. Below
 the smallest one there is nothing, and a gradient that falls below it is not small but **exactly 0**: nothing that
 comes afterwards can bring it back.
@@ -35,9 +37,7 @@ divides the gradient afterwards. It lifts a small gradient into float16's range,
 Try it with its control.
 """
 
-REMEMBER = "A gradient that underflows is not small but gone, and the number format decides at which lag."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **A factor of 0.25 is gone after 75 steps in float32.** Powers of two make it exact: $0.25^{74} = 2^{-148}$ is
 still a subnormal number, and $0.25^{75} = 2^{-150}$ rounds to 0. A logistic cell, whose factor is at most
 $|w|/4$, gets there even sooner for $w = 1$.
@@ -53,16 +53,16 @@ _DASHES = {"float64": [1, 0], "float32": [9, 4], "bfloat16": [4, 3], "float16": 
 assert set(_DASHES) == set(FORMATS)
 
 
-def _compare(settings: Settings) -> dict[str, Comparison]:
-    scale = {"float16": 2.0**settings.ls}
-    return {
-        style.VANILLA: number_formats.compare(number_formats.vanilla, settings, scale),
-        style.GATED: number_formats.compare(number_formats.gated, settings, scale),
-    }
+def _vanilla(settings: Settings) -> Comparison:
+    return number_formats.compare(number_formats.vanilla, settings, {"float16": 2.0**settings.ls})
 
 
-def prediction(settings: Settings) -> Prediction:
-    comparison = _compare(settings)[style.VANILLA]
+def _gated(settings: Settings) -> Comparison:
+    return number_formats.compare(number_formats.gated, settings, {"float16": 2.0**settings.ls})
+
+
+def _question(settings: Settings) -> Prediction:
+    comparison = _vanilla(settings)
     half = comparison.gradients.get("float16")
     if half is None:
         return Prediction(
@@ -107,11 +107,11 @@ def _fates(comparison: Comparison) -> str:
     return "The gradient " + "; ".join(f"{end} in {words.listed(names)}" for end, names in ends.items()) + "."
 
 
-def _drawing(cell: str, color: str) -> figures.Drawing:
+def _drawing(color: str) -> Drawing:
     def build() -> alt.LayerChart:
         legend = style.line_legend(columns=style.columns(2, 4))
         legend["symbolStrokeColor"] = color
-        x, y = style.lag_x(), style.log10_y(drawings.GRADIENT_TITLE)
+        x, y = style.lag_x(), style.log10_y(style.GRADIENT_TITLE)
         lines = alt.Chart(alt.NamedData("formats")).encode(x=x)
         limits = alt.Chart(alt.NamedData("limits")).encode(y=alt.Y("log10_magnitude:Q"))
         ends = alt.Chart(alt.NamedData("ends")).encode(x=alt.X("lag:Q"))
@@ -159,58 +159,41 @@ def _drawing(cell: str, color: str) -> figures.Drawing:
             style.FULL_HEIGHT,
         )
 
-    return figures.drawing(build)
+    return figure.drawing(build)
 
 
-_drawings = {
-    style.VANILLA: _drawing(style.VANILLA, style.VERMILION),
-    style.GATED: _drawing(style.GATED, style.BLUE),
-}
-
-
-def _tables(comparison: Comparison, settings: Settings) -> dict[str, pa.Table]:
-    rows, ends = [], []
-    for row, (name, gradient) in enumerate(comparison.gradients.items()):
+def _tables(measure: Callable[[Settings], Comparison], settings: Settings) -> dict[str, pa.Table]:
+    lines, ends = [], []
+    for row, (name, one) in enumerate(measure(settings).gradients.items()):
         with np.errstate(divide="ignore"):
-            place, status = gradients.drawn_log10(gradient.gradient, np.log10(np.abs(gradient.gradient)))
-        status = np.where(np.isinf(gradient.gradient), gradients.OVERFLOW, status)
-        rows.append(
+            place, status = gradients.drawn_log10(one.gradient, np.log10(np.abs(one.gradient)))
+        lines.append(
             table(
-                lag=gradient.lag,
+                lag=steps(one.lag),
                 format=[name] * len(place),
-                gradient=gradient.gradient,
-                log10_magnitude=place,
-                status=status,
-                reads=[words.number(value) for value in gradient.gradient.tolist()],
+                gradient=one.gradient,
+                log10_magnitude=decades(place),
+                status=np.where(np.isinf(one.gradient), gradients.OVERFLOW, status),
+                reads=[words.number(value) for value in one.gradient.tolist()],
             )
         )
-        if gradient.zero_from is not None:
-            ends.append((gradient.zero_from, f"{name}: 0 from lag {gradient.zero_from}", row, _BOTTOM))
-        if gradient.not_finite_from is not None:
-            ends.append((gradient.not_finite_from, f"{name}: overflows at lag {gradient.not_finite_from}", row, _TOP))
-    both = figures.stack(*rows)
-    place = both["log10_magnitude"].to_numpy(zero_copy_only=False)
-    frame = figures.frame((0, int(gradient.lag[-1])), [place])
-    lowest = frame["log10_magnitude"][0].as_py()
-    limits = _limits(lowest, frame["log10_magnitude"][1].as_py())
+        if one.zero_from is not None:
+            ends.append((one.zero_from, f"{name}: 0 from lag {one.zero_from}", row, _BOTTOM))
+        if one.not_finite_from is not None:
+            ends.append((one.not_finite_from, f"{name}: overflows at lag {one.not_finite_from}", row, _TOP))
+    formats = stack(*lines)
+    frame = figure.frame((0, settings.k), [formats["log10_magnitude"].to_numpy(zero_copy_only=False)])
+    limits = _limits(*frame["log10_magnitude"].to_pylist())
+    lag, label, row, edge = zip(*ends, strict=True) if ends else [()] * 4
     return {
-        "formats": both,
+        "formats": formats,
         "frame": frame,
-        "marks": table(lag=[settings.k], label=[f"k = {settings.k}"]),
-        "limits": pa.table(
-            {
-                "log10_magnitude": pa.array([value for value, _ in limits], pa.float64()),
-                "label": pa.array([label for _, label in limits], pa.string()),
-            }
+        "marks": by_lag.lag_mark(settings.k, settings.k),
+        "limits": table(
+            log10_magnitude=np.array([value for value, _ in limits], dtype=float),
+            label=text([label for _, label in limits]),
         ),
-        "ends": pa.table(
-            {
-                "lag": pa.array([lag for lag, *_ in ends], pa.float64()),
-                "label": pa.array([label for _, label, _, _ in ends], pa.string()),
-                "row": pa.array([row for _, _, row, _ in ends], pa.int64()),
-                "edge": pa.array([edge for *_, edge in ends], pa.string()),
-            }
-        ),
+        "ends": table(lag=np.array(lag, dtype=float), label=text(label), row=np.array(row, dtype=int), edge=text(edge)),
     }
 
 
@@ -230,30 +213,50 @@ def _limits(lowest: float, highest: float) -> list[tuple[float, str | None]]:
     return shown
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
+def _caption(measure: Callable[[Settings], Comparison], settings: Settings) -> str:
+    comparison = measure(settings)
     scaled = "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
-    shown = []
-    for cell, comparison in _compare(settings).items():
-        lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
-        shown.append(
-            Figure(
-                f"The {cell} gradient by lag in four number formats",
-                _drawings[cell],
-                _tables(comparison, settings),
-                f"{_fates(comparison)}{scaled}{lacking}",
-            )
-        )
-    return tuple(shown)
+    lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
+    return f"{_fates(comparison)}{scaled}{lacking}"
 
 
-def receipt(settings: Settings) -> Receipt:
+VANILLA_FORMATS = Plot(
+    title="The vanilla gradient by lag in four number formats",
+    reads=(*names_of(BOTH, VANILLA), "ls"),
+    drawing=_drawing(style.VERMILION),
+    tables=functools.partial(_tables, _vanilla),
+    caption=functools.partial(_caption, _vanilla),
+    program=Program(programs.vanilla_formats, "gradient"),
+)
+GATED_FORMATS = Plot(
+    title="The gated gradient by lag in four number formats",
+    reads=(*names_of(BOTH, GATED), "ls"),
+    drawing=_drawing(style.BLUE),
+    tables=functools.partial(_tables, _gated),
+    caption=functools.partial(_caption, _gated),
+    program=Program(programs.gated_formats, "gradient"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     exact = gradients.vanilla(settings)
-    comparison = number_formats.compare(number_formats.vanilla, settings, {"float16": 2.0**settings.ls})
+    comparison = _vanilla(settings)
     measured = {name: float(gradient.gradient[-1]) for name, gradient in comparison.gradients.items()}
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)",
         Side("autograd in float64", measured.pop("float64")),
         Side("∏ w·σ′ in float64", float(exact.closed_form[-1])),
         others=tuple(Side(f"autograd in {name}", value) for name, value in measured.items()),
-        remark=drawings.remark(exact),
+        remark=readings.remark(exact),
     )
+
+
+SECTION = Section(
+    title="Where the gradient becomes exactly nothing",
+    argument=_ARGUMENT,
+    plots=(VANILLA_FORMATS, GATED_FORMATS),
+    question=_question,
+    receipt=_receipt,
+    remember="A gradient that underflows is not small but gone, and the number format decides at which lag.",
+    look_closer=_LOOK_CLOSER,
+)

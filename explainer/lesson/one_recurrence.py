@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 import altair as alt
 import numpy as np
+import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import BOTH, GATED, SCALAR, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import factors, figure, readings, style
+from explainer.figures.figure import Drawing, Plot, table
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Derivative, Gradient
+from explainer.programs import one_recurrence as programs
 
-TITLE = "Strip the cell to one number"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 A real network has matrices, inputs and biases. None of them is needed to see the problem. Keep one number per
 state and one weight:
 
@@ -35,16 +35,14 @@ Follow the staircase and watch how quickly two neighbouring starts would run tog
 much of a small difference one step passes on, and then the next, and the next.
 """
 
-REMEMBER = "A recurrent cell repeats one map; each repetition multiplies a small difference by one factor."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 The factors are all alike only if the map is a straight line, as for the identity. In general each step multiplies
 by its own factor, because σ is steep in some places and flat in others, and the state moves through both. Where
 the state has settled, the factor settles too.
 """
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     gradient = gradients.vanilla(settings)
     last = abs(float(gradient.factor[0]))
     told = f"After {words.steps(settings.k)} one step multiplies a small difference by {words.number(last)} in size."
@@ -65,7 +63,7 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def _cobweb(cell: str, symbol: str, color: str) -> figures.Drawing:
+def _cobweb(symbol: str, color: str, dash: list[int]) -> Drawing:
     def build() -> alt.LayerChart:
         scale = alt.Scale(zero=False, nice=False, padding=4)
         x = alt.X(
@@ -84,9 +82,7 @@ def _cobweb(cell: str, symbol: str, color: str) -> figures.Drawing:
         return style.finish(
             alt.layer(
                 curve.mark_line(color=style.REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("diagonal:Q")),
-                curve.mark_line(color=color, strokeWidth=2.5).encode(
-                    y=y, strokeDash=alt.StrokeDashValue([1, 0] if cell == style.VANILLA else [7, 3])
-                ),
+                curve.mark_line(color=color, strokeWidth=2.5).encode(y=y, strokeDash=alt.StrokeDashValue(dash)),
                 web.mark_line(color=style.REFERENCE, strokeWidth=1.2, interpolate="linear"),
                 ends.mark_point(filled=True, size=90, color=color, opacity=1).encode(
                     shape=alt.Shape("label:N", legend=None, scale=alt.Scale(range=["circle", "diamond"])),
@@ -97,19 +93,17 @@ def _cobweb(cell: str, symbol: str, color: str) -> figures.Drawing:
             style.FULL_HEIGHT,
         )
 
-    return figures.drawing(build)
+    return figure.drawing(build)
 
 
-_vanilla_cobweb = _cobweb(style.VANILLA, "h", style.VERMILION)
-_gated_cobweb = _cobweb(style.GATED, "c", style.BLUE)
-
-
-def _cobweb_tables(symbol: str, gradient: Gradient, curve_at: Callable[[np.ndarray], Derivative]) -> dict:
+def _cobweb_tables(
+    symbol: str, gradient: Gradient, derivative: Callable[[Settings, tuple[float, ...]], Derivative], settings: Settings
+) -> dict[str, pa.Table]:
     orbit = gradient.state[::-1]
     finite = orbit[np.isfinite(orbit)]
     low, high = min(finite.min(), -1.0), max(finite.max(), 1.0)
     grid = np.unique(np.concatenate([np.linspace(low, high, 161), finite]))
-    curve = curve_at(tuple(grid.tolist()))
+    curve = derivative(settings, tuple(grid.tolist()))
     corners = np.repeat(orbit, 2)
     return {
         "web": table(order=np.arange(len(corners) - 1), state=corners[:-1], next_state=corners[1:]),
@@ -118,39 +112,67 @@ def _cobweb_tables(symbol: str, gradient: Gradient, curve_at: Callable[[np.ndarr
     }
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    first = {cell: float(gradient.factor[-1]) for cell, gradient in ((style.VANILLA, vanilla), (style.GATED, gated))}
-    last = {cell: float(gradient.factor[0]) for cell, gradient in ((style.VANILLA, vanilla), (style.GATED, gated))}
+def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
+    return _cobweb_tables("h", gradients.vanilla(settings), gradients.vanilla_derivative, settings)
+
+
+def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
+    return _cobweb_tables("c", gradients.gated(settings), gradients.gated_derivative, settings)
+
+
+def _vanilla_caption(settings: Settings) -> str:
+    end = words.number(float(gradients.vanilla(settings).state[0]))
+    return f"h starts at {words.number(settings.h0)} and is {end} after {words.steps(settings.k)}."
+
+
+def _gated_caption(settings: Settings) -> str:
+    end = words.number(float(gradients.gated(settings).state[0]))
     return (
-        Figure(
-            "Cobweb of the vanilla cell",
-            _vanilla_cobweb,
-            _cobweb_tables("h", vanilla, lambda states: gradients.vanilla_derivative(settings, states)),
-            f"h starts at {words.number(settings.h0)} and is {words.number(float(vanilla.state[0]))} after "
-            f"{words.steps(settings.k)}.",
-            half=True,
-        ),
-        Figure(
-            "Cobweb of the gated cell",
-            _gated_cobweb,
-            _cobweb_tables("c", gated, lambda states: gradients.gated_derivative(settings, states)),
-            f"c starts at {words.number(settings.h0)} and is {words.number(float(gated.state[0]))} after "
-            f"{words.steps(settings.k)}. The curve is the last step's.",
-            half=True,
-        ),
-        Figure(
-            "The factor that each single step contributes",
-            drawings.factor_by_step,
-            drawings.factor_tables(settings),
-            f"The vanilla cell's factor goes from {words.number(first[style.VANILLA])} at the first step to "
-            f"{words.number(last[style.VANILLA])} at the last; the gated cell's from "
-            f"{words.number(first[style.GATED])} to {words.number(last[style.GATED])}.",
-        ),
+        f"c starts at {words.number(settings.h0)} and is {end} after {words.steps(settings.k)}. "
+        "The curve is the last step's."
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+def _factors_caption(settings: Settings) -> str:
+    (vanilla_last, vanilla_first), (gated_last, gated_first) = (
+        [words.number(factor) for factor in one.factor[[0, -1]].tolist()]
+        for one in (gradients.vanilla(settings), gradients.gated(settings))
+    )
+    return (
+        f"The vanilla cell's factor goes from {vanilla_first} at the first step to {vanilla_last} at the last; "
+        f"the gated cell's from {gated_first} to {gated_last}."
+    )
+
+
+VANILLA_COBWEB = Plot(
+    title="Cobweb of the vanilla cell",
+    reads=names_of(BOTH, VANILLA),
+    drawing=_cobweb("h", style.VERMILION, [1, 0]),
+    tables=_vanilla_tables,
+    caption=_vanilla_caption,
+    program=Program(programs.vanilla_cobweb),
+    half=True,
+)
+GATED_COBWEB = Plot(
+    title="Cobweb of the gated cell",
+    reads=names_of(BOTH, GATED),
+    drawing=_cobweb("c", style.BLUE, [7, 3]),
+    tables=_gated_tables,
+    caption=_gated_caption,
+    program=Program(programs.gated_cobweb),
+    half=True,
+)
+FACTORS = Plot(
+    title="The factor that each single step contributes",
+    reads=SCALAR,
+    drawing=factors.drawing,
+    tables=factors.tables,
+    caption=_factors_caption,
+    program=Program(programs.factors, "factor"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     gradient = gradients.vanilla(settings)
     with np.errstate(over="ignore", under="ignore"):
         product = float(np.prod(gradient.factor))
@@ -159,5 +181,16 @@ def receipt(settings: Settings) -> Receipt:
         r"\frac{\partial h^{(t-i+1)}}{\partial h^{(t-i)}}",
         Side("autograd through all steps at once", float(gradient.gradient[-1])),
         Side("product of the single steps' factors", product),
-        remark=drawings.remark(gradient, formula=product),
+        remark=readings.remark(gradient, formula=product),
     )
+
+
+SECTION = Section(
+    title="Strip the cell to one number",
+    argument=_ARGUMENT,
+    plots=(VANILLA_COBWEB, GATED_COBWEB, FACTORS),
+    question=_question,
+    receipt=_receipt,
+    remember="A recurrent cell repeats one map; each repetition multiplies a small difference by one factor.",
+    look_closer=_LOOK_CLOSER,
+)

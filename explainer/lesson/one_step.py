@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import altair as alt
 import numpy as np
+import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import figure, readings, style
+from explainer.figures.figure import Plot, stack, table
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import ACTIVATIONS
+from explainer.maths.gradients import Derivative
+from explainer.programs import one_step as programs
 
-TITLE = "One step: a weight times a slope"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 How much does the state now depend on the state one step ago? Differentiate the recurrence:
 
 $$
@@ -36,16 +37,14 @@ where the state happens to be: it is largest where σ is steep and close to 0 wh
 The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and marks the place where your cell is.
 """
 
-REMEMBER = "One step multiplies the gradient by w·σ′: a weight that never changes and a slope that does."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 For the logistic function, σ′ is never more than 1/4 (Hochreiter, Bengio, Frasconi & Schmidhuber 2001). A single
 step can enlarge the gradient only if |w| is greater than 4, and then only near the middle of the curve. tanh and
 ReLU reach a slope of 1; the identity always has it.
 """
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     vanilla = gradients.vanilla(settings)
     here, largest = abs(float(vanilla.factor[0])), float(vanilla.bound[1])
     told = (
@@ -66,8 +65,8 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-@figures.drawing
-def _derivative() -> alt.LayerChart:
+@figure.drawing
+def _drawing() -> alt.LayerChart:
     x = alt.X(
         "state:Q",
         scale=alt.Scale(zero=False, nice=False),
@@ -108,58 +107,80 @@ def _derivative() -> alt.LayerChart:
     )
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    states = np.array([vanilla.state[1], gated.state[1]])
+def _states(settings: Settings) -> np.ndarray:
+    """The states one step ago, of the vanilla cell and of the gated one."""
+    return np.array([gradients.vanilla(settings).state[1], gradients.gated(settings).state[1]])
+
+
+def _curves(settings: Settings) -> dict[str, Derivative]:
+    """The derivative of one step over a range that holds both states."""
+    states = _states(settings)
     finite = states[np.isfinite(states)]
-    grid = np.unique(
-        np.concatenate(
-            [
-                np.linspace(min(-2, *finite), max(2, *finite), 201) if len(finite) else np.linspace(-2, 2, 201),
-                finite,
-            ]
-        )
-    )
-    curves = {
-        style.VANILLA: gradients.vanilla_derivative(settings, tuple(grid.tolist())),
-        style.GATED: gradients.gated_derivative(settings, tuple(grid.tolist())),
+    grid = np.linspace(min(-2, *finite, 0), max(2, *finite, 0), 201)
+    at = tuple(np.unique(np.concatenate([grid, finite])).tolist())
+    return {
+        style.VANILLA: gradients.vanilla_derivative(settings, at),
+        style.GATED: gradients.gated_derivative(settings, at),
     }
-    factor = {style.VANILLA: float(vanilla.factor[0]), style.GATED: float(gated.factor[0])}
-    shape = "the same wherever c is" if np.ptp(curves[style.GATED].gradient) == 0 else "a curve of c as well"
-    return (
-        Figure(
-            "Derivative of one step over the state before it",
-            _derivative,
-            {
-                "derivative": figures.stack(
-                    *(
-                        table(state=curve.state, cell=[cell] * len(grid), gradient=curve.gradient)
-                        for cell, curve in curves.items()
-                    )
-                ),
-                "here": table(
-                    state=states,
-                    cell=list(style.CELLS),
-                    gradient=list(factor.values()),
-                    label=["your h(t−1)", "your c(t−1)"],
-                ),
-                "one": table(gradient=[1.0], label=["1: unchanged"]),
-            },
-            f"At h(t−1) = {words.number(float(states[0]))} the vanilla cell passes on "
-            f"{words.number(factor[style.VANILLA])} of the gradient; at c(t−1) = {words.number(float(states[1]))} the "
-            f"gated cell passes on {words.number(factor[style.GATED])}, {shape}.",
+
+
+def _tables(settings: Settings) -> dict[str, pa.Table]:
+    rows = [
+        table(state=curve.state, cell=[cell] * len(curve.state), gradient=curve.gradient)
+        for cell, curve in _curves(settings).items()
+    ]
+    return {
+        "derivative": stack(*rows),
+        "here": table(
+            state=_states(settings),
+            cell=list(style.CELLS),
+            gradient=[gradients.vanilla(settings).factor[0], gradients.gated(settings).factor[0]],
+            label=["your h(t−1)", "your c(t−1)"],
         ),
+        "one": table(gradient=[1.0], label=["1: unchanged"]),
+    }
+
+
+def _caption(settings: Settings) -> str:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    is_flat = np.ptp(_curves(settings)[style.GATED].gradient) == 0
+    shape = "the same wherever c is" if is_flat else "a curve of c as well"
+    return (
+        f"At h(t−1) = {words.number(float(vanilla.state[1]))} the vanilla cell passes on "
+        f"{words.number(float(vanilla.factor[0]))} of the gradient; at c(t−1) = {words.number(float(gated.state[1]))} "
+        f"the gated cell passes on {words.number(float(gated.factor[0]))}, {shape}."
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+DERIVATIVE = Plot(
+    title="Derivative of one step over the state before it",
+    reads=SCALAR,
+    drawing=_drawing,
+    tables=_tables,
+    caption=_caption,
+    program=Program(programs.one_step, "gradient"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     one = gradients.vanilla_derivative(settings, (float(gradients.vanilla(settings).state[1]),))
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right),\quad"
         rf"\sigma(x) = {ACTIVATIONS[settings.act].formula}",
         Side("autograd", float(one.gradient[0])),
         Side("w·σ′(w·h(t−1))", float(one.closed_form[0])),
-        remark=drawings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
+        remark=readings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
         if np.isfinite(one.state[0])
         else "h(t−1) itself is too large for float64.",
     )
+
+
+SECTION = Section(
+    title="One step: a weight times a slope",
+    argument=_ARGUMENT,
+    plots=(DERIVATIVE,),
+    question=_question,
+    receipt=_receipt,
+    remember="One step multiplies the gradient by w·σ′: a weight that never changes and a slope that does.",
+    look_closer=_LOOK_CLOSER,
+)

@@ -153,29 +153,19 @@ class Contents:
     receipt: Receipt
 
 
-def contents(section: Any, settings: Settings) -> Contents:
+def contents(section: Section, settings: Settings) -> Contents:
     """What a section shows at these settings; computed once for all readers who ask for the same."""
-    own = settings.only(read_by(section))
-    if hasattr(section, "plan"):  # what it says changes with the work that has been done meanwhile
-        return Contents(section.prediction(own), (), section.receipt(own))
+    own = settings.only(section.reads)
+    if section.work:  # what it says changes with the work that has been done meanwhile
+        return Contents(section.question(own), (), section.receipt(own))
     return _contents(section, own)
 
 
 @once(256)
-def _contents(section: Any, settings: Settings) -> Contents:
-    return Contents(section.prediction(settings), section.figures_at(settings), section.receipt(settings))
+def _contents(section: Section, settings: Settings) -> Contents:
+    return Contents(section.question(settings), section.figures_at(settings), section.receipt(settings))
 
 
 def contents_computed() -> int:
     """How often the contents of a section have been computed in this process."""
     return _contents.cache_info().misses
-
-
-def read_by(section: Any) -> tuple[str, ...]:
-    """Transitional, while sections are modules: names of the controls that a section reads."""
-    return (*section.MOVED_BY, *getattr(section, "RECEIPT_ALSO_READS", ()))
-
-
-def slug(section: Any) -> str:
-    """Transitional, while sections are modules: the section's name in the page's anchors and in links."""
-    return section.__name__.rpartition(".")[2].replace("_", "-")

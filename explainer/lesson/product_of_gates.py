@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures.drawings import Series
-from explainer.figures.figure import Figure, Stops
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import by_lag, readings, style
+from explainer.figures.by_lag import Series
+from explainer.figures.figure import Plot, Stops
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
+from explainer.maths.gradients import Gradient
+from explainer.programs import product_of_gates as programs
 
-TITLE = "k gates in place of wᵏ"
-MOVED_BY = ("k", "h0", "act", "w", "f", "spread", "seed", "u")
-RECEIPT_ALSO_READS = ("gate",)
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 For any number of steps the gates simply multiply:
 
 $$
@@ -30,9 +31,7 @@ one that is :blue[set by the state itself]. All three share your $f$ as their ty
 cell runs along for comparison.
 """
 
-REMEMBER = "wᵏ is gone; what is left is a product of gates, and it lasts as long as the gates stay near 1."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **The index.** The lab prints the product from $i = 0$. That would be $k+1$ factors, one too many, and would
 contradict the lab's own one-step and two-step cases. The receipt shows both products beside autograd; $i = 1,
 \dots, k$ is right.
@@ -48,13 +47,10 @@ _SERIES = {
     "varying": Series("gated: varying f", style.BLUE, (7, 3)),
     "state": Series("gated: f set by the state", style.BLUE, (2, 2)),
 }
-_VANILLA = Series("vanilla", style.VERMILION, (1, 0))
 assert set(_SERIES) == set(GATES)
 
-_by_lag = drawings.by_lag("gates_by_lag", (*_SERIES.values(), _VANILLA), references=False)
 
-
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     reach = gradients.horizon(gradients.gated(settings.replace(gate="constant")))
     told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
         f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."
@@ -72,30 +68,41 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    kinds = {kind: gradients.gated(settings.replace(gate=kind)) for kind in _SERIES}
-    vanilla = gradients.vanilla(settings)
-    lines = {_SERIES[kind]: gradient for kind, gradient in kinds.items()} | {_VANILLA: vanilla}
-    kept = ", ".join(f"{GATES[kind].label}: {drawings.at_end(gradient)}" for kind, gradient in kinds.items())
+def _kinds(settings: Settings) -> dict[str, Gradient]:
+    return {kind: gradients.gated(settings.replace(gate=kind)) for kind in _SERIES}
+
+
+def _tables(settings: Settings) -> dict[str, pa.Table]:
+    lines = {_SERIES[kind]: gradient for kind, gradient in _kinds(settings).items()}
+    return by_lag.tables(lines | {by_lag.VANILLA: gradients.vanilla(settings)}, settings.k)
+
+
+def _caption(settings: Settings) -> str:
+    kinds, vanilla = _kinds(settings), gradients.vanilla(settings)
+    kept = ", ".join(f"{GATES[kind].label}: {readings.at_end(gradient)}" for kind, gradient in kinds.items())
     named = {f"{GATES[kind].label}-gate": gradient for kind, gradient in kinds.items()} | {"vanilla": vanilla}
     return (
-        Figure(
-            "Gradient against lag for three kinds of gate",
-            _by_lag,
-            drawings.by_lag_tables(lines, settings.k),
-            f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {drawings.at_end(vanilla)}. "
-            f"{drawings.horizons(named)}",
-        ),
+        f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {readings.at_end(vanilla)}. "
+        f"{readings.horizons(named)}"
     )
 
 
-def walk(settings: Settings) -> Stops:
-    return drawings.walk_by_lag(
-        {series: gradients.gated(settings.replace(gate=kind)) for kind, series in _SERIES.items()}
-    )
+def _walk(settings: Settings) -> Stops:
+    return by_lag.walk({_SERIES[kind]: gradient for kind, gradient in _kinds(settings).items()})
 
 
-def receipt(settings: Settings) -> Receipt:
+THREE_GATES = Plot(
+    title="Gradient against lag for three kinds of gate",
+    reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
+    drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA),
+    tables=_tables,
+    caption=_caption,
+    program=Program(programs.three_gates, "gradient"),
+    walk=_walk,
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     paths, gated = gradients.paths(settings), gradients.gated(settings)
     too_many = Side("the product from i = 0, as the lab prints it", float(paths.one_gate_more[-1]))
     autograd = Side("autograd", float(gated.gradient[-1]))
@@ -107,12 +114,24 @@ def receipt(settings: Settings) -> Receipt:
             Side("with the gate's own slope", float(gated.closed_form[-1])),
             others=(Side("∏ f(t−i), i = 1…k, alone", float(paths.product_of_gates[-1])), too_many),
             remark="This gate reads the state, so the product of gates is only the direct path. "
-            + drawings.remark(gated),
+            + readings.remark(gated),
         )
     return Receipt(
         r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} f(t-i)",
         autograd,
         Side("∏ f(t−i), i = 1…k", float(paths.product_of_gates[-1])),
         others=(too_many,),
-        remark=drawings.remark(gated),
+        remark=readings.remark(gated),
     )
+
+
+SECTION = Section(
+    title="k gates in place of wᵏ",
+    argument=_ARGUMENT,
+    plots=(THREE_GATES,),
+    question=_question,
+    receipt=_receipt,
+    remember="wᵏ is gone; what is left is a product of gates, and it lasts as long as the gates stay near 1.",
+    look_closer=_LOOK_CLOSER,
+    receipt_reads=("gate",),
+)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import altair as alt
 import numpy as np
+import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import figure as figures
-from explainer.figures import networks as drawn
-from explainer.figures import style
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
-from explainer.maths import gradients, jacobians
+from explainer.figures import figure, networks, readings, style
+from explainer.figures.figure import Plot, decades, stack, steps, table
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
 from explainer.maths.jacobians import Shares
+from explainer.programs import through_time as programs
 
-TITLE = "Training a network means looking back in time"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u", "n", "T", "gain", "bf", "xs", "ns")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 A recurrent network reads a sequence one step at a time and carries what it has seen in a **hidden state**
 :orange[$h^{(t)}$]. To train it, *backpropagation through time* (BPTT) unrolls the loop: it lays the steps out
 side by side and sends the gradient of the loss $L^{(t)}$ backwards through every one of them (Werbos 1990;
@@ -46,9 +45,7 @@ The whole lesson follows this one number, in two cells that are small enough to 
 :orange[**vanilla** cell] and a :blue[**gated** cell].
 """
 
-REMEMBER = "Learning from the past needs a gradient that is still alive when it arrives there."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **A vanishing term is not a vanishing sum.** The gradient of a weight adds up every lag, and the short lags are
 always there. A network whose long-lag terms have vanished still learns, but only from the recent past (Bengio,
 Simard & Frasconi 1994). The second figure shows who contributes how much.
@@ -59,21 +56,17 @@ single ones can be negative. The loss is $L = \tfrac12 \lVert h^{(t)} - y \rVert
 """
 
 
-def _shares(settings: Settings) -> dict[str, Shares]:
-    return {cell: jacobians.shares(drawn.network(cell, settings), drawn.SEEDS) for cell in drawn.BPTT_PAIR}
-
-
 def _lags_for(shares: Shares, part: float) -> int:
     """The number of latest lags whose shares, middle of the seeds, first reach this part of the sum."""
     reached = np.median(np.cumsum(shares.fraction, axis=1), axis=0) >= part
     return int(np.argmax(reached)) + 1 if reached.any() else len(shares.lag)
 
 
-def prediction(settings: Settings) -> Prediction:
-    lags = _lags_for(_shares(settings)["rnn"], 0.9)
+def _question(settings: Settings) -> Prediction:
+    lags = _lags_for(networks.shares(settings)["rnn"], 0.9)
     told = (
         f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, "
-        f"the middle of {drawn.SEEDS} draws."
+        f"the middle of {networks.SEEDS} draws."
     )
     return Prediction(
         f"An nn.RNN has read {settings.T} steps. How many of the latest lags make up nine tenths of ∂L/∂W_hh?",
@@ -89,7 +82,7 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-@figures.drawing
+@figure.drawing
 def _unrolled() -> alt.LayerChart:
     time = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
     x = alt.X(
@@ -153,69 +146,79 @@ def _unrolled() -> alt.LayerChart:
 MOST_NODES = 24
 
 
-def _shown_lags(k: int) -> np.ndarray:
-    stride = -(-k // MOST_NODES)
-    return np.unique(np.append(np.arange(0, k + 1, stride), k))
+def _stride(k: int) -> int:
+    """Every so many-th state is drawn, and the last one always."""
+    return -(-k // MOST_NODES)
 
 
-def _nodes_and_links(cell: str, gradient: Gradient) -> tuple:
-    shown = _shown_lags(len(gradient.lag) - 1)
-    place, status = (values[shown] for values in gradient.drawn)
-    columns = {
-        "lag": shown.astype(float),
-        "cell": [cell] * len(shown),
-        "state": gradient.state[shown],
-        "log10_magnitude": place,
-        "status": status,
-        "reads": [
-            words.magnitude(*pair)
-            for pair in zip(gradient.log10_magnitude[shown].tolist(), gradient.sign[shown].tolist(), strict=True)
-        ],
-    }
-    links = {name: values[1:] for name, values in columns.items()}
-    return (
-        table(**columns),
-        table(nearer_lag=shown[:-1].astype(float), **links),
-        table(lag=[float(shown[-1])], cell=[cell], label=[words.power_of_ten(gradient.log10_magnitude[-1])]),
+def _cell_tables(cell: str, gradient: Gradient) -> dict[str, pa.Table]:
+    k = len(gradient.lag) - 1
+    shown = np.unique(np.append(np.arange(0, k + 1, _stride(k)), k))
+    place, status = gradient.drawn
+    nodes = table(
+        lag=steps(shown.astype(float)),
+        cell=[cell] * len(shown),
+        state=gradient.state[shown],
+        log10_magnitude=decades(place[shown]),
+        status=status[shown],
+        reads=readings.magnitudes(gradient.log10_magnitude[shown], gradient.sign[shown]),
     )
+    end = words.power_of_ten(gradient.log10_magnitude[-1])
+    return {
+        "nodes": nodes,
+        "links": nodes.slice(1).append_column("nearer_lag", nodes["lag"].slice(0, len(shown) - 1)),
+        "ends": table(lag=steps([float(k)]), cell=[cell], label=[end]),
+    }
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    cells = {style.VANILLA: gradients.vanilla(settings), style.GATED: gradients.gated(settings)}
-    parts = [_nodes_and_links(cell, gradient) for cell, gradient in cells.items()]
-    nodes, links, ends = (figures.stack(*tables) for tables in zip(*parts, strict=True))
-    reach = {cell: words.magnitude(gradient.log10_magnitude[-1], gradient.sign[-1]) for cell, gradient in cells.items()}
-    stride = -(-settings.k // MOST_NODES)
+def _unrolled_tables(settings: Settings) -> dict[str, pa.Table]:
+    vanilla = _cell_tables(style.VANILLA, gradients.vanilla(settings))
+    gated = _cell_tables(style.GATED, gradients.gated(settings))
+    return {name: stack(vanilla[name], gated[name]) for name in vanilla}
+
+
+def _unrolled_caption(settings: Settings) -> str:
+    vanilla, gated = (
+        words.magnitude(one.log10_magnitude[-1], one.sign[-1])
+        for one in (gradients.vanilla(settings), gradients.gated(settings))
+    )
+    stride = _stride(settings.k)
     every = "" if stride == 1 else f" Drawn is every {words.ordinal(stride)} state."
     return (
-        Figure(
-            "The unrolled network: the gradient that reaches each state",
-            _unrolled,
-            {"nodes": nodes, "links": links, "ends": ends},
-            f"Each link is as thick and as dark as the gradient that still reaches it from time t. Of a gradient of 1, "
-            f"{reach[style.VANILLA]} arrives {words.steps(settings.k)} back in the vanilla cell and "
-            f"{reach[style.GATED]} in the gated cell.{every}",
-        ),
-        _shares_by_lag(settings),
+        "Each link is as thick and as dark as the gradient that still reaches it from time t. Of a gradient of 1, "
+        f"{vanilla} arrives {words.steps(settings.k)} back in the vanilla cell and {gated} in the gated cell.{every}"
     )
 
 
-@drawn.drawn_once
-def _shares_by_lag(settings: Settings) -> Figure:
-    shares = _shares(settings)
-    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in shares.items()}
-    return Figure(
-        "Share of the weight gradient that each lag contributes",
-        drawn.shares_by_lag,
-        drawn.shares_tables({drawn.label(cell): one for cell, one in shares.items()}, settings),
-        f"A real nn.RNN and nn.LSTM with {settings.n} units and {drawn.bias_words(settings.bf)}; line and band are "
-        f"the middle and the range of {drawn.SEEDS} draws. Nine tenths of the sum come from the latest "
-        f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM.",
+def _shares_caption(settings: Settings) -> str:
+    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in networks.shares(settings).items()}
+    return (
+        f"A real nn.RNN and nn.LSTM with {settings.n} units and {networks.bias_words(settings.bf)}; line and band are "
+        f"the middle and the range of {networks.SEEDS} draws. Nine tenths of the sum come from the latest "
+        f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM."
     )
 
 
-def receipt(settings: Settings) -> Receipt:
-    shares = _shares(settings)["rnn"]
+UNROLLED = Plot(
+    title="The unrolled network: the gradient that reaches each state",
+    reads=SCALAR,
+    drawing=_unrolled,
+    tables=_unrolled_tables,
+    caption=_unrolled_caption,
+    program=Program(programs.unrolled, "log10_magnitude"),
+)
+SHARES = Plot(
+    title="Share of the weight gradient that each lag contributes",
+    reads=("k", *networks.NETWORK),
+    drawing=networks.shares_by_lag,
+    tables=networks.shares_tables,
+    caption=_shares_caption,
+    program=Program(programs.shares, "share"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
+    shares = networks.shares(settings)["rnn"]
     return Receipt(
         r"\left\lVert\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}}\right\rVert = \left\lVert\sum_{k}"
         r"\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}^{(t-k)}}\right\rVert",
@@ -224,3 +227,14 @@ def receipt(settings: Settings) -> Receipt:
         remark="Entry by entry the two matrices differ by at most a relative "
         f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.",
     )
+
+
+SECTION = Section(
+    title="Training a network means looking back in time",
+    argument=_ARGUMENT,
+    plots=(UNROLLED, SHARES),
+    question=_question,
+    receipt=_receipt,
+    remember="Learning from the past needs a gradient that is still alive when it arrives there.",
+    look_closer=_LOOK_CLOSER,
+)

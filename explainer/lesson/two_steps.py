@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from explainer import words
+from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures.figure import Figure, Stops
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import ladder, readings, style
+from explainer.figures.figure import Plot
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
+from explainer.programs import two_steps as programs
 
-TITLE = "Two steps: the chain rule multiplies"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Go back one step further. The chain rule says: the derivative over two steps is the derivative over the last step
 times the derivative over the one before.
 
@@ -34,16 +36,14 @@ up) this product, one factor a rung. The :blue[gated cell] has its own ladder be
 step.
 """
 
-REMEMBER = "Each step back multiplies by w once more, and by one more slope."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 "Proportional to $w^2$" hides that the slopes depend on $w$ as well: a larger $w$ drives a saturating σ further
 into its flat part, and the product can become *smaller*. Try tanh with $w$ = 1.5 and then with $w$ = 3.
 """
 
 
-def prediction(settings: Settings) -> Prediction:
-    gradient = gradients.vanilla(drawings.two_steps(settings))
+def _question(settings: Settings) -> Prediction:
+    gradient = gradients.vanilla(ladder.two_steps(settings))
     one, two = (abs(float(value)) for value in gradient.gradient[1:3])
     told = f"One step back the magnitude is {words.number(one)}, two steps back {words.number(two)}."
     return Prediction(
@@ -57,33 +57,46 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    at_least_two = drawings.two_steps(settings)
+def _caption(settings: Settings) -> str:
+    at_least_two = ladder.two_steps(settings)
     vanilla, gated = gradients.vanilla(at_least_two), gradients.gated(at_least_two)
     slopes = vanilla.parts[:2, 1]
     longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
     return (
-        Figure(
-            "The ladder of two steps: vanilla first",
-            drawings.ladder,
-            drawings.ladder_tables(settings, gated_first=False),
-            f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
-            f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
-            f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}.{longer}",
-        ),
+        f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
+        f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
+        f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}.{longer}"
     )
 
 
-def walk(settings: Settings) -> Stops:
-    return drawings.walk_ladder(settings, gated_first=False)
+LADDER = Plot(
+    title="The ladder of two steps: vanilla first",
+    reads=SCALAR,
+    drawing=ladder.drawing,
+    tables=functools.partial(ladder.tables, gated_first=False),
+    caption=_caption,
+    program=Program(programs.ladder, "running_product"),
+    walk=functools.partial(ladder.walk, gated_first=False),
+)
 
 
-def receipt(settings: Settings) -> Receipt:
-    gradient = gradients.vanilla(drawings.two_steps(settings))
+def _receipt(settings: Settings) -> Receipt:
+    gradient = gradients.vanilla(ladder.two_steps(settings))
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w^2\,\sigma'(w\,h^{(t-1)})\,\sigma'(w\,h^{(t-2)})",
         Side("autograd", float(gradient.gradient[2])),
         Side("w²·σ′·σ′", float(gradient.closed_form[2])),
         others=(Side("w² alone", float(np.square(settings.w))),),
-        remark=drawings.remark(gradient, 2),
+        remark=readings.remark(gradient, 2),
     )
+
+
+SECTION = Section(
+    title="Two steps: the chain rule multiplies",
+    argument=_ARGUMENT,
+    plots=(LADDER,),
+    question=_question,
+    receipt=_receipt,
+    remember="Each step back multiplies by w once more, and by one more slope.",
+    look_closer=_LOOK_CLOSER,
+)

@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
+from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import drawings, style
-from explainer.figures import figure as figures
-from explainer.figures.figure import Figure, table
-from explainer.lesson.parts import Option, Prediction, Receipt, Side
+from explainer.figures import figure, readings, style
+from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
+from explainer.maths.gradients import Grid
+from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
-TITLE = "Vanish or explode"
-MOVED_BY = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
-
-ARGUMENT = r"""
+_ARGUMENT = r"""
 Now let $k$ grow. If the gradient goes like $w^k$, there are only two fates and a knife-edge between them:
 
 $$
@@ -36,9 +36,7 @@ Point at the map (or tap it): the slice below follows at once. The :blue[gated c
 gate $f$.
 """
 
-REMEMBER = "For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one."
-
-LOOK_CLOSER = r"""
+_LOOK_CLOSER = r"""
 **$|w| > 1$ does not mean "explodes".** Choose the *logistic* function: with any $w > 0$ the map settles where the
 factor of a step is $(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every*
 positive $w$.
@@ -54,9 +52,9 @@ WEIGHTS = tuple(round(-8 + 0.2 * i, 1) + 0.0 for i in range(81))
 OPENINGS = tuple(round(0.0125 * i, 4) for i in range(81))
 
 
-def prediction(settings: Settings) -> Prediction:
+def _question(settings: Settings) -> Prediction:
     verdict = gradients.verdict(gradients.vanilla(settings))
-    size = drawings.at_end(gradients.vanilla(settings))
+    size = readings.at_end(gradients.vanilla(settings))
     by_the_rule = "grow" if abs(settings.w) > 1 else "shrink" if abs(settings.w) < 1 else "stay"
     told = (
         f"By |w| = {words.number(abs(settings.w))} alone it would have to {by_the_rule}; "
@@ -76,7 +74,7 @@ def prediction(settings: Settings) -> Prediction:
     )
 
 
-def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
+def _map(symbol: str, title: str, color: str) -> Drawing:
     def build() -> alt.VConcatChart:
         pointer = alt.selection_point(
             name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
@@ -132,7 +130,7 @@ def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
             "log10_magnitude:Q",
             scale=alt.Scale(nice=False, zero=False, padding=4),
             axis=style.axis(
-                drawings.GRADIENT_TITLE,
+                style.GRADIENT_TITLE,
                 tickMinStep=1,
                 tickCount=4,
                 labelExpr=style.POWER_OF_TEN_LABEL,
@@ -161,84 +159,78 @@ def _map(cell: str, symbol: str, title: str, color: str) -> figures.Drawing:
         # as SVG, however many cells: there the page's colours reach the text
         return chart.properties(usermeta={"embedOptions": {"renderer": "svg"}})
 
-    build.__name__ = f"map_{cell}"
-    return figures.drawing(build)
-
-
-_vanilla_map = _map(style.VANILLA, "w", "recurrent weight w", style.VERMILION)
-_gated_map = _map(style.GATED, "f", "gate f", style.BLUE)
+    return figure.drawing(build)
 
 
 @once(32)
-def _cells(grid: gradients.Grid) -> pa.Table:
+def _cells(grid: Grid) -> pa.Table:
     """The cells of a map: one table for all whose map is the same."""
     place, status = grid.drawn
     parameter, lag = (values.ravel() for values in np.meshgrid(grid.parameter, grid.lag, indexing="ij"))
     half, lag_half = (grid.parameter[1] - grid.parameter[0]) / 2, (grid.lag[1] - grid.lag[0]) / 2
+    lags = {"lag": lag, "lag_from": lag - lag_half, "lag_to": lag + lag_half}
     return table(
-        **{
-            "parameter": parameter,
-            "from": parameter - half,
-            "to": parameter + half,
-            "lag": lag,
-            "lag_from": lag - lag_half,
-            "lag_to": lag + lag_half,
-            "log10_magnitude": place.ravel(),
-            "status": status.ravel(),
-            "gradient": grid.gradient.ravel(),
-        }
+        **{"parameter": parameter, "from": parameter - half, "to": parameter + half},
+        **{name: steps(values) for name, values in lags.items()},
+        log10_magnitude=decades(place.ravel()),
+        status=status.ravel(),
+        gradient=grid.gradient.ravel(),
     )
 
 
-def _map_tables(grid: gradients.Grid, own: gradients.Grid) -> dict[str, pa.Table]:
-    own_place, _ = own.drawn
+def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa.Table]:
+    place, _ = own.drawn
     return {
         "grid": _cells(grid),
-        "own": pa.table(
-            {
-                "lag": own.lag.astype(float),
-                "log10_magnitude": figures.column(own_place[0]),
-                "label": pa.array(["yours" if i == 0 else None for i in range(len(own.lag))], pa.string()),
-            }
+        "own": table(
+            lag=steps(own.lag.astype(float)),
+            log10_magnitude=decades(place[0]),
+            label=text(["yours"] + [None] * (len(own.lag) - 1)),
         ),
-        "frame": figures.frame((0, 200), [own_place]),
+        "frame": figure.frame((0, 200), [place]),
+        "reader": table(parameter=[parameter], lag=steps([k])),
     }
 
 
-def _own_weight(settings: Settings) -> gradients.Grid:
+def _over_w(settings: Settings) -> Grid:
+    return gradients.vanilla_grid(settings, WEIGHTS, LAGS)
+
+
+def _over_f(settings: Settings) -> Grid:
+    return gradients.gated_grid(settings, OPENINGS, LAGS)
+
+
+def _own_weight(settings: Settings) -> Grid:
     """The reader's column of the map, with the reader's own lag among the others."""
     return gradients.vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
 
 
-def figures_at(settings: Settings) -> tuple[Figure, ...]:
-    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    weights = gradients.vanilla_grid(settings, WEIGHTS, LAGS)
-    openings = gradients.gated_grid(settings, OPENINGS, LAGS)
-    own = {
-        "w": _own_weight(settings),
-        "f": gradients.gated_grid(settings, (float(settings.f),), LAGS),
-    }
+def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
+    return _map_tables(_over_w(settings), _own_weight(settings), settings.w, settings.k)
+
+
+def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
+    own = gradients.gated_grid(settings, (float(settings.f),), LAGS)
+    return _map_tables(_over_f(settings), own, settings.f, settings.k)
+
+
+def _vanilla_caption(settings: Settings) -> str:
     return (
-        Figure(
-            "Map of the vanilla gradient over w and the lag",
-            _vanilla_map,
-            _map_tables(weights, own["w"]) | {"reader": table(parameter=[settings.w], lag=[settings.k])},
-            f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
-            f"{drawings.verdict(vanilla)}. Of these weights, {_regimes(weights)} at the longest lag.",
-            half=True,
-        ),
-        Figure(
-            "Map of the gated gradient over f and the lag",
-            _gated_map,
-            _map_tables(openings, own["f"]) | {"reader": table(parameter=[settings.f], lag=[settings.k])},
-            f"The diamond is your gate, f = {words.gate(settings.f)} at k = {settings.k}: it "
-            f"{drawings.verdict(gated)}. Of these gates, {_regimes(openings)} at the longest lag.",
-            half=True,
-        ),
+        f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
+        f"{readings.verdict(gradients.vanilla(settings))}. "
+        f"Of these weights, {_regimes(_over_w(settings))} at the longest lag."
     )
 
 
-def _regimes(grid: gradients.Grid) -> str:
+def _gated_caption(settings: Settings) -> str:
+    return (
+        f"The diamond is your gate, f = {words.gate(settings.f)} at k = {settings.k}: it "
+        f"{readings.verdict(gradients.gated(settings))}. "
+        f"Of these gates, {_regimes(_over_f(settings))} at the longest lag."
+    )
+
+
+def _regimes(grid: Grid) -> str:
     longest = grid.log10_magnitude[:, -1]
     shares = {
         "vanish": np.mean(longest < np.log10(gradients.HORIZON)),
@@ -251,7 +243,27 @@ def _regimes(grid: gradients.Grid) -> str:
     )
 
 
-def receipt(settings: Settings) -> Receipt:
+VANILLA_MAP = Plot(
+    title="Map of the vanilla gradient over w and the lag",
+    reads=names_of(BOTH, VANILLA),
+    drawing=_map("w", "recurrent weight w", style.VERMILION),
+    tables=_vanilla_tables,
+    caption=_vanilla_caption,
+    program=Program(programs.map_over_w),
+    half=True,
+)
+GATED_MAP = Plot(
+    title="Map of the gated gradient over f and the lag",
+    reads=names_of(BOTH, GATED),
+    drawing=_map("f", "gate f", style.BLUE),
+    tables=_gated_tables,
+    caption=_gated_caption,
+    program=Program(programs.map_over_f),
+    half=True,
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
     grid = _own_weight(settings)
     return Receipt(
@@ -259,5 +271,16 @@ def receipt(settings: Settings) -> Receipt:
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",
         Side("autograd, from the map's one batch", abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
         Side("∏ |w|·σ′", abs(float(settled.closed_form[-1]))),
-        remark=drawings.remark(settled),
+        remark=readings.remark(settled),
     )
+
+
+SECTION = Section(
+    title="Vanish or explode",
+    argument=_ARGUMENT,
+    plots=(VANILLA_MAP, GATED_MAP),
+    question=_question,
+    receipt=_receipt,
+    remember="For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one.",
+    look_closer=_LOOK_CLOSER,
+)

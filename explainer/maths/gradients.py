@@ -18,6 +18,7 @@ from torch import Tensor
 
 from explainer.choices.settings import Settings
 from explainer.maths import cells
+from explainer.maths.logscale import first_below
 from explainer.serving.once import once
 
 HORIZON = 0.01  # the share of a gradient below which a lag counts as out of reach
@@ -249,18 +250,6 @@ def gated(settings: Settings) -> Gradient:
 def power_of_w(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """(|w|^lag, its log10) for lag = 0…k: the lab's proportionality taken at its word."""
     return _power(abs(settings.w), np.arange(settings.k + 1))
-
-
-def first_below(log10_magnitude: np.ndarray, threshold: float) -> int | None:
-    """The first index at which a magnitude, given by its log10 (lags,), is below the threshold; None: nowhere.
-
-    Raises:
-        ValueError: the threshold is not positive.
-    """
-    if not threshold > 0:
-        raise ValueError(f"threshold must be positive, not {threshold!r}")
-    below = np.flatnonzero(log10_magnitude < math.log10(threshold))
-    return int(below[0]) if len(below) else None
 
 
 def horizon(gradient: Gradient, threshold: float = HORIZON) -> int | None:

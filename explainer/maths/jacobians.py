@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from explainer.maths.gradients import HORIZON
+from explainer.maths.logscale import first_below
 from explainer.maths.networks import MAX_SEED, RECURRENT_WEIGHT, CellType, Network, Weights, stacked_weights
 from explainer.serving.once import Kept
 
@@ -380,19 +381,7 @@ class ByLag:
         Raises:
             ValueError: the threshold is not positive.
         """
-        return first_below(self.spectral.whole, threshold)
-
-
-def first_below(log10_norm: np.ndarray, threshold: float) -> tuple[int | None, ...]:
-    """Per row of (seeds, T): the first lag at which the norm is below the threshold, or None.
-
-    Raises:
-        ValueError: the threshold is not positive.
-    """
-    if not threshold > 0:
-        raise ValueError(f"threshold must be positive, not {threshold!r}")
-    below = log10_norm < math.log10(threshold)
-    return tuple(int(row.argmax()) if row.any() else None for row in below)
+        return tuple(first_below(row, threshold) for row in self.spectral.whole)
 
 
 def _directs(gate: np.ndarray) -> dict[str, np.ndarray]:

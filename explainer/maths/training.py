@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from explainer.maths import networks
 from explainer.maths.gradients import HORIZON
+from explainer.maths.logscale import first_below
 from explainer.maths.tasks import TASKS, Task
 from explainer.serving import jobs
 
@@ -223,12 +224,11 @@ class Training:
         low_enough[:, : WINDOW - 1] = False
         norms = self.log10_norm[learner, :, 0]
         reach = self.plan.decisive_lag
-        horizon = [np.flatnonzero(row < math.log10(HORIZON)) for row in norms]
         return Outcome(
             learner=self.plan.learners[learner],
             learned=tuple(bool(row[-1]) if len(row) else False for row in low_enough),
             learned_at=tuple(int(row.argmax()) + 1 if row.any() else None for row in low_enough),
-            horizon=tuple(int(below[0]) if len(below) else None for below in horizon),
+            horizon=tuple(first_below(row, HORIZON) for row in norms),
             log10_at_decisive_lag=tuple(float(row[reach]) for row in norms),
             predicted=tuple(bool((row[: reach + 1] >= math.log10(HORIZON)).all()) for row in norms),
         )

@@ -15,14 +15,13 @@ from typing import Any
 import streamlit as st
 
 from explainer import words
-from explainer.choices.controls import CONTROLS, GATED, VANILLA, Choice, Control, Several
+from explainer.choices.controls import CONTROLS, GATED, SCALAR, VANILLA, Choice, Control, Several
 from explainer.choices.presets import PRESETS, Preset
 from explainer.choices.settings import Settings
-from explainer.figures import drawings
+from explainer.figures import readings
 from explainer.figures.figure import Figure, height
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
-from explainer.lesson.parts import Prediction, Receipt, Section
+from explainer.lesson.parts import Prediction, Receipt, Section, contents
 from explainer.maths import gradients
 from explainer.page import parts as page_parts
 from explainer.page import state as page_state
@@ -59,13 +58,13 @@ def prose(title: str, anchor: str, text: str) -> None:
 
 
 def _moves(control: Control) -> str:
-    numbers = [n for n, section in enumerate(SECTIONS, 1) if control.name in section.MOVED_BY]
+    numbers = [n for n, section in enumerate(SECTIONS, 1) if control.name in section.moved_by]
     return f"Moves {words.sections(numbers)}."
 
 
 def _group_moves(controls: list[Control]) -> str:
     names = {control.name for control in controls}
-    numbers = [n for n, section in enumerate(SECTIONS, 1) if names & set(section.MOVED_BY)]
+    numbers = [n for n, section in enumerate(SECTIONS, 1) if names & set(section.moved_by)]
     return f"These move {words.sections(numbers)}."
 
 
@@ -166,9 +165,8 @@ def notes_on_the_link() -> None:
 
 def status_bar() -> None:
     """What each cell does now, in one line that stays in sight, and the way to every section."""
-    moved_by = ("k", "h0", "act", "w", "gate", "f", "spread", "seed", "u")
     with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
-        page_parts.place("status", _status, st.html, moved_by, page_parts.EVERYWHERE)
+        page_parts.place("status", _status, st.html, SCALAR, page_parts.EVERYWHERE)
         page_parts.place("contents", lambda _: _contents(), _unfolding, moved_by=())
 
 
@@ -182,8 +180,8 @@ def _status(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     return (
         '<p role="status" aria-live="polite" class="status">'
-        f'<span class="vanilla">vanilla</span> {html.escape(drawings.verdict(vanilla))} '
-        f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(drawings.verdict(gated))} '
+        f'<span class="vanilla">vanilla</span> {html.escape(readings.verdict(vanilla))} '
+        f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(readings.verdict(gated))} '
         f'<span class="aside">at k = {settings.k}</span></p>'
     )
 
@@ -194,8 +192,8 @@ def _answer_key(slug: str) -> str:
 
 def _contents() -> str:
     """The way to every section, and how many of its questions the reader has answered, as Markdown."""
-    lines = [f"{n}. [{section.TITLE}](#{lesson.slug(section)})" for n, section in enumerate(SECTIONS, 1)]
-    answered = sum(st.session_state.get(_answer_key(lesson.slug(section))) is not None for section in SECTIONS)
+    lines = [f"{n}. [{section.title}](#{section.slug})" for n, section in enumerate(SECTIONS, 1)]
+    answered = sum(st.session_state.get(_answer_key(section.slug)) is not None for section in SECTIONS)
     return (
         "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)\n\n"
         f":small[Predictions made: {answered} of {len(SECTIONS)}.]"
@@ -211,7 +209,7 @@ def section(number: int, module: Section, take: Callable[[int, Section], None]) 
     What moves is computed, sent and drawn when a reader first comes near; until then its place is kept, as tall as it
     is at the default settings.
     """
-    slug = lesson.slug(module)
+    slug = module.slug
 
     def draw(is_drawn: bool) -> None:
         if is_drawn:
@@ -222,7 +220,7 @@ def section(number: int, module: Section, take: Callable[[int, Section], None]) 
             st.markdown(f"{_undrawn(number, module)}\n\n{_closing(module)}", unsafe_allow_html=True)
 
     with st.container(key=f"section-{slug}"):
-        prose(f"{number}. {module.TITLE}", slug, module.ARGUMENT)
+        prose(f"{number}. {module.title}", slug, module.argument)
         page_parts.place(
             f"body-{slug}",
             lambda _: slug in page_parts.drawn(),
@@ -235,14 +233,14 @@ def section(number: int, module: Section, take: Callable[[int, Section], None]) 
 
 def _moving(number: int, module: Section) -> None:
     settings = page_state.now()
-    if "n" in module.MOVED_BY:
+    if "n" in module.moved_by:
         with _patience():
-            lesson.contents(module, settings)
+            contents(module, settings)
     _prediction(module)
-    if hasattr(module, "plan"):
-        page_work.panel(lesson.slug(module), module, settings, lambda figures: _figures(number, figures))
+    if module.work:
+        page_work.panel(module, settings, lambda figures: _figures(number, figures))
     else:
-        _moving_figures(number, module, lesson.contents(module, settings).figures)
+        _moving_figures(number, module, contents(module, settings).figures)
     _receipt(module)
 
 
@@ -253,10 +251,7 @@ _TEXT_HEIGHTS = {"a prediction": 230, "a caption": 110, "a receipt": 330}  # pix
 def _undrawn(number: int, module: Section) -> str:
     """The place of what moves in a section, about as tall as that will be, as HTML."""
     settings = Settings()
-    if hasattr(module, "plan"):
-        figures = module.figures_of(module.plan(settings), None)
-    else:
-        figures = lesson.contents(module, settings).figures
+    figures = module.figures_of(settings, None) if module.work else contents(module, settings).figures
     boxes = [("", _TEXT_HEIGHTS["a prediction"], "")]
     for count, figure in enumerate(figures, 1):
         tall = height(figure.drawing()) + _TEXT_HEIGHTS["a caption"]
@@ -277,8 +272,8 @@ def kept_places(boxes: Sequence[tuple[str, int, str]]) -> str:
 
 
 def _place(module: Section, what: str, content: Callable[[Settings], Any], draw: Callable[[Any], None]) -> None:
-    slug = lesson.slug(module)
-    page_parts.place(f"{what}-{slug}", content, draw, lesson.read_by(module), slug)
+    slug = module.slug
+    page_parts.place(f"{what}-{slug}", content, draw, module.reads, slug)
 
 
 def _patience() -> contextlib.AbstractContextManager:
@@ -287,13 +282,13 @@ def _patience() -> contextlib.AbstractContextManager:
 
 
 def _prediction(module: Section) -> None:
-    slug = lesson.slug(module)
+    slug = module.slug
 
     def told(settings: Settings, chosen: int | None) -> str:
-        return "" if chosen is None else _told(lesson.contents(module, settings).prediction, chosen)
+        return "" if chosen is None else _told(contents(module, settings).prediction, chosen)
 
     def content(settings: Settings) -> tuple[str, tuple[str, ...], str]:
-        prediction = lesson.contents(module, settings).prediction
+        prediction = contents(module, settings).prediction
         options = tuple(option.text for option in prediction.options)
         return prediction.question, options, told(settings, st.session_state.get(_answer_key(slug)))
 
@@ -334,7 +329,7 @@ def _moving_figures(number: int, module: Section, figures: tuple[Figure, ...]) -
         for place, offset in zip(_places(row), range(len(row)), strict=False):
             with place:
                 label, index = f"Figure {number}.{count + offset}", count + offset - 1
-                if index == 0 and hasattr(module, "walk"):
+                if index == 0 and module.plots[0].walk:
                     _walk(label, module)
                 else:
                     content = functools.partial(_figure_of, module, index)
@@ -342,14 +337,15 @@ def _moving_figures(number: int, module: Section, figures: tuple[Figure, ...]) -
 
 
 def _figure_of(module: Section, index: int, settings: Settings) -> Figure:
-    return lesson.contents(module, settings).figures[index]
+    return contents(module, settings).figures[index]
 
 
 def _walk(label: str, module: Section) -> None:
     """A figure whose product can be walked, one factor at a time; a step redraws nothing else."""
+    walk = module.plots[0].walk
 
     def walked(settings: Settings) -> tuple[Figure, str]:
-        figure, stops = _figure_of(module, 0, settings), module.walk(settings)
+        figure, stops = _figure_of(module, 0, settings), walk(settings)
         at = _step(module, len(stops))
         if at:
             figure = dataclasses.replace(figure, tables={**figure.tables, "walk": stops[at - 1].marks})
@@ -360,17 +356,17 @@ def _walk(label: str, module: Section) -> None:
         _figure(label, figure)
         st.caption(step)
 
-    _place(module, "walk", lambda settings: len(module.walk(settings)), functools.partial(_walk_controls, module))
+    _place(module, "walk", lambda settings: len(walk(settings)), functools.partial(_walk_controls, module))
     _place(module, "figure-1", walked, show)
 
 
 def _step(module: Section, whole: int) -> int:
     """How many factors the reader has taken, of a product of so many."""
-    return min(st.session_state.get(f"walk-{lesson.slug(module)}", 0), whole)
+    return min(st.session_state.get(f"walk-{module.slug}", 0), whole)
 
 
 def _walk_controls(module: Section, whole: int) -> None:
-    slug = lesson.slug(module)
+    slug = module.slug
     key = f"walk-{slug}"
     at = st.session_state[key] = _step(module, whole)
 
@@ -428,15 +424,15 @@ def _figure(label: str, figure: Figure) -> None:
 
 def _closing(module: Section) -> str:
     """What to remember, and what the lab simplifies, to unfold, as Markdown: the browser's own fold is a light one."""
-    remember = f"**What to remember.** {module.REMEMBER.strip()}"
-    if not module.LOOK_CLOSER:
+    remember = f"**What to remember.** {module.remember.strip()}"
+    if not module.look_closer:
         return remember
-    return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{module.LOOK_CLOSER.strip()}\n\n</details>"
+    return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{module.look_closer.strip()}\n\n</details>"
 
 
 def _receipt(module: Section) -> None:
     def content(settings: Settings) -> tuple[str, str]:
-        receipt = lesson.contents(module, settings).receipt
+        receipt = contents(module, settings).receipt
         return receipt.equation, _sides(receipt)
 
     def show(equation_and_sides: tuple[str, str]) -> None:

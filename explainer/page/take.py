@@ -12,23 +12,22 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
-from explainer.figures.figure import Figure
+from explainer.figures.figure import Figure, Plot
 from explainer.lesson import SECTIONS, citation
-from explainer.lesson import parts as lesson
 from explainer.lesson.parts import Section
 from explainer.page import layout as page
 from explainer.page import parts as page_parts
 from explainer.page import state as page_state
 from explainer.take import data as downloads
-from explainer.take import handout, links, notebook, snippets
+from explainer.take import handout, links, notebook
 from explainer.take.links import View
 
 TITLE = "Take it with you"
 ANCHOR = "take-it-with-you"
 
-_SLUGS = tuple(map(lesson.slug, SECTIONS))
-_MOVED_BY = {lesson.slug(section): section.MOVED_BY for section in SECTIONS}
-_TITLES = {lesson.slug(section): f"{n}. {section.TITLE}" for n, section in enumerate(SECTIONS, 1)}
+_SLUGS = tuple(section.slug for section in SECTIONS)
+_MOVED_BY = {section.slug: section.moved_by for section in SECTIONS}
+_TITLES = {section.slug: f"{n}. {section.title}" for n, section in enumerate(SECTIONS, 1)}
 _AS_LINKED = "settings-of-the-link"
 _WIDTH = 300  # pixels of a control above a section
 _LINK_HEIGHT = 56  # pixels
@@ -86,7 +85,7 @@ def sections(shown: View) -> tuple[str, ...]:
 
 
 def shows(shown: View, section: Section) -> bool:
-    return lesson.slug(section) in sections(shown)
+    return section.slug in sections(shown)
 
 
 def above_a_part(shown: View) -> None:
@@ -207,7 +206,7 @@ def embed_dialog(now: Settings, slugs: Sequence[str]) -> None:
 
 def beside(number: int, section: Section) -> None:
     """Below a section: its link, and the code and the numbers of each figure. Made only while it is open."""
-    key = f"take-{lesson.slug(section)}"
+    key = f"take-{section.slug}"
 
     def content(settings: Settings) -> Settings | None:
         return settings if st.session_state.get(key) else None
@@ -216,7 +215,7 @@ def beside(number: int, section: Section) -> None:
 
 
 def _beside(number: int, section: Section, _: Settings | None) -> None:
-    slug, now = lesson.slug(section), page_state.now()
+    slug, now = section.slug, page_state.now()
     key = f"take-{slug}"
     fold = st.expander(
         "Link, code and data", icon=":material/ios_share:", key=key, on_change=page_parts.rerun, args=(key,)
@@ -227,18 +226,15 @@ def _beside(number: int, section: Section, _: Settings | None) -> None:
         st.markdown("**A link to this section in this state**")
         st.code(link(now, slug), language=None, wrap_lines=True)
         _embed_button((slug,), f"embed-{slug}")
-        behind = snippets.of_section(slug, now)
-        for count, (figure, snippet) in enumerate(zip(section.figures_at(now), behind, strict=True), 1):
-            _code_and_data(number, count, section, figure, snippet, now)
+        for count, (plot, figure) in enumerate(zip(section.plots_at(now), section.figures_at(now), strict=True), 1):
+            _code_and_data(number, count, section, plot, figure, now)
 
 
-def _code_and_data(
-    number: int, count: int, section: Section, figure: Figure, snippet: snippets.Snippet, now: Settings
-) -> None:
+def _code_and_data(number: int, count: int, section: Section, plot: Plot, figure: Figure, now: Settings) -> None:
     st.markdown(f"**Figure {number}.{count}. {figure.title}**")
-    takes = " It trains networks, which takes minutes." if snippet.minutes else ""
+    takes = " It trains networks, which takes minutes." if plot.program.minutes else ""
     st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
-    st.code(snippet.code, language=None, wrap_lines=True)  # the highlighter's colours are too pale
+    st.code(plot.program.code(now), language=None, wrap_lines=True)  # the highlighter's colours are too pale
     st.download_button(
         "Data (CSV)",
         downloads.csv(downloads.table_of(figure)),

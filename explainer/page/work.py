@@ -9,30 +9,30 @@ import streamlit as st
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
-from explainer.lesson.parts import LongWork
+from explainer.lesson.parts import Section
 from explainer.serving import jobs
 
 WATCH_EVERY = 0.7  # seconds between two looks at work that runs
 
 
-def panel(slug: str, module: LongWork, settings: Settings, show: Callable[[tuple[Figure, ...]], None]) -> None:
+def panel(section: Section, settings: Settings, show: Callable[[tuple[Figure, ...]], None]) -> None:
     """The buttons, the progress, the figures as far as the work has got, and its outcomes when it is done."""
-    plan = module.plan(settings)
+    slug, plan = section.slug, section.work.plan(settings)
     asked, ticket = st.session_state.get(_key(slug), (None, None))
     if ticket is not None and asked != plan:  # the reader has moved on; the figures below belong to the new plan
         ticket.leave()
         st.session_state[_key(slug)] = (None, None)
         ticket = None
     watching = ticket is not None and not ticket.poll().over
-    st.fragment(_watch, run_every=WATCH_EVERY if watching else None)(slug, module, plan, show, watching)
+    st.fragment(_watch, run_every=WATCH_EVERY if watching else None)(section, plan, settings, show, watching)
 
 
 def _key(slug: str) -> str:
     return f"ticket-{slug}"
 
 
-def _begin(slug: str, module: LongWork, plan: object) -> None:
-    st.session_state[_key(slug)] = (plan, module.start(plan))
+def _begin(section: Section, plan: object) -> None:
+    st.session_state[_key(section.slug)] = (plan, section.work.start(plan))
     st.rerun()  # the whole page: to look at this part again and again from now on
 
 
@@ -41,33 +41,38 @@ def _stop(slug: str) -> None:
 
 
 def _watch(
-    slug: str, module: LongWork, plan: object, show: Callable[[tuple[Figure, ...]], None], watching: bool
+    section: Section,
+    plan: object,
+    settings: Settings,
+    show: Callable[[tuple[Figure, ...]], None],
+    watching: bool,
 ) -> None:
+    slug = section.slug
     _, ticket = st.session_state.get(_key(slug), (None, None))
     status = ticket.poll() if ticket is not None else None
     under_way = status is not None and not status.over
     if under_way != watching:
         st.rerun()  # the whole page: as in _begin, or to look no more
-    known = module.known(plan)
+    known = section.work.known(plan)
     result = known if known is not None else status.value if status is not None else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{slug}"):
         st.button(
-            module.PLAN_WORDS,
+            section.work.title,
             icon=":material/play_arrow:",
             key=f"train-{slug}",
             disabled=under_way or known is not None,
             on_click=_begin,
-            args=(slug, module, plan),
+            args=(section, plan),
         )
         st.button(
             "Stop", icon=":material/stop:", key=f"stop-{slug}", disabled=not under_way, on_click=_stop, args=(slug,)
         )
     fraction = 1.0 if known is not None else result.fraction if result is not None else 0.0
     st.progress(fraction, text=_progress_words(status, known is not None))
-    show(module.figures_of(plan, result))
+    show(section.figures_of(settings, result))
     table = st.empty()
     if result is not None and result.complete:
-        table.markdown(module.outcomes(result))
+        table.markdown(section.work.outcomes(result))
 
 
 def _progress_words(status: jobs.Status | None, is_known: bool) -> str:

@@ -5,52 +5,17 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.csv
 
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
-from explainer.figures.figure import Figure
+from explainer.figures.figure import Figure, unit
 from explainer.lesson.parts import Section
 
 ZIP_NAME = "why-gates-remember-data.zip"
-
-STEPS, DECADES, PURE, TEXT, FLAG = "steps", "log10", "1", "text", "true or false"
-
-UNITS: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("lag", "step", "steps_back", "nearer_lag", "lag_from", "lag_to", "t", "u", "to", "to_end", "from", "from_end"),
-        STEPS,
-    ),
-    **dict.fromkeys(("log10_magnitude", "log10_lowest", "log10_highest"), DECADES),
-    **dict.fromkeys(
-        (
-            "gradient",
-            "state",
-            "next_state",
-            "factor",
-            "running_product",
-            "value",
-            "parameter",
-            "share",
-            "lowest_share",
-            "highest_share",
-            "lowest",
-            "middle",
-            "highest",
-            "order",
-            "x",
-            "y",
-        ),
-        PURE,
-    ),
-    **dict.fromkeys(("cell", "series", "status", "reads", "rung", "label", "format", "learner", "align", "text"), TEXT),
-}
-"""The unit of every column that a reader can save; 1 is a pure number. A number of steps is a number of time steps."""
-
-_OF_THE_MAP = {"from": PURE, "to": PURE}  # there they are the edges of a parameter, not times
 
 
 def table_of(figure: Figure) -> pa.Table:
@@ -60,8 +25,7 @@ def table_of(figure: Figure) -> pa.Table:
 
 def csv(table: pa.Table) -> bytes:
     """A table as CSV in UTF-8, each column's unit in its header: ``lag (steps)``; an empty field is no number."""
-    units = UNITS | _OF_THE_MAP if "parameter" in table.column_names else UNITS
-    named = table.rename_columns([f"{name} ({units[name]})" for name in table.column_names])
+    named = table.rename_columns([f"{field.name} ({unit(field)})" for field in table.schema])
     out = io.BytesIO()
     pyarrow.csv.write_csv(named, out)
     return out.getvalue()
@@ -88,7 +52,7 @@ def settings_in_name(settings: Settings, names: Sequence[str]) -> str:
 
 def file_name(number: int, count: int, figure: Figure, section: Section, settings: Settings) -> str:
     """The name of a figure's CSV, with every setting that moves the section."""
-    return f"{stem(number, count, figure)}__{settings_in_name(settings, section.MOVED_BY)}.csv"
+    return f"{stem(number, count, figure)}__{settings_in_name(settings, section.moved_by)}.csv"
 
 
 def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> bytes:
@@ -100,7 +64,7 @@ def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> by
             for count, figure in enumerate(section.figures_at(settings), 1):
                 name = f"{stem(number, count, figure)}.csv"
                 _add(archive, name, csv(table_of(figure)))
-                listed.append(f"{name}\n    {number}. {section.TITLE}: {figure.title}. {figure.caption}")
+                listed.append(f"{name}\n    {number}. {section.title}: {figure.title}. {figure.caption}")
         _add(archive, "README.txt", _note(listed, settings, link).encode())
     return out.getvalue()
 

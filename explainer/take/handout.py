@@ -24,10 +24,8 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
-from explainer.lesson import parts as lesson
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Prediction, Receipt, Section
-from explainer.take import snippets
 
 _ROOT = Path(__file__).parents[2]
 
@@ -141,23 +139,23 @@ def _receipt(receipt: Receipt) -> str:
 
 
 def _section(number: int, section: Section, settings: Settings) -> Iterator[str]:
-    slug = lesson.slug(section)
-    yield f'<section id="{slug}"><h2>{number}. {html.escape(section.TITLE)}</h2>'
-    yield text(section.ARGUMENT)
-    yield _prediction(section.prediction(settings))
+    slug = section.slug
+    yield f'<section id="{slug}"><h2>{number}. {html.escape(section.title)}</h2>'
+    yield text(section.argument)
+    yield _prediction(section.question(settings))
     numbered = enumerate(
-        zip(section.figures_at(settings), snippets.of_section(slug, settings), strict=True),
+        zip(section.figures_at(settings), section.plots_at(settings), strict=True),
         1,
     )
     for half, run in itertools.groupby(numbered, key=lambda one: one[1][0].half):
         yield '<div class="pair">' if half else ""
-        for count, (figure, snippet) in run:
-            yield _figure(f"Figure {number}.{count}", figure, snippet.code)
+        for count, (figure, plot) in run:
+            yield _figure(f"Figure {number}.{count}", figure, plot.program.code(settings))
         yield "</div>" if half else ""
     yield _receipt(section.receipt(settings))
-    yield f'<div class="remember">{text(f"**What to remember.** {section.REMEMBER}")}</div>'
-    if section.LOOK_CLOSER:
-        yield _fold("Look closer", text(section.LOOK_CLOSER))
+    yield f'<div class="remember">{text(f"**What to remember.** {section.remember}")}</div>'
+    if section.look_closer:
+        yield _fold("Look closer", text(section.look_closer))
     yield "</section>"
 
 
@@ -211,7 +209,7 @@ for (const data of document.querySelectorAll('script[data-chart]')) {
 
 def page(settings: Settings, link: str) -> str:
     """The file; the link leads back to the live page in the same state."""
-    contents = "".join(f'<li><a href="#{lesson.slug(s)}">{html.escape(s.TITLE)}</a></li>' for s in SECTIONS)
+    contents = "".join(f'<li><a href="#{s.slug}">{html.escape(s.title)}</a></li>' for s in SECTIONS)
     sections = "\n".join(
         part for number, section in enumerate(SECTIONS, 1) for part in _section(number, section, settings)
     )

@@ -13,6 +13,13 @@ BANDS = ("lowest", "highest", "log10_lowest", "log10_highest", "lowest_share", "
 BESIDE = ("state", "factor", "reads", *BANDS)
 
 
+class Drawing(dict):
+    """A Vega-Lite specification that a notebook shows by altair's renderer, unchecked: a check takes seconds."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return alt.renderers.get()(self)
+
+
 def redraw(figure, line, column, drawing):
     """The page's drawing over the numbers of a figure.
 
@@ -26,7 +33,7 @@ def redraw(figure, line, column, drawing):
         drawing: the Vega-Lite specification in JSON, its tables by column.
 
     Returns:
-        An Altair chart.
+        A :class:`Drawing`, which a notebook shows.
 
     Raises:
         ValueError: the drawing has no places for so many numbers.
@@ -53,16 +60,13 @@ def redraw(figure, line, column, drawing):
             found = {tuple(row[key] for key in places): row for row in rows}
             matched = [(row, found.get(tuple(row[key] for key in places))) for row in tables[other]]
             tables[other] = [row | {key: one.get(key) for key in repeated} for row, one in matched if one]
-    del drawing["datasets"]  # altair would look at each number of them
-    chart = alt.Chart.from_dict(drawing)
-    chart.datasets = tables | {first: rows}
-    return chart
+    return Drawing(drawing, datasets=tables | {first: rows})
 
 
 def written(text, figure):
     """A text such as "c(t) = 0.5", with the figure's own number where it has one of this name."""
     name = text.partition(" = ")[0]
-    return {"text": f"{name} = {figure[name]:.3g}"} if name in figure else {}
+    return {"text": f"{name} = {figure[name]:.3g}".replace("-", "−")} if name in figure else {}
 
 
 def filled(old, key, numbers, names):

@@ -15,7 +15,6 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 
 # Every rule that axe-core runs by itself, and the one for WCAG 2.2 that it leaves to the tester. None is off.
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
@@ -47,13 +46,13 @@ def test_headings_are_in_order(light):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
-    titles = [section.TITLE for section in SECTIONS]
+    titles = [section.title for section in SECTIONS]
     assert [title for title in titles if any(title in text for level, text in headings if level == 2)] == titles
 
 
 def test_every_chart_has_the_figures_name_and_words_beside_it(light):
     for section in SECTIONS:
-        slug, figures = lesson.slug(section), section.figures_at(Settings())
+        slug, figures = section.slug, section.figures_at(Settings())
         named = light.charts(slug).evaluate_all(
             "charts => charts.map(chart => [chart.getAttribute('role'), chart.getAttribute('aria-label')])"
         )
@@ -117,7 +116,7 @@ def test_tab_reaches_every_control_in_the_order_of_the_page_and_the_focus_shows(
     keys = [stop["key"] for stop in stops if stop["key"]]
     controls = [control.name for control in CONTROLS]
     assert [key for key in dict.fromkeys(keys) if key in controls] == controls
-    assert {"reset", *(f"answer-{lesson.slug(section)}" for section in SECTIONS)} <= set(keys)
+    assert {"reset", *(f"answer-{section.slug}" for section in SECTIONS)} <= set(keys)
     assert len([stop for stop in stops if stop["tag"] == "SUMMARY"]) == light.page.locator("summary").count()
     assert [stop["html"] for stop in stops if not stop["shows"]] == []
 
@@ -142,7 +141,7 @@ def test_the_keyboard_goes_through_the_contents_and_comes_back(light):
     for _ in SECTIONS:
         light.page.keyboard.press("Tab")
         reached.append(light.page.evaluate("document.activeElement.getAttribute('href')"))
-    assert reached == [f"#{lesson.slug(section)}" for section in SECTIONS]
+    assert reached == [f"#{section.slug}" for section in SECTIONS]
     light.page.keyboard.press("Escape")
     assert fold.evaluate("fold => fold === document.activeElement")
     assert not light.page.locator(".contents a").first.is_visible()
@@ -222,7 +221,7 @@ def unfold(tab) -> None:
 
 def answer_first(tab) -> None:
     """Give an answer to the first prediction, and wait for the feedback."""
-    selector = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{lesson.slug(SECTIONS[0])})"
+    selector = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{SECTIONS[0].slug})"
     before = tab.page.locator(selector).inner_text()
     tab.page.locator(selector).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")

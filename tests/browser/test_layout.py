@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.page.layout import STYLESHEET
 
 DESK = {"width": 1280, "height": 900}
@@ -128,9 +127,9 @@ def test_no_two_elements_overlap(sized):
 
 def test_every_section_is_to_be_seen(sized):
     for section in SECTIONS:
-        part = sized.page.locator(f".st-key-section-{lesson.slug(section)}")
+        part = sized.page.locator(f".st-key-section-{section.slug}")
         assert part.get_by_role("heading", level=2).is_visible()
-        charts = sized.charts(lesson.slug(section))
+        charts = sized.charts(section.slug)
         for i in range(charts.count()):
             box = charts.nth(i).bounding_box()
             assert box["width"] > 150
@@ -187,9 +186,9 @@ def printed(resized):
 
 def test_the_printed_page_has_every_section_and_no_control(printed):
     for section in SECTIONS:
-        part = printed.page.locator(f".st-key-section-{lesson.slug(section)}")
+        part = printed.page.locator(f".st-key-section-{section.slug}")
         assert part.get_by_role("heading", level=2).is_visible()
-        assert all(chart.is_visible() for chart in printed.charts(lesson.slug(section)).all())
+        assert all(chart.is_visible() for chart in printed.charts(section.slug).all())
     assert not printed.overflows_sideways()
     seen = printed.page.evaluate(
         """() => [...document.querySelectorAll(
@@ -247,7 +246,7 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     wanted = selectors(Path(STYLESHEET).read_text())
     assert wanted
     tab = open_page("?h0=0.505")  # with a note on the link, and then with an answer
-    first = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{lesson.slug(SECTIONS[0])})"
+    first = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{SECTIONS[0].slug})"
     matched = set(_matching(tab, wanted)) | set(_matching(open_page(near=False), wanted))  # and with places kept
     tab.page.locator(first).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")

@@ -6,11 +6,10 @@ import pytest
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.page import take as page_take
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
 
-SLUGS = [lesson.slug(section) for section in SECTIONS]
+SLUGS = [section.slug for section in SECTIONS]
 
 
 def drawn(tab: Tab) -> list[str]:
@@ -27,11 +26,11 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page
     assert drawn(tab)[0] == SLUGS[0]
     assert len(drawn(tab)) < 4
     for section in SECTIONS:
-        words = tab.page.locator(f".st-key-section-{lesson.slug(section)}").inner_text()
-        assert section.TITLE in words
+        words = tab.page.locator(f".st-key-section-{section.slug}").inner_text()
+        assert section.title in words
         assert "What to remember." in words
     last = SECTIONS[-1]
-    figures = last.figures_of(last.plan(Settings()), None)
+    figures = last.figures_of(Settings(), None)
     kept = tab.page.locator(f".st-key-section-{SLUGS[-1]} .undrawn").inner_text()
     assert [figure.title for figure in figures if figure.title not in kept] == []
 

@@ -13,7 +13,6 @@ from explainer.choices.controls import CONTROL, Choice, Control, Several
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 
 MAPS = "vanish-or-explode"
 
@@ -62,8 +61,8 @@ def test_a_moved_control_redraws_charts_in_place_also_when_the_note_leaves(reade
 
 
 def test_a_product_is_walked_by_keyboard_and_nothing_else_moves(reader):
-    slug = next(lesson.slug(section) for section in SECTIONS if hasattr(section, "walk"))
-    chart, others = reader.charts(slug).first, [lesson.slug(one) for one in SECTIONS if lesson.slug(one) != slug]
+    slug = next(section.slug for section in SECTIONS if section.plots[0].walk)
+    chart, others = reader.charts(slug).first, [one.slug for one in SECTIONS if one.slug != slug]
     said = reader.page.locator(f".st-key-section-{slug}").get_by_text("Step 0 of")
     said.wait_for()
     before, elsewhere = reader.drawing(chart), [reader.drawing(reader.charts(other).first) for other in others]
@@ -119,10 +118,10 @@ def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader)
 
 
 def test_the_contents_lead_to_every_section_and_stay_reachable(reader):
-    sections = [f"#{lesson.slug(section)}" for section in SECTIONS]
+    sections = [f"#{section.slug}" for section in SECTIONS]
     contents = reader.page.locator(".contents > summary")
     for section in (SECTIONS[-1], SECTIONS[len(SECTIONS) // 2]):
-        slug = lesson.slug(section)
+        slug = section.slug
         assert contents.is_visible()
         contents.click()
         links = reader.page.locator(".contents a")
@@ -218,7 +217,7 @@ def test_the_page_works_within_another_page(open_page):
     assert tab.page.get_by_test_id("stSidebar").count() == 0  # an iframe has no room for it
     assert tab.slider("w").get_attribute("aria-valuetext") == "1.2"
     for section in SECTIONS:
-        assert tab.page.locator(f"#{lesson.slug(section)}").is_visible()
+        assert tab.page.locator(f"#{section.slug}").is_visible()
     assert query(tab) == {"embed": ["true"], "w": ["1.2"]}
     assert not tab.overflows_sideways()
 
@@ -227,8 +226,8 @@ def test_the_page_works_within_another_page(open_page):
 
 
 def test_training_is_watched_until_it_is_done(open_page):
-    (section,) = [section for section in SECTIONS if hasattr(section, "plan")]
-    slug = lesson.slug(section)
+    (section,) = [section for section in SECTIONS if section.work]
+    slug = section.slug
     tab = open_page("?tk=10&tn=1")
     chart = tab.charts(slug).first
     empty = tab.drawing(chart)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 from explainer.page import take as page_take
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
 
 SECTION = "k-steps"
-SLUGS = [lesson.slug(section) for section in SECTIONS]
+SLUGS = [section.slug for section in SECTIONS]
 
 # notes in which order sections are drawn anew, and which of them have been busy
 WATCH = """() => {
@@ -77,7 +76,7 @@ def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(o
     assert drawn[: len(first)] == first
     assert SECTION in first
     assert len(drawn) > len(first)
-    moved = {lesson.slug(section) for section in SECTIONS if "h0" in lesson.read_by(section)}
+    moved = {section.slug for section in SECTIONS if "h0" in section.reads}
     assert set(busy) == moved - set(in_sight) | {page_take.ANCHOR}  # which holds the link to the present state
     assert moved != set(SLUGS)  # what the control leaves as it is has nothing to wait for
     assert_shows_its_link(tab, open_page)

@@ -25,12 +25,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
-from explainer.lesson import parts as lesson
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60_000
 STATE = "?act=logistic&w=2&k=30&f=0.9"
-SLUGS = tuple(map(lesson.slug, SECTIONS))
+SLUGS = tuple(section.slug for section in SECTIONS)
 
 
 def code_in(page: Page, within: str) -> str:

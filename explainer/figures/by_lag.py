@@ -1,0 +1,222 @@
+"""The gradient against the lag: one line a series on a log axis, with a mark for what has no place there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.figures import figure, readings, style
+from explainer.figures.figure import Drawing, Stop, Stops, decades, stack, steps, table, text
+from explainer.maths import gradients
+from explainer.maths.gradients import Gradient
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of the chart: its name in the legend, its cell's colour, and its dashes."""
+
+    name: str
+    color: str
+    dash: tuple[int, ...]
+
+
+VANILLA = Series(style.VANILLA, style.VERMILION, (1, 0))
+GATED = Series(style.GATED, style.BLUE, (7, 3))
+
+
+def drawing(*series: Series, references: bool = False) -> Drawing:
+    """The chart of these series; with references, thin grey lines labelled at their end."""
+
+    def build() -> alt.LayerChart:
+        domain = [one.name for one in series]
+        legend = style.line_legend(columns=style.columns(1, 2) if len(series) > 2 else 0)
+        color = alt.Color(
+            "series:N", legend=legend, scale=alt.Scale(domain=domain, range=[one.color for one in series])
+        )
+        dash = alt.StrokeDash(
+            "series:N",
+            legend=legend,
+            scale=alt.Scale(domain=domain, range=[list(one.dash) for one in series]),
+        )
+        x, y = style.lag_x(), style.log10_y(style.GRADIENT_TITLE)
+        tooltip = [
+            alt.Tooltip("series:N"),
+            alt.Tooltip("lag:Q"),
+            alt.Tooltip("reads:N", title="gradient"),
+            alt.Tooltip("status:N"),
+        ]
+        points = alt.Chart(alt.NamedData("gradients")).encode(x=x, color=color)
+        lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
+        # wide and unseen: something to point at everywhere along a line
+        targets = points.mark_circle(size=160, opacity=0, aria=False).encode(y=y, tooltip=tooltip)
+        return style.finish(
+            alt.layer(
+                style.invisible_frame(x, y),
+                style.line_of_one(),
+                *(_reference_layers(x, y) if references else ()),
+                style.lag_marker(),
+                lines,
+                style.off_scale_marks(x, y, color, "gradients", "notes"),
+                targets,
+                style.walk_marks(x, y, color),
+            ),
+            style.FULL_HEIGHT,
+        )
+
+    return figure.drawing(build)
+
+
+def _reference_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    reference = alt.Chart(alt.NamedData("references")).encode(x=x, y=y)
+    label = {"aria": False, "dy": -8, "fontSize": style.FONT_SIZE}
+    return [
+        reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2], aria=False).encode(
+            detail="name:N"
+        ),
+        # the words stand above the line, on the side from which it does not come down upon them
+        reference.transform_filter("datum.label_side == 'right'")
+        .mark_text(align="left", dx=6, **label)
+        .encode(text="name:N"),
+        reference.transform_filter("datum.label_side == 'left'")
+        .mark_text(align="right", dx=-6, **label)
+        .encode(text="name:N"),
+    ]
+
+
+# --- one line -----------------------------------------------------------------------------------------------
+
+
+def line(
+    name: str, lag: np.ndarray, gradient: np.ndarray, place: np.ndarray, status: np.ndarray, reads: list[str]
+) -> pa.Table:
+    """The rows of one line.
+
+    Args:
+        name: its series' name.
+        lag: (points,), and so are the others.
+        gradient: the numbers themselves.
+        place: where they are drawn, and status as what: see ``gradients.drawn_log10``.
+        reads: the numbers in words.
+    """
+    return table(
+        lag=steps(lag),
+        series=text([name] * len(lag)),
+        gradient=gradient,
+        log10_magnitude=decades(place),
+        status=status,
+        reads=text(reads),
+    )
+
+
+def line_of(name: str, gradient: Gradient) -> pa.Table:
+    """The rows of one line: a gradient of a scalar cell."""
+    reads = readings.magnitudes(gradient.log10_magnitude, gradient.sign)
+    return line(name, gradient.lag, gradient.gradient, *gradient.drawn, reads)
+
+
+def line_of_norms(name: str, log10_norm: np.ndarray) -> pa.Table:
+    """The rows of one line: norms from lag 0 on, given by their log10 (lags,), which may be far outside float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        norm = 10.0**log10_norm
+    _, status = gradients.drawn_log10(norm, log10_norm)
+    reads = [words.magnitude(value) for value in log10_norm.tolist()]
+    return line(name, np.arange(len(log10_norm)), norm, log10_norm, status, reads)
+
+
+# --- the tables of a chart ----------------------------------------------------------------------------------
+
+
+def tables(
+    lines: Mapping[Series, Gradient], k: int, references: Mapping[str, np.ndarray] | None = None
+) -> dict[str, pa.Table]:
+    """Tables for :func:`drawing`.
+
+    Args:
+        lines: the gradient of each series, up to lag k.
+        k: the reader's lag.
+        references: log10 values by lag, (k+1,), of each grey line by its name.
+    """
+    references = references or {}
+    made = tables_of([line_of(series.name, one) for series, one in lines.items()], k, k, references.values())
+    if references:
+        made["references"] = stack(*(_reference(name, log10) for name, log10 in references.items()))
+    return made
+
+
+def tables_of(
+    lines: Sequence[pa.Table], k: int, last_lag: int, references: Iterable[np.ndarray] = ()
+) -> dict[str, pa.Table]:
+    """Tables for :func:`drawing` from those of its lines; the references only stretch the axis."""
+    places = [one["log10_magnitude"].to_numpy(zero_copy_only=False) for one in lines]
+    return {
+        "gradients": stack(*lines),
+        "frame": figure.frame((0, last_lag), [*places, *references]),
+        "marks": lag_mark(k, last_lag),
+        "notes": _first_of_each_status(lines),
+        "walk": figure.marks("lag", [], "series", [], []),
+    }
+
+
+def lag_mark(k: int, last_lag: int) -> pa.Table:
+    """Where the reader's lag is marked: nowhere if the axis ends before it."""
+    inside = [k] if k <= last_lag else []
+    return table(lag=np.array(inside, dtype=float), label=text([f"k = {lag}" for lag in inside]))
+
+
+_STATUS_WORDS = {
+    gradients.ROUNDED_TO_ZERO: "float64 rounds to 0 from here",
+    gradients.OVERFLOW: "float64 overflows from here",
+    gradients.EXACTLY_ZERO: "exactly 0",
+    gradients.UNDEFINED: "undefined",
+}
+
+
+def _first_of_each_status(lines: Sequence[pa.Table]) -> pa.Table:
+    notes = []
+    for one in lines:
+        status = one["status"].to_numpy(zero_copy_only=False)
+        for said, label in _STATUS_WORDS.items():
+            for first in np.flatnonzero(status == said)[:1]:
+                place = one["log10_magnitude"][first].as_py()
+                notes.append((one["lag"][first].as_py(), np.nan if place is None else place, said, label))
+    lag, place, status, label = zip(*notes, strict=True) if notes else [()] * 4
+    return table(
+        lag=np.array(lag, dtype=float),
+        log10_magnitude=np.array(place, dtype=float),
+        status=text(status),
+        label=text(label),
+    )
+
+
+def _reference(name: str, log10: np.ndarray) -> pa.Table:
+    """One grey line, named once: at its end if it rises, half way if it falls (-inf is no place)."""
+    lag = np.arange(len(log10))
+    rises = bool(log10[-1] >= 0)
+    place = len(log10) - 1 if rises else len(log10) // 2
+    side = np.where(lag == place, "left" if rises else "right", "")
+    return table(name=[name] * len(lag), lag=steps(lag), log10_magnitude=decades(log10), label_side=side)
+
+
+# --- its walk -----------------------------------------------------------------------------------------------
+
+
+def walk(lines: Mapping[Series, Gradient]) -> Stops:
+    """The product one factor at a time, lag by lag, along every line at once."""
+
+    def stop(place: int) -> Stop:
+        lag = place + 1
+        said = [
+            f"{series.name} × {words.number(float(one.factor[lag - 1]))} gives "
+            f"{words.magnitude(one.log10_magnitude[lag], one.sign[lag])}"
+            for series, one in lines.items()
+        ]
+        heights = [one.drawn[0][lag] for one in lines.values()]
+        marks = figure.marks("lag", [lag] * len(lines), "series", [series.name for series in lines], heights)
+        return Stop(f"Lag {lag}: {'; '.join(said)}.", marks)
+
+    return Stops(len(next(iter(lines.values())).lag) - 1, stop)

@@ -1,0 +1,85 @@
+"""What there is to read off a gradient, in words: its size, its verdict, and what float64 has done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from explainer import words
+from explainer.maths import gradients
+from explainer.maths.gradients import Gradient
+
+SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
+
+
+def magnitudes(log10: np.ndarray, sign: np.ndarray) -> list[str]:
+    """Each number in words, given by its log10 and its sign; arrays of one shape (points,)."""
+    return [words.magnitude(*pair) for pair in zip(log10.tolist(), sign.tolist(), strict=True)]
+
+
+def verdict(gradient: Gradient) -> str:
+    """The verdict as a predicate: ``vanishes, 2.3 × 10⁻³`` or ``keeps 7.7 %``; computed from the gradient."""
+    size = words.magnitude(gradient.log10_magnitude[-1], 1)
+    said = gradients.verdict(gradient)
+    if said == "dead":
+        return "is dead: exactly 0"
+    if said == "neither":
+        fraction = 10 ** gradient.log10_magnitude[-1]
+        return f"keeps {words.percent(fraction)}" if fraction <= 1 else f"grows to {words.percent(fraction)}"
+    return f"{said}, {size}"
+
+
+def at_end(gradient: Gradient) -> str:
+    """The gradient at lag k in words, with what float64 made of it."""
+    status = gradient.drawn[1][-1]
+    size = words.magnitude(gradient.log10_magnitude[-1], gradient.sign[-1])
+    return f"{size} (in float64 it {status})" if status in (gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW) else size
+
+
+def horizons(cells: Mapping[str, Gradient]) -> str:
+    """For each cell the lag at which less than the horizon's share is left, as one sentence."""
+    parts = []
+    for cell, gradient in cells.items():
+        lag = gradients.horizon(gradient)
+        parts.append(
+            f"the {cell} cell never within these {words.steps(gradient.lag[-1])}"
+            if lag is None
+            else f"the {cell} cell from lag {lag} on"
+        )
+    return f"Less than {words.percent(gradients.HORIZON)} is left: {'; '.join(parts)}."
+
+
+# --- beside a receipt ---------------------------------------------------------------------------------------
+
+
+def remark(gradient: Gradient, lag: int = -1, formula: float | None = None) -> str:
+    """What float64 did to the gradient at a lag, where it did something; else nothing.
+
+    Args:
+        gradient: the gradient by lag.
+        lag: the largest unless given.
+        formula: what the gradient is compared with; its closed form unless given.
+    """
+    status = gradient.drawn[1][lag]
+    size = words.magnitude(gradient.log10_magnitude[lag], gradient.sign[lag])
+    if status == gradients.ROUNDED_TO_ZERO:
+        return f"float64 rounds this gradient to 0. Its magnitude, from the sum of logarithms, is {size}."
+    if status == gradients.OVERFLOW:
+        return f"float64 overflows here. The magnitude, from the sum of logarithms, is {size}."
+    if status == gradients.EXACTLY_ZERO:
+        return "One factor is exactly 0, and so is everything behind it."
+    exact = float(gradient.closed_form[lag]) if formula is None else formula
+    return lost_digits(float(gradient.gradient[lag]), exact)
+
+
+def lost_digits(measured: float, formula: float) -> str:
+    """Why two sides differ that float64 should have made equal; nothing where they agree."""
+    if words.relative_difference(measured, formula) <= words.AGREE:
+        return ""
+    if abs(formula) < SMALLEST_NORMAL:
+        return "Below 2.2 × 10⁻³⁰⁸ float64 keeps fewer and fewer digits; here it shows."
+    return (
+        "The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
+        "1 and loses digits; the formula here does not."
+    )
