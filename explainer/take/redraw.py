@@ -58,8 +58,9 @@ def redraw(figure, line, column, drawing):
             repeated = {column, "log10_magnitude", "status", "reads"} & set(names[other])
             places = [key for key in names[other] if key not in repeated and all(key in row for row in rows)]
             found = {tuple(row[key] for key in places): row for row in rows}
-            matched = [(row, found.get(tuple(row[key] for key in places))) for row in tables[other]]
-            tables[other] = [row | {key: one.get(key) for key in repeated} for row, one in matched if one]
+            same = [found.get(tuple(row[key] for key in places)) for row in tables[other]]
+            pairs = zip(tables[other], same, strict=True) if all(same) else ()  # at other places it has nothing to say
+            tables[other] = [row | {key: one.get(key) for key in repeated} for row, one in pairs]
     return Drawing(drawing, datasets=tables | {first: rows})
 
 
