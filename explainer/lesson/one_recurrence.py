@@ -14,9 +14,11 @@ from explainer.choices.controls import BOTH, GATED, SCALAR, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, readings, style
 from explainer.figures.figure import Drawing, Plot, table
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Derivative, Gradient
+from explainer.programs import one_recurrence as programs
 
 _ARGUMENT = r"""
 A real network has matrices, inputs and biases. None of them is needed to see the problem. Keep one number per
@@ -113,6 +115,7 @@ VANILLA_COBWEB = Plot(
     drawing=_drawing("h", style.VERMILION, [1, 0]),
     tables=lambda s: _tables("h", gradients.vanilla(s), functools.partial(gradients.vanilla_derivative, s)),
     caption=lambda s: _caption("h", gradients.vanilla(s)),
+    program=Program(programs.vanilla_cobweb),
     half=True,
 )
 GATED_COBWEB = Plot(
@@ -121,6 +124,7 @@ GATED_COBWEB = Plot(
     drawing=_drawing("c", style.BLUE, [7, 3]),
     tables=lambda s: _tables("c", gradients.gated(s), functools.partial(gradients.gated_derivative, s)),
     caption=lambda s: f"{_caption('c', gradients.gated(s))} The curve is the last step's.",
+    program=Program(programs.gated_cobweb),
     half=True,
 )
 
@@ -142,6 +146,7 @@ FACTORS = Plot(
     drawing=factors.drawing,
     tables=factors.tables,
     caption=_factors_caption,
+    program=Program(programs.factors, "factor"),
 )
 
 

@@ -11,9 +11,11 @@ from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.grid import Grid, gated_grid, vanilla_grid
+from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
 _ARGUMENT = r"""
@@ -168,7 +170,7 @@ def _own_weight(settings: Settings) -> Grid:
 
 
 def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
-    grid = gradients.vanilla_grid(settings, WEIGHTS, LAGS)
+    grid = vanilla_grid(settings, WEIGHTS, LAGS)
     return _map_tables(grid, _own_weight(settings), settings.w, settings.k)
 
 
@@ -181,7 +183,7 @@ def _vanilla_caption(settings: Settings) -> str:
     return (
         f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
         f"{readings.verdict(gradients.vanilla(settings))}. "
-        f"Of these weights, {_regimes(gradients.vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
+        f"Of these weights, {_regimes(vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
     )
 
 
@@ -212,6 +214,7 @@ VANILLA_MAP = Plot(
     drawing=_map("w", "recurrent weight w", style.VERMILION),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
+    program=Program(programs.map_over_w),
     half=True,
 )
 GATED_MAP = Plot(
@@ -220,6 +223,7 @@ GATED_MAP = Plot(
     drawing=_map("f", "gate f", style.BLUE),
     tables=_gated_tables,
     caption=_gated_caption,
+    program=Program(programs.map_over_f),
     half=True,
 )
 
