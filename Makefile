@@ -35,17 +35,18 @@ export MALLOC_ARENA_MAX := 1
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
 
-# Tests of one file stay in one process unless they are marked otherwise, in the order of tests/conftest.py.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 8
+# What belongs together stays in one process, and all is begun in the order that tests/conftest.py says.
+TOGETHER := --dist loadgroup --no-loadscope-reorder
 
 test: $(VENV)/tests.stamp
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(TOGETHER) $(ARGS)
 
 fuzz: $(VENV)/tests.stamp
-	$(PYTEST) -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
+	$(PYTEST) --dist worksteal -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
 claims: $(VENV)/tests.stamp
-	$(PYTEST) -m claims $(ARGS)
+	$(PYTEST) $(TOGETHER) -m claims $(ARGS)
 
 check: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check

@@ -18,6 +18,8 @@ from explainer.maths.tasks import RIGHT_SUM, TASKS
 from explainer.maths.training import log10_norm_by_lag, train
 from explainer.serving import jobs
 
+PATIENCE_SECONDS = 180  # how long to wait for what must come; no test measures time with it
+
 TINY = Plan(k=4, steps=6, seeds=2, hidden_size=3, batch=5, learners=(Learner("rnn"), Learner("lstm", 2.0)))
 
 
@@ -362,7 +364,7 @@ def test_closing_the_iterator_ends_the_work():
 
 
 def until_over(ticket):
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_SECONDS
     while not (status := ticket.poll()).over:
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -451,86 +453,143 @@ def test_trailing_mean_and_spread():
     assert (low, middle, high) == (np.array([[1.0]]), np.array([[3.0]]), np.array([[8.0]]))
 
 
-# --- claims on the page: learned or not, over seeds -------------------------------------------------------------------
+# --- claims on the page: before training, and for networks that cannot learn -----------------------------------------
 
 
 @pytest.fixture(scope="module")
-def at_fifty():
-    """k = 50, the four usual learners, three seeds."""
-    return last(Plan())
+def untrained():
+    """k = 50, the four usual learners, three seeds: the gradient before the first step."""
+    return last(Plan(steps=1))
 
 
-def count(result, learner, what="learned"):
-    return sum(getattr(result.outcome(result.plan.learners.index(learner)), what))
-
-
-def test_claim_at_lag_50_an_lstm_with_default_biases_fails_and_with_b_f_3_learns(at_fifty):
-    assert count(at_fifty, Learner("lstm")) == 0
-    assert count(at_fifty, Learner("lstm", 3.0)) >= 2
-
-
-def test_claim_at_lag_50_most_vanilla_networks_and_default_grus_fail_as_well(at_fifty):
-    assert count(at_fifty, Learner("rnn")) <= 1
-    assert count(at_fifty, Learner("gru")) == 0
-
-
-def test_claim_who_does_not_learn_only_guesses(at_fifty):
-    """Accuracy over the last steps of the default LSTM: that of a coin."""
-    final = trailing_mean(at_fifty.accuracy)[1, :, -1]
-    np.testing.assert_allclose(final, 0.5, atol=0.08, rtol=0)
-
-
-def test_claim_the_gradient_at_the_start_differs_by_more_than_a_million(at_fifty):
-    norms = {learner: at_fifty.outcome(i).log10_at_decisive_lag for i, learner in enumerate(at_fifty.plan.learners)}
+def test_claim_the_gradient_at_the_start_differs_by_more_than_a_million(untrained):
+    norms = {learner: untrained.outcome(i).log10_at_decisive_lag for i, learner in enumerate(untrained.plan.learners)}
     assert max(norms[Learner("lstm")]) < -6
     assert max(norms[Learner("gru")]) < -6
     assert min(norms[Learner("lstm", 3.0)]) > -2
 
 
-def test_claim_the_prediction_is_right_for_both_lstms(at_fifty):
-    assert count(at_fifty, Learner("lstm"), "prediction_was_right") == 3
-    assert count(at_fifty, Learner("lstm", 3.0), "prediction_was_right") >= 2
+def test_claim_only_the_lstm_with_b_f_3_is_predicted_to_learn_at_lag_50(untrained):
+    predicted = {learner: untrained.outcome(i).predicted for i, learner in enumerate(untrained.plan.learners)}
+    assert predicted.pop(Learner("lstm", 3.0)) == (True,) * 3
+    assert set(predicted.values()) == {(False,) * 3}
 
 
-def test_claim_at_lag_10_every_learner_learns():
-    result = last(Plan(k=10, seeds=2))
-    for learner in result.plan.learners:
-        assert count(result, learner) == 2
+def test_claim_who_does_not_learn_only_guesses():
+    """The default LSTM at lag 50, of whose gradient less than a millionth arrives: its accuracy is that of a coin.
 
-
-def test_claim_the_surprise_hangs_on_the_learning_rate_the_default_lstm_does_not():
-    """Three times as fast, the open LSTM mostly fails at lag 50 and some vanilla networks learn it; slower, as usual.
-
-    How many do differs from processor to processor: fast training is chaotic, and amplifies how a product is rounded.
+    1,280 answers to guess: five standard deviations are 0.07.
     """
-    rnn, default, opened = learners = (Learner("rnn"), Learner("lstm"), Learner("lstm", 3.0))
-    fast = last(Plan(learners=learners, learning_rate=0.03, seeds=8))
-    slow = last(Plan(learners=learners, learning_rate=0.003))
-    assert count(fast, opened) < 4
-    assert count(fast, rnn) >= 2
-    assert count(slow, rnn) == 0
-    assert count(slow, opened) >= 2
-    assert count(fast, default) == count(slow, default) == 0
+    result = last(Plan(learners=(Learner("lstm"),), seeds=1))
+    assert result.outcome(0).learned == (False,)
+    assert trailing_mean(result.accuracy)[0, 0, -1] == pytest.approx(0.5, abs=0.07)
 
 
+# --- claims on the page: learned or not, over 35 seeds ----------------------------------------------------------------
+
+# Training amplifies how a product is rounded, so which seeds learn differs from processor to processor. How many do
+# differs little: the limits below are at least five standard deviations from what 35 seeds gave, unless all agreed.
+SEEDS = 35
+HALF = SEEDS / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What became of one learner, seed by seed.
+
+    Attributes:
+        learned: whether it learned.
+        predicted: whether its gradient at the start said that it would.
+        accuracy: its last accuracy, averaged over `training.WINDOW` steps.
+        start, end: log10 of the gradient's norm at the decisive lag, before and after training.
+    """
+
+    learned: np.ndarray
+    predicted: np.ndarray
+    accuracy: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def trained(**plan) -> dict[Learner, Trained]:
+    """35 runs of each learner."""
+    parts: dict[Learner, list[Trained]] = {}
+    for seed in range(0, SEEDS, training.MAX_SEEDS):
+        result = last(Plan(seed=seed, seeds=min(training.MAX_SEEDS, SEEDS - seed), **plan))
+        decisive, accuracy = result.log10_norm[..., result.plan.decisive_lag], trailing_mean(result.accuracy)[..., -1]
+        for i, learner in enumerate(result.plan.learners):
+            outcome = result.outcome(i)
+            one = Trained(
+                np.array(outcome.learned),
+                np.array(outcome.predicted),
+                accuracy[i],
+                decisive[i, :, 0],
+                decisive[i, :, -1],
+            )
+            parts.setdefault(learner, []).append(one)
+    names = [field.name for field in dataclasses.fields(Trained)]
+    return {
+        learner: Trained(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
+        for learner, found in parts.items()
+    }
+
+
+RNN, LSTM, OPENED, GRU = usual_learners(3.0)
+
+
+@pytest.mark.claims
+@pytest.mark.xdist_group("training at lag 50")
+def test_claim_at_lag_50_an_open_lstm_learns_and_most_others_fail_as_their_gradient_said():
+    found = trained()
+    assert found[LSTM].learned.sum() == found[GRU].learned.sum() == 0
+    assert found[OPENED].learned.sum() > HALF
+    assert found[RNN].learned.sum() < HALF
+    for learner in (LSTM, GRU):
+        np.testing.assert_allclose(found[learner].accuracy, 0.5, atol=0.08, rtol=0)
+        assert (found[learner].start < -6).all()
+    assert (found[OPENED].start > -2).all()
+    right = {learner: (one.learned == one.predicted).sum() for learner, one in found.items()}
+    assert right[LSTM] == right[GRU] == SEEDS
+    assert right[OPENED] > HALF
+    assert right[RNN] > HALF
+
+
+@pytest.mark.claims
+@pytest.mark.xdist_group("training at lag 10")
+def test_claim_at_lag_10_every_learner_learns():
+    for learner, one in trained(k=10).items():
+        assert one.learned.mean() > 0.8, learner
+
+
+@pytest.mark.claims
+@pytest.mark.xdist_group("training three times as fast")
+def test_claim_three_times_as_fast_the_open_lstm_mostly_fails_and_some_vanilla_networks_learn():
+    found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.03)
+    assert found[OPENED].learned.sum() < HALF
+    assert found[RNN].learned.sum() >= 5
+    assert found[LSTM].learned.sum() == 0
+    # Bengio, Simard & Frasconi 1994: what is kept safely for long is kept by saturation
+    assert np.median(found[RNN].end[found[RNN].learned]) < -10
+
+
+@pytest.mark.claims
+@pytest.mark.xdist_group("training a third as fast")
+def test_claim_a_third_as_fast_it_is_as_usual():
+    found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.003)
+    assert found[RNN].learned.sum() < 5
+    assert found[OPENED].learned.sum() > HALF
+    assert found[LSTM].learned.sum() == 0
+
+
+@pytest.mark.claims
+@pytest.mark.xdist_group("training to add")
 def test_claim_on_the_adding_problem_the_gru_learns_although_its_gradient_at_the_start_says_no():
     """Its short lags are learned first, and the long ones come alive."""
-    gru = Learner("gru")
-    result = last(Plan(task="adding", learners=(gru,), seeds=2, steps=300))
-    assert count(result, gru) == 2
-    assert count(result, gru, "predicted") == 0
-    decisive = result.log10_norm[0, :, :, result.plan.decisive_lag]
-    assert (decisive[:, 0] < -5).all()
-    assert (decisive[:, -1] > -1).all()
-
-
-def test_claim_a_vanilla_network_that_has_learned_to_latch_has_no_gradient_left():
-    """Bengio, Simard & Frasconi 1994: what is kept safely for long is kept by saturation."""
-    rnn = Learner("rnn")
-    result = last(Plan(learners=(rnn,), learning_rate=0.03))
-    learned = np.array(result.outcome(0).learned)
-    assert learned.any()
-    assert (result.log10_norm[0, learned, -1, 50] < -10).all()
+    gru = trained(task="adding", learners=(GRU,), steps=300)[GRU]
+    assert gru.learned.mean() > 0.8
+    assert not gru.predicted.any()
+    assert (gru.start < -5).all()
+    assert (gru.end[gru.learned] > -1).all()
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------

@@ -45,15 +45,10 @@ def sized(request, resized):
 def fitted(tab) -> None:
     """Wait until every chart has been drawn for the width that it now has."""
     tab.page.wait_for_function(
-        """() => {
-            const widths = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].map(chart => [
-                chart.clientWidth, chart.querySelector('svg.marks')?.clientWidth
-            ]).join();
-            const still = window.chartWidths === widths;
-            window.chartWidths = widths;
-            return still;
-        }""",
-        polling=500,
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(chart => {
+            const width = chart.closest('[data-testid=stElementContainer]').clientWidth;
+            return Math.abs(width - chart.querySelector('svg.marks')?.clientWidth) <= 2;
+        })"""
     )
     tab.settle()
 
