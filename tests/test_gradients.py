@@ -16,8 +16,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from explainer.choices.controls import CONTROL, CONTROLS
-from explainer.choices.settings import LARGEST_LAG, Settings
+from explainer.choices.controls import CONTROL, CONTROLS, LARGEST_LAG
+from explainer.choices.settings import Settings
 from explainer.maths import cells, gradients
 from explainer.maths.gradients import drawn_log10, gated, horizon, vanilla, verdict
 from explainer.maths.grid import Grid, gated_grid, vanilla_grid

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from explainer.choices.controls import CONTROL, CONTROLS, Choice, Control, Number, Several
+from explainer.choices.controls import CONTROL, CONTROLS, LARGEST_LAG, Choice, Control, Number, Several
 from explainer.choices.presets import PRESETS
-from explainer.choices.settings import LARGEST_LAG, Settings, from_query
+from explainer.choices.settings import Settings, from_query
 from explainer.figures import networks as network_drawings
 from explainer.maths import gradients, jacobians, number_formats
 from explainer.maths.grid import vanilla_grid

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+LARGEST_LAG = 10_000  # that the engine takes
+
 
 def _steps(*stretches: tuple[float, float, float]) -> tuple[float, ...]:
     """A grid that is fine in some stretches: (first, last, step), joined, without repeats, exact decimals."""
@@ -36,7 +38,8 @@ class Control:
         group: the heading of the sidebar it stands under.
         help: what it does, in one line.
         default: its value where the URL says nothing.
-        values: what it can take, in order.
+        values: what the widget and the URL can take, in order.
+        limits: the smallest and the largest number that the engine takes, from Python.
     """
 
     name: str
@@ -45,6 +48,15 @@ class Control:
     help: str
     default: object
     values: tuple
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    def check(self, value: object) -> None:
+        """Whether the engine can take this value.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        raise NotImplementedError
 
     def text(self, value) -> str:
         """One value as the URL and the widget write it."""
@@ -65,6 +77,10 @@ class Control:
 class Choice(Control):
     """One of several names."""
 
+    def check(self, value: object) -> None:
+        if value not in self.values:
+            raise ValueError(f"{self.name} must be one of {', '.join(self.values)}, not {value!r}")
+
     def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
         if texts[-1] in self.values:
             return texts[-1], None
@@ -73,6 +89,10 @@ class Choice(Control):
 
 class Several(Control):
     """At least one of several names, each a parameter of its own in the URL; kept in the registry's order."""
+
+    def check(self, value: object) -> None:
+        if not isinstance(value, tuple) or not value or not set(value) <= set(self.values):
+            raise ValueError(f"{self.name} must be some of {', '.join(self.values)}, not {value!r}")
 
     def texts(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
@@ -85,8 +105,34 @@ class Several(Control):
         return kept, f"`{self.name}` takes any of {', '.join(self.values)}; it is {', '.join(kept)} now"
 
 
+def _is_finite(value: object) -> bool:
+    """Whether it is a number that float64 can hold; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
 class Number(Control):
-    """A number on a grid; ``None`` in front of the numbers stands for torch's own default."""
+    """A number on a grid; ``None`` in front of the numbers stands for torch's own default.
+
+    Where all numbers of the grid are whole, the engine takes whole numbers alone.
+    """
+
+    def check(self, value: object) -> None:
+        if value is None and None in self.values:
+            return
+        if isinstance(self.values[-1], int):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError(f"{self.name} must be a whole number, not {value!r}")
+        elif not _is_finite(value):
+            raise ValueError(f"{self.name} must be a finite number, not {value!r}")
+        low, high = self.limits
+        if not low <= value <= high:
+            span = f"at least {low:,}" if math.isinf(high) else f"from {low:,} to {high:,}"
+            raise ValueError(f"{self.name} must be {span}, not {value}")
 
     def text(self, value: float | int | None) -> str:
         return "torch" if value is None else f"{value:g}"
@@ -119,7 +165,9 @@ _W = _mirrored(_steps((0.05, 0.8, 0.05), (0.8, 1.2, 0.01), (1.2, 2.0, 0.05), (2.
 _F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0, 0.0001))
 
 CONTROLS: tuple[Control, ...] = (
-    Number("k", "Lag k", BOTH, "How many steps back the gradient has to reach.", 50, tuple(range(1, 201))),
+    Number(
+        "k", "Lag k", BOTH, "How many steps back the gradient has to reach.", 50, tuple(range(1, 201)), (0, LARGEST_LAG)
+    ),
     Number(
         "h0",
         "Start h(t−k)",
@@ -152,6 +200,7 @@ CONTROLS: tuple[Control, ...] = (
         "How much of the cell state one step keeps: its typical value if the gate varies.",
         0.95,
         _F,
+        (0, 1),
     ),
     Number(
         "spread",
@@ -160,6 +209,7 @@ CONTROLS: tuple[Control, ...] = (
         "Standard deviation of the forget bias from step to step.",
         1.0,
         _steps((0.0, 3.0, 0.1)),
+        (0, math.inf),
     ),
     Number(
         "seed",
@@ -168,6 +218,7 @@ CONTROLS: tuple[Control, ...] = (
         "Another seed, another sequence of gates.",
         0,
         tuple(range(100)),
+        (0, 2**63 - 1),
     ),
     Number(
         "u",
@@ -184,6 +235,7 @@ CONTROLS: tuple[Control, ...] = (
         "The backward pass in float16 starts with 2 to this power.",
         0,
         tuple(range(25)),
+        (0, 100),
     ),
     Several(
         "nets",
