@@ -5,7 +5,8 @@ The rooms, in the order in which a number travels::
     words      numbers as text: powers of ten, percentages, verdicts
     choices    what the reader can choose, and chose
     serving    many readers on one process
-    maths      the cells, and every measured quantity of them, by autograd: torch lives here and nowhere else
+    maths      the cells, and every measured quantity of them, by autograd: torch lives here and in the programs
+    programs   the few lines of plain torch behind each figure, as a reader sees and runs them
     figures    drawings that stand still, and the tables whose numbers move
     lesson     the parts that every section has, and one file a section
     take       what a reader takes along: links, notebook, handout, data

@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "explainer"
-ORDER = ("words", "choices", "serving", "maths", "figures", "lesson", "take", "page")
-LIVES_IN = {"torch": {"maths"}, "altair": {"figures", "lesson", "take"}, "streamlit": {"page"}}
+ORDER = ("words", "choices", "serving", "maths", "programs", "figures", "lesson", "take", "page")
+LIVES_IN = {"torch": {"maths", "programs"}, "altair": {"figures", "lesson", "take"}, "streamlit": {"page"}}
 NOT_SECTIONS = {"parts", "prose", "citation"}
 
 
@@ -65,8 +65,8 @@ def test_the_arrows_go_one_way_within_a_room_too():
     graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
-def test_the_choices_and_what_serves_many_readers_know_nothing_else_of_the_project():
-    for own in ("choices", "serving"):
+def test_choices_serving_and_programs_know_nothing_else_of_the_project():
+    for own in ("choices", "serving", "programs"):
         assert {b for a, others in ARROWS.items() if room(a) == own for b in others if room(b) != own} == set()
 
 

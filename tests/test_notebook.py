@@ -1,8 +1,9 @@
-"""The notebook runs by itself in a fresh kernel, and its numbers are the page's."""
+"""The notebook runs by itself in a fresh kernel, and the page's drawings stand over the page's numbers."""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import json
 import os
@@ -15,12 +16,12 @@ import numpy as np
 import pytest
 
 from explainer.choices.settings import Settings
-from explainer.lesson import SECTIONS, does_it_learn
-from explainer.maths import gradients, training
-from explainer.take import data as downloads
+from explainer.figures.program import needed, text
+from explainer.lesson import SECTIONS
+from explainer.maths import training
 from explainer.take import notebook
-from explainer.take.notebook_figures import plot
-from explainer.take.snippets import LINES
+from explainer.take.notebook import LINES
+from explainer.take.redraw import redraw
 
 LINK = "https://example.org/?w=1.2"
 SETTINGS = (
@@ -30,101 +31,139 @@ SETTINGS = (
         n=4, T=20, gain=2.0, bf=1.5, task="adding", tk=10, tb=1.0, tn=2, clip="on",
     ),
 )  # fmt: skip
-NO_NUMBERS = "An LSTM cell with the cell-state path picked out"
-READ_OUT = """
-import json
-print(json.dumps({name: chart.to_dict() for name, chart in list(globals().items()) if name.startswith("figure_")}))
-"""
+ANOTHER = SETTINGS[0].replace(k=80, w=1.1, act="identity", gate="varying")
+STEPS = 12  # of training; the page takes hundreds
+AS_JSON = "application/json"
+FRESH = "%reset -f\nimport altair; altair.renderers.enable('json'); del altair"
 
 
 def code_of(built: nbformat.NotebookNode) -> list[str]:
     return [cell.source for cell in built.cells if cell.cell_type == "code"]
 
 
-def python_of(source: str) -> str:
-    return re.sub(r"\A%%writefile .*\n", "", source)
+def in_few_steps(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    for cell in cells:
+        cell.source = re.sub(r"\bsteps=\d+", f"steps={STEPS}", cell.source)
+    return cells
 
 
-@pytest.fixture(scope="module", params=SETTINGS, ids=lambda settings: settings.act)
-def executed(request, tmp_path_factory) -> tuple[Settings, dict, nbformat.NotebookNode]:
-    """(settings, every chart as the notebook made it, the notebook with its outputs), run in an empty folder."""
+@pytest.fixture(scope="module")
+def charts(tmp_path_factory) -> list[tuple[Settings, dict[str, dict]]]:
+    """For each of three states, its settings and every chart by its title: one kernel runs all, in an empty folder.
+
+    The third is the first notebook again, after a reader has put other values in the place of its settings.
+    """
+    whole, ends = nbformat.v4.new_notebook(), []
+    for settings in SETTINGS[::-1]:
+        built = nbformat.reads(notebook.written(settings, LINK), as_version=4)
+        whole.cells += [nbformat.v4.new_code_cell(FRESH), *in_few_steps(built.cells)]
+        ends.append(len(whole.cells))
+    names = ("k", "w", "act", "gate")
+    changed = "; ".join(f"{name} = {getattr(ANOTHER, name)!r}" for name in names)
+    again = [cell for cell in built.cells if re.search(r"\bfigure_[1-9]_\d\b", cell.source)]
+    whole.cells += [nbformat.v4.new_code_cell(changed), *(nbformat.v4.new_code_cell(cell.source) for cell in again)]
     folder = tmp_path_factory.mktemp("reader")
-    built = nbformat.reads(notebook.written(request.param, LINK), as_version=4)
-    built.cells.append(nbformat.v4.new_code_cell(READ_OUT))
     client = nbclient.NotebookClient(
-        built, timeout=900, kernel_name="python3", resources={"metadata": {"path": folder}}
+        whole, timeout=900, kernel_name="python3", resources={"metadata": {"path": folder}}
     )
     client.execute(env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "", "PYTHONSAFEPATH": ""})
-    (out,) = built.cells[-1].outputs
-    return request.param, json.loads(out.text), built
+    drawn: list[dict[str, dict]] = [{}, {}, {}]
+    for position, cell in enumerate(whole.cells):
+        for output in cell.get("outputs", ()):
+            assert output.output_type == "execute_result", output
+            part = sum(position >= end for end in ends)
+            drawn[part][output.data[AS_JSON]["description"]] = output.data[AS_JSON]
+    return list(zip((*SETTINGS[::-1], ANOTHER), drawn, strict=True))
 
 
-def figure_rows(chart: dict) -> list[dict]:
-    (values,) = chart["datasets"].values() if "datasets" in chart else (chart["data"]["values"],)
-    return values
+def figures_by_title(settings: Settings) -> dict:
+    (long,) = [section for section in SECTIONS if section.work is not None]
+    *_, result = training.train(dataclasses.replace(long.work.plan(settings), steps=STEPS))
+    found = [figure for section in SECTIONS if section is not long for figure in section.figures_at(settings)]
+    return {figure.title: figure for figure in (*found, *long.figures_of(settings, result))}
 
 
-def test_the_notebook_has_the_pages_numbers(executed):
-    settings, charts, _ = executed
-    for _ in training.train(does_it_learn.plan(settings)):
-        pass
-    figures = {figure.title: figure for section in SECTIONS for figure in section.figures_at(settings)}
-    by_title = {chart["title"]: figure_rows(chart) for chart in charts.values()}
-    assert set(by_title) == set(figures) - {NO_NUMBERS}
-    compared = 0
-    for title, rows in by_title.items():
-        table = downloads.table_of(figures[title])
-        lines = [name for name in LINES if name in table.column_names]
-        for line in dict.fromkeys(row["line"] for row in rows):
-            mine = [row for row in rows if row["line"] == line]
-            picked = table
-            if lines:
-                picked = table.filter([value == line for value in table[lines[0]].to_pylist()])
-            for column in set(mine[0]) - {"line"}:
-                expected = np.array(picked[column].to_pylist(), dtype=float)
-                measured = np.array([row[column] for row in mine], dtype=float)
-                if title.startswith("The direct path and") or "number formats" in title:
-                    # the page writes the place of a magnitude below float64 in as well
-                    expected = np.where(np.isnan(measured), np.nan, expected)
-                np.testing.assert_allclose(measured, expected, rtol=1e-12, atol=0, err_msg=f"{title}: {line} {column}")
-                compared += np.isfinite(measured).sum()
-    assert compared > 3000
+def in_order(rows: list[dict]) -> list[dict]:
+    """The rows line by line; which line comes first is nobody's business."""
+    return sorted(rows, key=lambda row: [str(row[name]) for name in LINES if name in row])
 
 
-def test_every_chart_is_shown_and_nothing_is_reported_as_an_error(executed):
-    _, charts, built = executed
-    outputs = [output for cell in built.cells for output in cell.get("outputs", ())]
-    assert [output for output in outputs if output.output_type == "error"] == []
-    assert [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"] == []
-    shown = [output for output in outputs if output.output_type == "execute_result"]
-    assert len(shown) == len(charts)
+def assert_same_rows(rows: list[dict], expected: list[dict], rtol: float, columns: set[str] | None = None) -> None:
+    assert len(rows) == len(expected)
+    for row, other in zip(in_order(rows), in_order(expected), strict=True):
+        for name in columns or other:
+            if isinstance(other[name], float):
+                tolerance = rtol if name.startswith("log10") else 1e-300
+                np.testing.assert_allclose(row[name], other[name], rtol=rtol, atol=tolerance, err_msg=name)
+            else:
+                assert row[name] == other[name], name
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.act)
-def test_it_imports_torch_numpy_and_altair_alone(settings: Settings):
+@pytest.mark.parametrize("state", [0, 1])
+def test_every_drawing_of_the_page_stands_over_the_numbers_that_the_notebook_has_computed(state: int, charts):
+    settings, drawn = charts[state]
+    figures = figures_by_title(settings)
+    assert list(drawn) == list(figures)
+    long = {plot.title: plot.program.column for section in SECTIONS if section.work for plot in section.plots}
+    for title, figure in figures.items():
+        drawing, chart = dict(figure.drawing()), drawn[title]
+        marks = "layer" if "layer" in drawing else "vconcat"
+        assert len(chart[marks]) == len(drawing[marks])
+        assert list(chart["datasets"]) == list(figure.tables)
+        first = next(iter(figure.tables))
+        if title in long:  # the page's tables were empty: nothing but the lines is there
+            expected = figure.tables[first].to_pylist()
+            line = next(name for name in LINES if name in expected[0])
+            x = "step" if "step" in expected[0] else "lag"
+            assert_same_rows(chart["datasets"][first], expected, 1e-4, {line, x, long[title]})
+        else:
+            for name, table in figure.tables.items():
+                assert_same_rows(chart["datasets"][name], table.to_pylist(), 1e-6)
+
+
+def test_the_lines_follow_a_reader_who_changes_the_settings(charts):
+    (_, as_on_the_page), (settings, drawn) = charts[1:]
+    assert len(drawn) > 10
+    plots = [plot for section in SECTIONS for plot in section.plots if plot.title in drawn]
+    for plot in plots:
+        first, table = next(iter(plot.at(settings).tables.items()))
+        rows, expected = drawn[plot.title]["datasets"][first], table.to_pylist()
+        if plot.program.column == "text":
+            assert rows != as_on_the_page[plot.title]["datasets"][first]
+            continue
+        filled = plot.program.column or ("gradient" if "gradient" in expected[0] else "next_state")
+        shared = {name for name in LINES if name in expected[0]} | {filled}
+        assert_same_rows(rows, expected, 1e-6, shared)
+        if "k" in inspect.signature(plot.program.function).parameters:
+            assert not {"reads", "factor"} - shared & set(rows[-1])  # what the page said of other numbers
+
+
+def test_it_imports_torch_numpy_and_altair_alone():
     imported = set()
-    for source in code_of(notebook.build(settings, LINK)):
-        for node in ast.walk(ast.parse(python_of(source))):
+    for source in code_of(notebook.build(SETTINGS[1], LINK)):
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.split(".")[0])
-    assert imported - set(sys.stdlib_module_names) == {"torch", "numpy", "altair", "explainer"}
+    assert imported - set(sys.stdlib_module_names) == {"torch", "numpy", "altair"}
 
 
-def test_its_code_is_the_projects_own_to_the_letter():
-    sources = code_of(notebook.build(Settings(), LINK))
-    assert any(source.endswith(inspect.getsource(gradients).rstrip()) for source in sources)
-    assert any(inspect.getsource(plot).strip() in source for source in sources)
-    written = {source.split()[1] for source in sources if source.startswith("%%writefile")}
-    assert {f"explainer/maths/{name}.py" for name in ("cells", "jacobians", "training")} <= written
-    assert not {name for name in written if "page" in name or "sections" in name}
+def test_its_code_is_the_programs_that_the_page_shows_each_definition_once():
+    built = notebook.build(SETTINGS[1], LINK)
+    sources = "\n\n\n".join(code_of(built))
+    plots = [plot for section in SECTIONS for plot in section.plots_at(SETTINGS[1])]
+    for piece in needed(*(plot.program.function for plot in plots), redraw):
+        assert sources.count(piece.source) == 1
+        assert piece.source in text([piece])
+    minutes = [cell.source for cell in built.cells if "takes minutes" in cell.source]
+    assert len(minutes) == sum(plot.program.minutes for plot in plots)
 
 
 def test_it_follows_the_lesson_and_leads_back_to_the_page():
     built = notebook.build(Settings(), LINK)
     texts = [cell.source for cell in built.cells if cell.cell_type == "markdown"]
-    headings = [text.splitlines()[0] for text in texts if text.startswith("## ")]
+    headings = [text.splitlines()[0] for text in texts if re.match(r"## \d", text)]
     assert headings == [f"## {n}. {section.title}" for n, section in enumerate(SECTIONS, 1)]
     assert LINK in texts[0]
     assert not any(re.search(r":(orange|blue|gray)\[", text) for text in texts)
@@ -132,8 +171,20 @@ def test_it_follows_the_lesson_and_leads_back_to_the_page():
 
 def test_it_starts_from_the_readers_settings_and_is_the_same_each_time():
     settings = SETTINGS[1]
-    (cell,) = [source for source in code_of(notebook.build(settings, LINK)) if "settings = Settings(" in source]
+    (cell,) = [
+        source for source in code_of(notebook.build(settings, LINK)) if source.startswith("# the page's settings")
+    ]
     namespace = {}
     exec(cell, namespace)
-    assert namespace["settings"] == settings
-    assert notebook.written(settings, LINK) == notebook.written(settings, LINK)
+    assert {name: namespace[name] for name in vars(settings)} == vars(settings)
+    before = notebook.written(settings, LINK)
+    for _ in training.train(dataclasses.replace(SECTIONS[-1].work.plan(settings), seeds=1)):
+        pass  # what this process has trained meanwhile changes nothing
+    assert notebook.written(settings, LINK) == before
+    assert json.loads(before)["metadata"]["kernelspec"]["language"] == "python"
+
+
+def test_a_drawing_that_has_no_place_for_the_numbers_says_so():
+    drawing = json.dumps({"datasets": {"grid": {"t": [1.0], "gradient": [0.5]}}})
+    with pytest.raises(ValueError, match="other axes"):
+        redraw({"gradient": [0.5, 0.25]}, "", "gradient", drawing)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainer.choices.settings import Settings
+from explainer.figures.program import Program
 from explainer.serving.once import once
 
 Drawing = Callable[[], Mapping]
@@ -68,7 +69,7 @@ class Plot:
     drawing: Drawing
     tables: Callable[..., Mapping[str, pa.Table]]
     caption: Callable[..., str]
-    program: Any = None
+    program: Program
     half: bool = False
     walk: Callable[[Settings], Stops] | None = None
     shown: Callable[[Settings], bool] = lambda settings: True

@@ -15,10 +15,12 @@ from explainer.choices.controls import TRAINING, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
+from explainer.figures.program import Program
 from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, training
 from explainer.maths.tasks import TASKS
 from explainer.maths.training import Outcome, Plan, Training
+from explainer.programs import does_it_learn as programs
 
 _ARGUMENT = r"""
 *Beyond the lab.* A gradient of $10^{-20}$: so what? Here is a task that cannot be solved without the distant
@@ -67,6 +69,10 @@ def plan(settings: Settings) -> Plan:
         steps=STEPS.get(settings.task, USUAL_STEPS),
         clip=1.0 if settings.clip == "on" else None,
     )
+
+
+def _steps(settings: Settings) -> int:
+    return plan(settings).steps
 
 
 # in the order of training.usual_learners; the same at every setting, so that the drawings can stand still
@@ -183,6 +189,7 @@ def _curves(what: str, label_format: str) -> Plot:
         drawing=_curve_drawing(what, label_format),
         tables=functools.partial(_curve_tables, what),
         caption=functools.partial(_curve_caption, what),
+        program=Program(programs.curves, "middle", {"steps": _steps, "what": what}, minutes=True),
         half=True,
     )
 
@@ -213,12 +220,16 @@ def _norm_caption(learner: int, settings: Settings, result: Training | None = No
 
 
 def _norms(learner: int, title: str, color: str) -> Plot:
+    def cell(settings: Settings) -> str:
+        return plan(settings).learners[learner].cell
+
     return Plot(
         title=title,
         reads=names_of(TRAINING),
         drawing=by_lag.drawing(*(by_lag.Series(when, color, dash) for when, dash in _WHEN.items())),
         tables=functools.partial(_norm_tables, learner),
         caption=functools.partial(_norm_caption, learner),
+        program=Program(programs.norms_in_training, "gradient", {"steps": _steps, "cell": cell}, minutes=True),
         half=True,
     )
 

@@ -9,9 +9,11 @@ from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import ladder
 from explainer.figures.figure import Plot
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
+from explainer.programs import two_steps
 
 _ARGUMENT = r"""
 Take the same two derivatives as before, now of the :blue[cell state]. One step:
@@ -79,6 +81,7 @@ LADDER = Plot(
     drawing=ladder.drawing,
     tables=functools.partial(ladder.tables, gated_first=True),
     caption=_caption,
+    program=Program(two_steps.ladder, "running_product"),
     walk=functools.partial(ladder.walk, gated_first=True),
 )
 

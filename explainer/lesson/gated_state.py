@@ -11,9 +11,12 @@ from explainer.choices.controls import BOTH, GATED, SCALAR, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, readings, style
 from explainer.figures.figure import Plot, stack, steps, table
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
+from explainer.programs import gated_state as programs
+from explainer.programs import one_recurrence
 
 _ARGUMENT = r"""
 Gated cells, such as the LSTM (Hochreiter & Schmidhuber 1997), carry a second state that is not squeezed through σ
@@ -269,6 +272,7 @@ CELL = Plot(
     drawing=_cell_drawing,
     tables=_cell_tables,
     caption=_cell_caption,
+    program=Program(programs.last_step, "text"),
 )
 OVER_TIME = Plot(
     title="The states and the gate over time",
@@ -276,6 +280,7 @@ OVER_TIME = Plot(
     drawing=_over_time_drawing,
     tables=_over_time_tables,
     caption=_over_time_caption,
+    program=Program(programs.over_time, "value"),
 )
 FACTORS = Plot(
     title="The factor of each step, behind a gate and without one",
@@ -283,6 +288,7 @@ FACTORS = Plot(
     drawing=factors.drawing,
     tables=factors.tables,
     caption=_factors_caption,
+    program=Program(one_recurrence.factors, "factor"),
 )
 
 

@@ -9,8 +9,10 @@ from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, readings, style
 from explainer.figures.figure import Plot, Stops
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
+from explainer.programs import k_steps as programs
 
 _ARGUMENT = r"""
 Repeat the argument $k$ times. Every step back brings in the same weight once more, so after $k$ steps
@@ -93,6 +95,7 @@ BY_LAG = Plot(
     drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True),
     tables=_tables,
     caption=_caption,
+    program=Program(programs.k_steps, "gradient"),
     walk=_walk,
 )
 

@@ -10,11 +10,13 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
 from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
 from explainer.maths.logscale import first_below
+from explainer.programs import many_paths as programs
 
 _ARGUMENT = r"""
 Is the problem solved? Not by itself. A product of gates can vanish as surely as a power of $w$, and where the
@@ -126,6 +128,7 @@ PATHS = Plot(
     drawing=by_lag.drawing(*_SERIES),
     tables=_paths_tables,
     caption=_paths_caption,
+    program=Program(programs.paths, "gradient"),
 )
 
 # --- real networks ------------------------------------------------------------------------------------------
@@ -158,6 +161,7 @@ NORMS = Plot(
     drawing=networks.norms_by_lag,
     tables=networks.norms_tables,
     caption=_norms_caption,
+    program=Program(programs.norms, "log10_magnitude"),
 )
 
 
@@ -193,6 +197,7 @@ LSTM_PATHS = Plot(
     drawing=by_lag.drawing(*_LSTM_SERIES),
     tables=_lstm_tables,
     caption=_lstm_caption,
+    program=Program(programs.lstm_paths, "gradient"),
 )
 
 
@@ -212,6 +217,7 @@ def _square(cell: str) -> Plot:
         drawing=networks.all_times,
         tables=lambda settings: networks.all_times_tables(pairs(settings)),
         caption=caption,
+        program=Program(programs.all_times, fixed={"cell": cell}),
         half=True,
         shown=lambda settings: cell in settings.nets,
     )

@@ -14,9 +14,11 @@ from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, readings, style
 from explainer.figures.figure import Drawing, Plot, decades, stack, steps, table, text
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
 from explainer.maths.number_formats import FORMATS, Comparison, FormatGradient
+from explainer.programs import number_formats as programs
 
 _ARGUMENT = r"""
 *Beyond the lab.* So far a vanishing gradient was a small number. A computer has only so many small numbers. Below
@@ -224,6 +226,7 @@ VANILLA_FORMATS = Plot(
     drawing=_drawing(style.VERMILION),
     tables=functools.partial(_tables, _vanilla),
     caption=functools.partial(_caption, _vanilla),
+    program=Program(programs.vanilla_formats, "gradient"),
 )
 GATED_FORMATS = Plot(
     title="The gated gradient by lag in four number formats",
@@ -231,6 +234,7 @@ GATED_FORMATS = Plot(
     drawing=_drawing(style.BLUE),
     tables=functools.partial(_tables, _gated),
     caption=functools.partial(_caption, _gated),
+    program=Program(programs.gated_formats, "gradient"),
 )
 
 

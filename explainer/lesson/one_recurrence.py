@@ -13,9 +13,11 @@ from explainer.choices.controls import BOTH, GATED, SCALAR, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, readings, style
 from explainer.figures.figure import Drawing, Plot, table
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Derivative, Gradient
+from explainer.programs import one_recurrence as programs
 
 _ARGUMENT = r"""
 A real network has matrices, inputs and biases. None of them is needed to see the problem. Keep one number per
@@ -148,6 +150,7 @@ VANILLA_COBWEB = Plot(
     drawing=_cobweb("h", style.VERMILION, [1, 0]),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
+    program=Program(programs.vanilla_cobweb),
     half=True,
 )
 GATED_COBWEB = Plot(
@@ -156,6 +159,7 @@ GATED_COBWEB = Plot(
     drawing=_cobweb("c", style.BLUE, [7, 3]),
     tables=_gated_tables,
     caption=_gated_caption,
+    program=Program(programs.gated_cobweb),
     half=True,
 )
 FACTORS = Plot(
@@ -164,6 +168,7 @@ FACTORS = Plot(
     drawing=factors.drawing,
     tables=factors.tables,
     caption=_factors_caption,
+    program=Program(programs.factors, "factor"),
 )
 
 

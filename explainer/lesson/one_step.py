@@ -11,10 +11,12 @@ from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Plot, stack, table
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import ACTIVATIONS
 from explainer.maths.gradients import Derivative
+from explainer.programs import one_step as programs
 
 _ARGUMENT = r"""
 How much does the state now depend on the state one step ago? Differentiate the recurrence:
@@ -156,6 +158,7 @@ DERIVATIVE = Plot(
     drawing=_drawing,
     tables=_tables,
     caption=_caption,
+    program=Program(programs.one_step, "gradient"),
 )
 
 

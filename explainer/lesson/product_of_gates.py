@@ -9,10 +9,12 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, Stops
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 from explainer.maths.gradients import Gradient
+from explainer.programs import product_of_gates as programs
 
 _ARGUMENT = r"""
 For any number of steps the gates simply multiply:
@@ -95,6 +97,7 @@ THREE_GATES = Plot(
     drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA),
     tables=_tables,
     caption=_caption,
+    program=Program(programs.three_gates, "gradient"),
     walk=_walk,
 )
 

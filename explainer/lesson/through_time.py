@@ -11,10 +11,12 @@ from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import figure, networks, readings, style
 from explainer.figures.figure import Plot, decades, stack, steps, table
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
 from explainer.maths.jacobians import Shares
+from explainer.programs import through_time as programs
 
 _ARGUMENT = r"""
 A recurrent network reads a sequence one step at a time and carries what it has seen in a **hidden state**
@@ -203,6 +205,7 @@ UNROLLED = Plot(
     drawing=_unrolled,
     tables=_unrolled_tables,
     caption=_unrolled_caption,
+    program=Program(programs.unrolled, "log10_magnitude"),
 )
 SHARES = Plot(
     title="Share of the weight gradient that each lag contributes",
@@ -210,6 +213,7 @@ SHARES = Plot(
     drawing=networks.shares_by_lag,
     tables=networks.shares_tables,
     caption=_shares_caption,
+    program=Program(programs.shares, "share"),
 )
 
 

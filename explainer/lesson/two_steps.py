@@ -11,8 +11,10 @@ from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import ladder, readings, style
 from explainer.figures.figure import Plot
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
+from explainer.programs import two_steps as programs
 
 _ARGUMENT = r"""
 Go back one step further. The chain rule says: the derivative over two steps is the derivative over the last step
@@ -73,6 +75,7 @@ LADDER = Plot(
     drawing=ladder.drawing,
     tables=functools.partial(ladder.tables, gated_first=False),
     caption=_caption,
+    program=Program(programs.ladder, "running_product"),
     walk=functools.partial(ladder.walk, gated_first=False),
 )
 

@@ -11,9 +11,11 @@ from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
+from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Grid
+from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
 _ARGUMENT = r"""
@@ -247,6 +249,7 @@ VANILLA_MAP = Plot(
     drawing=_map("w", "recurrent weight w", style.VERMILION),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
+    program=Program(programs.map_over_w),
     half=True,
 )
 GATED_MAP = Plot(
@@ -255,6 +258,7 @@ GATED_MAP = Plot(
     drawing=_map("f", "gate f", style.BLUE),
     tables=_gated_tables,
     caption=_gated_caption,
+    program=Program(programs.map_over_f),
     half=True,
 )
 

@@ -9,12 +9,12 @@ from typing import Any
 import streamlit as st
 
 from explainer.choices.settings import Settings
-from explainer.figures.figure import Figure
+from explainer.figures.figure import Figure, Plot
 from explainer.lesson import SECTIONS, citation
 from explainer.lesson.parts import Section
 from explainer.page import layout, parts, share
 from explainer.page.state import page_state
-from explainer.take import data, handout, notebook, snippets
+from explainer.take import data, handout, notebook
 
 TITLE = "Take it with you"
 ANCHOR = "take-it-with-you"
@@ -44,18 +44,16 @@ def _fold(number: int, section: Section, key: str, _: Settings | None) -> None:
         st.markdown("**A link to this section in this state**")
         layout.code(share.link(settings, section.slug))
         share.embed_button((section.slug,), f"embed-{section.slug}")
-        behind = snippets.of_section(section.slug, settings)
-        for count, (figure, snippet) in enumerate(zip(section.figures_at(settings), behind, strict=True), 1):
-            _code_and_data(number, count, section, figure, snippet, settings)
+        shown = zip(section.plots_at(settings), section.figures_at(settings), strict=True)
+        for count, (plot, figure) in enumerate(shown, 1):
+            _code_and_data(number, count, section, plot, figure, settings)
 
 
-def _code_and_data(
-    number: int, count: int, section: Section, figure: Figure, snippet: snippets.Snippet, settings: Settings
-) -> None:
+def _code_and_data(number: int, count: int, section: Section, plot: Plot, figure: Figure, settings: Settings) -> None:
     st.markdown(f"**Figure {number}.{count}. {figure.title}**")
-    takes = " It trains networks, which takes minutes." if snippet.minutes else ""
+    takes = " It trains networks, which takes minutes." if plot.program.minutes else ""
     st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
-    layout.code(snippet.code)
+    layout.code(plot.program.code(settings))
     st.download_button(
         "Data (CSV)",
         functools.partial(data.csv, data.table_of(figure)),

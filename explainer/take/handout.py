@@ -26,7 +26,6 @@ from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Section
-from explainer.take import snippets
 
 _FOLDER = Path(__file__).parent
 _ROOT = _FOLDER.parents[1]
@@ -119,11 +118,15 @@ def _read(name: str) -> str:
 
 def _section(number: int, section: Section, settings: Settings) -> dict:
     """What the template shows of a section. Figures of half the width that follow each other share a row."""
+    plots, figures = section.plots_at(settings), section.figures_at(settings)
     shown = [
-        {"label": f"Figure {number}.{count}", "id": f"figure-{number}-{count}", "figure": figure, "code": snippet.code}
-        for count, (figure, snippet) in enumerate(
-            zip(section.figures_at(settings), snippets.of_section(section.slug, settings), strict=True), 1
-        )
+        {
+            "label": f"Figure {number}.{count}",
+            "id": f"figure-{number}-{count}",
+            "figure": figure,
+            "code": plot.program.code(settings),
+        }
+        for count, (plot, figure) in enumerate(zip(plots, figures, strict=True), 1)
     ]
     return {
         "section": section,

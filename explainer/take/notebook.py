@@ -1,199 +1,83 @@
-"""The lesson as a notebook at the reader's settings: short text, the project's own code, and the charts.
+"""The lesson as a notebook at the reader's settings: its text, the program behind each figure, and the page's drawing.
 
-The code is read from the project's source as it runs here, module by module, so that a notebook cannot drift from the
-page. It needs torch, numpy and altair, and nothing of the page.
+The programs are the ones that the page shows below each section; the drawings are the page's own, over the numbers that
+the program in the cell above has just computed. The notebook needs torch, numpy and altair, and nothing of the project.
 """
 
 from __future__ import annotations
 
-import ast
-import graphlib
 import importlib
-import importlib.util
 import inspect
+import json
 import re
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
+from collections.abc import Iterator
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from explainer.choices.controls import CONTROLS, Choice, Several
 from explainer.choices.settings import Settings
+from explainer.figures.figure import Figure, Plot
+from explainer.figures.program import Piece, imports, literal, needed, text
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
-from explainer.take import notebook_figures
+from explainer.take.redraw import redraw
 
 FILE_NAME = "why-gates-remember.ipynb"
-PACKAGE = "explainer"
-HIDDEN = {"jupyter": {"source_hidden": True}, "collapsed": True, "tags": ["hide-input"]}
+HIDDEN = {"jupyter": {"source_hidden": True}, "collapsed": True, "cellView": "form", "tags": ["hide-input"]}
+WIDTH, HALF_WIDTH = 640, 480
 
-Drawn = tuple[Callable, str]
-"""A function of ``notebook_figures``, and its call as the notebook makes it."""
+LINES = ("cell", "series", "format", "learner")
+"""The columns of the figures' tables that say which line a row belongs to."""
 
-_SHARED = ("rows", "plot", "squares", "both_cells", "network")
+_INTRODUCTION = """# Why gates remember
 
+Vanishing and exploding gradients, and what a gate changes, computed by torch autograd. This notebook holds the lesson
+in the state of [this page]({link}). It needs torch, numpy and altair, and runs on Colab as it is.
 
-def _figures(slug: str, settings: Settings) -> list[Drawn]:
-    """The figures of a section, in order; the drawing of the LSTM cell has no numbers of its own and stays away."""
-    f = notebook_figures
-    by_slug: dict[str, list[Drawn]] = {
-        "through-time": [
-            (f.unrolled_network, "unrolled_network(settings)"),
-            (f.shares_of_the_weight_gradient, "shares_of_the_weight_gradient(settings)"),
-        ],
-        "one-recurrence": [
-            (f.cobweb, "cobweb(settings, gated=False)"),
-            (f.cobweb, "cobweb(settings, gated=True)"),
-            (
-                f.factor_of_each_step,
-                'factor_of_each_step(settings, "The factor that each single step contributes")',
-            ),
-        ],
-        "one-step": [(f.derivative_of_one_step, "derivative_of_one_step(settings)")],
-        "two-steps": [
-            (f.ladder_of_two_steps, 'ladder_of_two_steps(settings, "The ladder of two steps: vanilla first")')
-        ],
-        "k-steps": [(f.gradient_by_lag, "gradient_by_lag(settings)")],
-        "vanish-or-explode": [
-            (f.map_over_w, "map_over_w(settings)"),
-            (f.map_over_f, "map_over_f(settings)"),
-            (f.map_of_a_grid, ""),
-        ],
-        "gated-state": [
-            (f.states_and_gate_over_time, "states_and_gate_over_time(settings)"),
-            (
-                f.factor_of_each_step,
-                'factor_of_each_step(settings, "The factor of each step, behind a gate and without one")',
-            ),
-        ],
-        "gate-steps": [
-            (f.ladder_of_two_steps, 'ladder_of_two_steps(settings, "The ladder of two steps: gates first")')
-        ],
-        "product-of-gates": [(f.three_kinds_of_gate, "three_kinds_of_gate(settings)")],
-        "many-paths": [
-            (f.paths_of_a_gate_that_reads_its_state, "paths_of_a_gate_that_reads_its_state(settings)"),
-            (f.norms_of_real_networks, "norms_of_real_networks(settings)"),
-            (f.paths_of_a_real_lstm, "paths_of_a_real_lstm(settings)"),
-            *(
-                (f.gradients_between_every_two_times, f'gradients_between_every_two_times(settings, "{cell}")')
-                for cell in settings.nets
-            ),
-        ],
-        "number-formats": [
-            (f.four_number_formats, "four_number_formats(settings, gated=False)"),
-            (f.four_number_formats, "four_number_formats(settings, gated=True)"),
-        ],
-        "does-it-learn": [
-            (f.trained, ""),
-            (f.learning_curves, 'learning_curves(result, "accuracy")'),
-            (f.learning_curves, 'learning_curves(result, "loss")'),
-            (
-                f.gradient_while_learning,
-                "gradient_while_learning(\n"
-                '    result, 0, "The RNN\'s gradient by lag, before, during and after training"\n)',
-            ),
-            (
-                f.gradient_while_learning,
-                "gradient_while_learning(\n"
-                '    result, 2, "The gradient by lag of the LSTM with your forget bias, before, during and after '
-                'training"\n)',
-            ),
-        ],
-    }
-    return by_slug[slug]
-
-
-# --- the project's own modules ------------------------------------------------------------------------------
-
-
-def _imports(source: str) -> Iterator[tuple[str, str]]:
-    """(the name that it binds, the project's module it comes from) of each import of the project's own."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE:
-            for alias in node.names:
-                inside = f"{node.module}.{alias.name}"
-                module = inside if importlib.util.find_spec(node.module).submodule_search_locations else node.module
-                yield alias.asname or alias.name, module
-
-
-def _source(module: str) -> str:
-    return inspect.getsource(importlib.import_module(module))
-
-
-def _needed(modules: Sequence[str]) -> list[str]:
-    """These modules and all that they import of the project, each after those that it imports."""
-    graph: dict[str, set[str]] = {}
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        if module not in graph:
-            graph[module] = {other for _, other in _imports(_source(module))}
-            waiting += graph[module]
-    return list(graphlib.TopologicalSorter(graph).static_order())
-
-
-def _used_by(functions: Sequence[Callable]) -> list[str]:
-    """The project's modules that the functions name."""
-    bound = dict(_imports(inspect.getsource(notebook_figures)))
-    names = {
-        node.id
-        for function in functions
-        for node in ast.walk(ast.parse(inspect.getsource(function)))
-        if isinstance(node, ast.Name)
-    }
-    return sorted({module for name, module in bound.items() if name in names})
-
-
-# --- text ---------------------------------------------------------------------------------------------------
+Run all cells from the top. You may change the settings and run it again: the lines follow. Labels, grey references and
+the ends of an axis stay as on the page; for all of it in another state, take the notebook from the page again."""
 
 _COLOURED = re.compile(r":(?:orange|blue|gray)\[((?:[^\[\]]|\[[^\]]*\])*)\]")
 
 
-def plain_markdown(text: str) -> str:
+def plain_markdown(markdown: str) -> str:
     """The page's Markdown without what only Streamlit knows: words in the cells' colours."""
-    while (without := _COLOURED.sub(r"\1", text)) != text:
-        text = without
-    return text.strip()
-
-
-def _settings_cell(settings: Settings) -> str:
-    fields = ",\n".join(f"    {name}={value!r}" for name, value in vars(settings).items())
-    return f"settings = Settings(\n{fields},\n)"
-
-
-# --- the notebook -------------------------------------------------------------------------------------------
+    while (without := _COLOURED.sub(r"\1", markdown)) != markdown:
+        markdown = without
+    return markdown.strip()
 
 
 def written(settings: Settings, link: str) -> str:
-    """The notebook as a file; the link leads back to the page in the same state."""
+    """The notebook as a file.
+
+    Args:
+        settings: the state of the page.
+        link: leads back to the page in this state.
+    """
     return nbformat.writes(build(settings, link))
 
 
 def build(settings: Settings, link: str) -> nbformat.NotebookNode:
-    """The notebook itself; ``nbformat`` has checked it."""
-    present: set[str] = set()
-    shown: set[Callable] = set()
+    """The notebook itself, checked by ``nbformat``; see :func:`written`."""
+    plots = [plot for section in SECTIONS for plot in section.plots_at(settings)]
+    functions = dict.fromkeys(plot.program.function for plot in plots)
+    pieces, helper = needed(*functions), needed(redraw)
+    homes = {function.__module__ for function in functions}
+    shared = [piece for piece in pieces if piece.module not in homes]
+    shown = set(shared)
     cells = [
-        new_markdown_cell(
-            "# Why gates remember\n\nVanishing and exploding gradients, and what a gate changes, computed by torch "
-            f"autograd. This notebook holds the lesson in the state of [this page]({link}): change the settings below "
-            "and run it again.\n\nIt needs torch, numpy and altair, and runs on Colab as it is. The next cells write "
-            "the lesson's own modules beside the notebook: the code that computes the page."
-        ),
-        new_code_cell(
-            f'from pathlib import Path\n\nfor room in ("choices", "serving", "maths"):\n'
-            f'    Path("{PACKAGE}", room).mkdir(parents=True, exist_ok=True)'
-        ),
-        *_modules([f"{PACKAGE}.choices.settings"], present),
-        new_code_cell(f"from {PACKAGE}.choices.settings import Settings\n\n{_settings_cell(settings)}"),
+        new_markdown_cell(_INTRODUCTION.format(link=link)),
+        new_code_cell(_settings(settings)),
+        new_markdown_cell("## What several figures share"),
+        new_code_cell(imports([*pieces, *helper])),
     ]
-    shared = [getattr(notebook_figures, name) for name in _SHARED]
-    cells += _modules(_used_by(shared), present)
-    cells.append(_shared_cell(shared))
-    shown |= set(shared)
+    for module in dict.fromkeys(piece.module for piece in shared):
+        what = inspect.getdoc(importlib.import_module(module))
+        cells += [new_markdown_cell(what), new_code_cell(text(one for one in shared if one.module == module))]
+    cells.append(_hidden_cell("what draws the figures", text(helper)))
     for number, section in enumerate(SECTIONS, 1):
-        cells += _section(number, section, settings, present, shown)
+        cells += _section(number, section, settings, shown)
     notebook = new_notebook(
         cells=cells,
         metadata={
@@ -207,66 +91,49 @@ def build(settings: Settings, link: str) -> nbformat.NotebookNode:
     return notebook
 
 
-def _modules(names: Sequence[str], present: set[str]) -> list[nbformat.NotebookNode]:
-    """A cell that writes each module that is needed and not there yet."""
-    cells = []
-    for name in _needed(names):
-        if name not in present:
-            present.add(name)
-            path = name.replace(".", "/") + ".py"
-            cells.append(new_code_cell(f"%%writefile {path}\n{_source(name)}".rstrip(), metadata=HIDDEN))
-    return cells
+def _settings(settings: Settings) -> str:
+    """One variable for each control, with its label, and its values where they are names."""
+    lines = ["# the page's settings: change one, and run the cells below again"]
+    for control in CONTROLS:
+        names = f": {', '.join(control.values)}" if isinstance(control, Choice | Several) else ""
+        lines.append(f"{control.name} = {literal(getattr(settings, control.name))}  # {control.label}{names}")
+    return "\n".join(lines)
 
 
-def _import_lines(functions: Sequence[Callable]) -> list[str]:
-    bound = dict(_imports(inspect.getsource(notebook_figures)))
-    used = set(_used_by(functions))
-    lines = set()
-    for name, module in bound.items():
-        if module in used:
-            is_module = isinstance(getattr(notebook_figures, name), ModuleType)
-            lines.add(f"from {module.rpartition('.')[0] if is_module else module} import {name}")
-    return sorted(lines)
+def _hidden_cell(title: str, code: str) -> nbformat.NotebookNode:
+    return new_code_cell(f"# @title {title}\n{code}", metadata=HIDDEN)
 
 
-def _code(function: Callable) -> str:
-    return textwrap.dedent(inspect.getsource(function)).strip()
+def _section(number: int, section: Section, settings: Settings, shown: set[Piece]) -> Iterator[nbformat.NotebookNode]:
+    yield new_markdown_cell(f"## {number}. {section.title}\n\n{plain_markdown(section.argument)}")
+    for count, plot in enumerate(section.plots_at(settings), 1):
+        name, title = f"figure_{number}_{count}", f"Figure {number}.{count}. {plot.title}"
+        new = [piece for piece in needed(plot.program.function) if piece not in shown]
+        shown.update(new)
+        call = f"{name} = {plot.program.call(settings, by_name=True)}"
+        minutes = "\n# it trains networks, which takes minutes" if plot.program.minutes else ""
+        yield new_code_cell(f"# {title}{minutes}\n" + "\n\n\n".join([text(new), call] if new else [call]))
+        drawn = f"redraw({name}, {_drawn(plot, settings)})"
+        yield _hidden_cell(f"the page's drawing of {name}", drawn)
+    yield new_markdown_cell(f"**What to remember.** {plain_markdown(section.remember)}")
 
 
-def _shared_cell(functions: Sequence[Callable]) -> nbformat.NotebookNode:
-    f = notebook_figures
-    head = [
-        # the functions' annotations need not be looked up
-        "from __future__ import annotations\n",
-        "from collections.abc import Mapping, Sequence\n",
-        "import altair as alt\nimport numpy as np\n",
-        *_import_lines(functions),
-        f'\nBLUE, VERMILION = "{f.BLUE}", "{f.VERMILION}"\nSEEDS = {f.SEEDS}',
-    ]
-    return new_code_cell("\n".join(head) + "\n\n\n" + "\n\n\n".join(map(_code, functions)))
+def _drawn(plot: Plot, settings: Settings) -> str:
+    """What ``redraw`` is told of a plot: the columns of its lines and of their numbers, and the drawing."""
+    # a figure of long work as it stands before the work, whatever this process has done meanwhile
+    figure, column = plot.at(settings), plot.program.column
+    table = next(iter(figure.tables.values()))
+    line = next((name for name in LINES if name in table.column_names), "") if column not in ("", "text") else ""
+    return f'"{line}", "{column}", r"""{_drawing(figure)}"""'
 
 
-def _section(
-    number: int, section: Section, settings: Settings, present: set[str], shown: set[Callable]
-) -> list[nbformat.NotebookNode]:
-    drawn = _figures(section.slug, settings)
-    functions = [function for function in dict.fromkeys(function for function, _ in drawn) if function not in shown]
-    shown |= set(functions)
-    text = f"## {number}. {section.title}\n\n{plain_markdown(section.argument)}"
-    cells = [new_markdown_cell(text), *_modules(_used_by(functions), present)]
-    if functions:
-        definitions = _import_lines(functions)
-        if notebook_figures.trained in functions:
-            definitions.append(f"LEARNERS = {notebook_figures.LEARNERS!r}")
-        code = "\n\n\n".join(["\n".join(definitions), *map(_code, functions)]) if definitions else None
-        cells.append(new_code_cell(code or "\n\n\n".join(map(_code, functions))))
-    if notebook_figures.trained in functions:
-        cells.append(
-            new_code_cell(f"result = trained(settings, steps={section.work.plan(settings).steps})  # takes minutes")
-        )
-    calls = [call for _, call in drawn if call]
-    for count, call in enumerate(calls, 1):
-        name = f"figure_{number}_{count}"
-        cells.append(new_code_cell(f"{name} = {call}\n{name}"))
-    cells.append(new_markdown_cell(f"**What to remember.** {plain_markdown(section.remember)}"))
-    return cells
+def _drawing(figure: Figure) -> str:
+    """The figure's drawing and tables in JSON, as wide as a notebook has room for; the tables by column."""
+    drawing = dict(figure.drawing())
+    if "vconcat" in drawing:
+        drawing["vconcat"] = [{**view, "width": HALF_WIDTH} for view in drawing["vconcat"]]
+    else:
+        drawing["width"] = WIDTH
+    tables = {name: table.to_pydict() for name, table in figure.tables.items()}
+    whole = drawing | {"description": figure.title, "datasets": tables}
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
