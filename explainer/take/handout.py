@@ -118,6 +118,7 @@ def _read(name: str) -> str:
 
 def _section(number: int, section: Section, settings: Settings) -> dict:
     """What the template shows of a section. Figures of half the width that follow each other share a row."""
+    plots, figures = section.plots_at(settings), section.figures_at(settings)
     shown = [
         {
             "label": f"Figure {number}.{count}",
@@ -125,9 +126,7 @@ def _section(number: int, section: Section, settings: Settings) -> dict:
             "figure": figure,
             "code": plot.program.code(settings),
         }
-        for count, (plot, figure) in enumerate(
-            zip(section.plots_at(settings), section.figures_at(settings), strict=True), 1
-        )
+        for count, (plot, figure) in enumerate(zip(plots, figures, strict=True), 1)
     ]
     return {
         "section": section,
