@@ -1,6 +1,8 @@
 # make run     serve the page at http://localhost:8501
-# make test    run every test
+# make test    run the tests: the same examples each time, in parallel
 # make check   lint, and check the formatting
+# make fuzz    search at random for what the tests have not tried; two minutes
+# make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
 # make load    ever more simulated readers, until they are too many; about six minutes
@@ -11,10 +13,15 @@
 # PYTHON is the interpreter the environment is made with (3.11 to 3.13): make test PYTHON=python3.12
 # VENV is where the environment stands; a second one can stand beside the first: make test VENV=.venv-3.12
 # ARGS goes on to the command: make run ARGS="--server.port 9000"   make test ARGS="-k imports"
+# PROCESSES is how many share the tests, by default one for each core: make test PROCESSES=0 runs them in this one
+# SECONDS is how long make fuzz searches, SEED where it begins: make fuzz SECONDS=600   make fuzz SEED=342320507
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+PROCESSES ?= logical
+SECONDS ?= 120
+SEED ?=
 BIN := $(VENV)/bin
 
 # The tensors are tiny and the readers many: one thread for each torch call. OpenMP reads this once, at start.
@@ -23,13 +30,22 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check format bench load endurance screenshots clean
+.PHONY: run test check fuzz claims format bench load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
 
+# Tests of one file stay in one process unless they are marked otherwise, in the order of tests/conftest.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+
 test: $(VENV)/tests.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+fuzz: $(VENV)/tests.stamp
+	$(PYTEST) -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
+
+claims: $(VENV)/tests.stamp
+	$(PYTEST) -m claims $(ARGS)
 
 check: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from explainer.maths import jacobians
-from explainer.maths.networks import Network
+from explainer.maths.network import Network
 
 CELLS = ("rnn", "lstm", "gru")
 SEEDS = 5

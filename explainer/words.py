@@ -110,8 +110,17 @@ def others(count: int) -> str:
     return "nobody" if count == 0 else "one other training" if count == 1 else f"{count} other trainings"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 unit``, ``16 units``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def ordinal(count: int) -> str:
-    return {2: "second", 3: "third"}.get(count, f"{count}th")
+    """``second``, ``third``, ``21st``, ``112th``."""
+    if count in (1, 2, 3):
+        return ("first", "second", "third")[count - 1]
+    ending = "th" if 10 < count % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
+    return f"{count}{ending}"
 
 
 def all_digits(value: float) -> str:

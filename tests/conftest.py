@@ -1,15 +1,55 @@
-"""What all tests share: one thread for torch, and hypothesis' profile."""
+"""What all tests share: one thread for torch, the same random examples at each run, and which tests stay together.
+
+Profiles of hypothesis:
+    test: the same examples at each run. The profile of ``make test``.
+    fuzz: other examples with each seed. The profile of ``make fuzz``; see ``tests/fuzz.py``.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 
 import hypothesis
+import pytest
 
 # Read by OpenMP when torch is first imported, so it is set before any test module is.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# No test is timed, an example's time least of all. CI tries the same examples each time, a person new ones.
-hypothesis.settings.register_profile("person", deadline=None, print_blob=True)
-hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "person")
+# No test is timed: neither an example nor the drawing of it, which takes longer on a machine that has more to do.
+EVERY_PROFILE = {
+    "deadline": None,
+    "print_blob": True,
+    "database": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("test", derandomize=True, **EVERY_PROFILE)
+hypothesis.settings.register_profile("fuzz", **EVERY_PROFILE)
+hypothesis.settings.load_profile("test")
+
+
+def pytest_collection_finish() -> None:
+    """Import the whole package.
+
+    Hypothesis tries the constants that it finds in the modules imported so far. With all of them imported, the
+    examples do not depend on which tests ran before.
+    """
+    import explainer
+
+    for module in pkgutil.walk_packages(explainer.__path__, "explainer."):
+        importlib.import_module(module.name)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of one file to one process, so that they share what their file has computed.
+
+    A test marked ``apart`` shares nothing worth keeping: any process may have it. These come after the files and even
+    out what the files have left. Browser tests come last of all: once Playwright has started, it keeps an event loop
+    running in this thread, in which no other test could start its own.
+    """
+    for item in items:
+        if not item.get_closest_marker("apart") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("browser", "apart")])

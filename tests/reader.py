@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
 from explainer.lesson import SECTIONS
-from explainer.page import parts as page_parts
-from explainer.page import take as page_take
+from explainer.page import state, take
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
 PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
@@ -30,9 +31,11 @@ class Reader(AppTest):
 
     def __init__(self, has_been_through: bool = True) -> None:
         super().__init__(APP, default_timeout=PATIENCE_SECONDS)
+        self._bidi_component_manager = _installed_components()
         if has_been_through:
             self.session_state["presets"] = True  # open
-            self.session_state[page_parts.NEAR] = {*(section.slug for section in SECTIONS), page_take.ANCHOR}
+            near = {*(section.slug for section in SECTIONS), take.ANCHOR}
+            self.session_state[state.KEY] = state.PageState(near=near)
         self.sent: list[Node] = []
 
     def _run(self, *arguments, **keywords) -> AppTest:
@@ -45,6 +48,14 @@ class Reader(AppTest):
             before._runner = now._runner
             self._tree = before
         return self
+
+
+@functools.cache
+def _installed_components() -> BidiComponentManager:
+    """The components of all installed packages. ``AppTest`` looks for them anew in each session: 0.1 s each time."""
+    manager = BidiComponentManager()
+    manager.discover_and_register_components(start_file_watching=False)
+    return manager
 
 
 def headings(block: Block) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import re
 import shutil
 import socket
@@ -24,7 +25,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60  # how long to wait for what must come; no test measures time with it
+PATIENCE_SECONDS = 180  # how long to wait for what must come; no test measures time with it
 RUN = ("-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true", "--server.fileWatcherType", "none")
 
 NGINX = """
@@ -48,15 +49,33 @@ http {{
 """
 
 
+# Below those that the system hands out by itself, for outgoing connections too.
+PORTS = range(10_240, 32_768)
+_ours: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port for a server, which no other test gets as long as this process lives, also while no server is there.
+
+    The UDP port of the same number stays bound for that. A process that asks like this finds it taken.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        twin = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            twin.bind(("127.0.0.1", port))
+            socket.create_server(("", port)).close()
+        except OSError:
+            twin.close()
+            continue
+        _ours.append(twin)
+        return port
+    pytest.fail(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 def answered(url: str) -> tuple[int, str, str]:
     """(status, body, address after redirects)"""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode(), answer.url
     except urllib.error.HTTPError as refused:
         return refused.code, "", url

@@ -863,3 +863,24 @@ def test_the_ends_of_what_the_engine_accepts_give_numbers_without_warnings(setti
         assert g.gradient[0] == 1
         assert not np.isnan(g.log10_magnitude).any()
     paths(settings)
+
+
+@pytest.mark.parametrize("f", [0.05, 0.5, 0.95, 0.999, 0.9999])
+@pytest.mark.parametrize(("u", "h0"), [(4.0, 2.0), (1.0, 0.5), (-4.0, 2.0), (4.0, -2.0), (0.1, 0.01)])
+def test_the_paths_through_the_gate_keep_their_digits_where_it_is_nearly_open(f, u, h0):
+    """Path by path in 60 digits. torch's slope f·(1 − f) would have lost up to five digits at u·c + b = 17."""
+    settings = Settings(gate="state", f=f, u=u, h0=h0, k=60)
+    with mpmath.workdps(60):
+        b, c, states = mpmath.log(mpf(f) / (1 - mpf(f))), mpf(h0), []
+        for _ in range(settings.k):
+            gate = 1 / (1 + mpmath.exp(-(u * c + b)))
+            states.append((c, gate))
+            c *= gate
+        direct, around, expected = mpf(1), mpf(0), [mpf(0)]
+        for c, gate in reversed(states):
+            through = c * u * gate * (1 - gate)
+            around = around * (gate + through) + direct * through
+            direct *= gate
+            expected.append(around)
+        floats = [float(value) for value in expected]
+    np.testing.assert_allclose(gradients.paths(settings).around, floats, rtol=1e-10, atol=1e-300)

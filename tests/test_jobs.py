@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from explainer.serving import jobs
+from tests.clock import Clock
+
+PATIENCE_SECONDS = 180  # how long to wait for what must come; no test measures time with it
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Gated:
         self.let.release(1000)
 
 
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
+def until(condition):
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < end, "it never came to pass"
         time.sleep(0.002)
@@ -53,7 +56,7 @@ def until(condition, seconds=20.0):
 
 @pytest.fixture
 def queue():
-    queue = jobs.Queue(workers=1, patience=60)
+    queue = jobs.Queue(workers=1, patience=PATIENCE_SECONDS)
     yield queue
     queue.close()
     assert not queue._threads
@@ -62,7 +65,7 @@ def queue():
 def test_a_job_runs_reports_and_finishes(queue):
     work = Gated()
     ticket = queue.submit("a", work)
-    assert work.begun.wait(20)
+    assert work.begun.wait(PATIENCE_SECONDS)
     assert ticket.poll().value is None
     assert ticket.poll().remaining is None
     work.let.release(51)
@@ -80,7 +83,7 @@ def test_a_job_runs_reports_and_finishes(queue):
 def test_first_come_first_served_and_each_is_told_how_many_are_ahead(queue):
     works = [Gated() for _ in range(4)]
     tickets = [queue.submit(i, work) for i, work in enumerate(works)]
-    assert works[0].begun.wait(20)
+    assert works[0].begun.wait(PATIENCE_SECONDS)
     assert [ticket.poll().ahead for ticket in tickets] == [0, 1, 2, 3]
     assert [ticket.poll().state for ticket in tickets] == [jobs.RUNNING] + [jobs.WAITING] * 3
     assert tickets[2].poll().elapsed is None
@@ -88,7 +91,7 @@ def test_first_come_first_served_and_each_is_told_how_many_are_ahead(queue):
     assert [ticket.poll().ahead for ticket in tickets] == [0, 0, 1, 2]
     assert tickets[1].poll().state == jobs.STOPPED
     works[0].run_out()
-    assert works[2].begun.wait(20)
+    assert works[2].begun.wait(PATIENCE_SECONDS)
     assert [ticket.poll().ahead for ticket in tickets[2:]] == [0, 1]
     assert not works[1].begun.is_set()
     assert not works[3].begun.is_set()
@@ -96,7 +99,7 @@ def test_first_come_first_served_and_each_is_told_how_many_are_ahead(queue):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_never_more_threads_than_workers(workers):
-    queue = jobs.Queue(workers=workers, patience=60)
+    queue = jobs.Queue(workers=workers, patience=PATIENCE_SECONDS)
     works = [Gated() for _ in range(6)]
     tickets = [queue.submit(i, work) for i, work in enumerate(works)]
     until(lambda: sum(ticket.poll().state == jobs.RUNNING for ticket in tickets) == workers)
@@ -119,7 +122,7 @@ def test_readers_of_one_key_share_a_job_until_the_last_one_leaves(queue):
     assert two.poll().state == jobs.RUNNING
     two.leave()
     two.leave()
-    assert work.ended.wait(20)
+    assert work.ended.wait(PATIENCE_SECONDS)
     assert work.asked_to_stop
     assert not never.begun.is_set()
     until(lambda: two.poll().over)
@@ -143,13 +146,13 @@ def test_a_job_on_its_way_out_is_not_joined(queue):
         while not should_stop():
             time.sleep(0.002)
         told.set()
-        may_end.wait(20)
+        may_end.wait(PATIENCE_SECONDS)
 
     queue.submit("same", slow_to_stop).leave()  # dropped before it began, or told to stop
     ticket = queue.submit("same", slow_to_stop)
     until(lambda: ticket.poll().state == jobs.RUNNING)
     ticket.leave()
-    assert told.wait(20)
+    assert told.wait(PATIENCE_SECONDS)
     again = Gated()
     again.run_out()
     fresh = queue.submit("same", again)
@@ -159,14 +162,22 @@ def test_a_job_on_its_way_out_is_not_joined(queue):
     assert fresh.poll().value == Count(100)
 
 
-def test_a_job_that_nobody_polls_ends_and_a_waiting_one_never_begins():
-    queue = jobs.Queue(workers=1, patience=0.2)
+def test_a_job_that_nobody_polls_ends_and_a_waiting_one_never_begins(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    queue = jobs.Queue(workers=1, patience=10)
     running, waiting, patient = Gated(), Gated(), Gated()
-    unpolled = queue.submit("a", running)
+    first = queue.submit("a", running)
     queue.submit("b", waiting)
-    time.sleep(0.1)
-    unpolled.poll()  # so that "b" is given up well before "a", which is in front of it
     polled = queue.submit("c", patient)
+    assert running.begun.wait(PATIENCE_SECONDS)
+    clock.seconds = 6.0
+    first.poll()
+    assert polled.poll().ahead == 2
+    clock.seconds = 10.0  # of "b" nothing has been heard for 10 seconds
+    assert polled.poll().ahead == 1
+    assert not running.ended.is_set()
+    clock.seconds = 16.0  # nor of "a"
     patient.run_out()
     until(lambda: polled.poll().over)  # this one polls on, so it has its turn
     assert polled.poll().state == jobs.FINISHED
@@ -203,10 +214,10 @@ def test_an_error_reaches_every_reader_and_the_next_job_runs(queue):
 
 
 def test_closing_stops_everything_and_takes_no_more():
-    queue = jobs.Queue(workers=1, patience=60)
+    queue = jobs.Queue(workers=1, patience=PATIENCE_SECONDS)
     running, waiting = Gated(), Gated()
     tickets = [queue.submit(0, running), queue.submit(1, waiting)]
-    assert running.begun.wait(20)
+    assert running.begun.wait(PATIENCE_SECONDS)
     queue.close()
     assert running.ended.is_set()
     assert not waiting.begun.is_set()

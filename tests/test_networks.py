@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from explainer.maths import networks
-from explainer.maths.networks import CELLS, RECURRENT_WEIGHT, Network, build, stacked_weights
+from explainer.maths.cell_types import CELLS, RECURRENT_WEIGHT
+from explainer.maths.network import Network, build, stacked_weights
+from explainer.maths.squashing import TORCHS_OWN
 
 # --- one oracle per cell -----------------------------------------------------------------------------------------
 #
@@ -48,17 +49,17 @@ def _peephole(weights, x, h, c, nudge):
 
 def _gru(weights, x, h, c, nudge):
     (r_x, r_h), (z_x, z_h), (n_x, n_h) = _gate_inputs(weights, x, h)
-    z = _logistic(z_x + z_h)
-    return (1 - z) * np.tanh(n_x + _logistic(r_x + r_h) * n_h) + z * h + nudge, c, z
+    z, one_minus_z = _logistic(z_x + z_h), _logistic(-(z_x + z_h))
+    return one_minus_z * np.tanh(n_x + _logistic(r_x + r_h) * n_h) + z * h + nudge, c, z
 
 
 def _mgu(weights, x, h, c, nudge):
     n = len(h)
     (f_x, f_h), _ = _gate_inputs(weights, x, h)
-    f = _logistic(f_x + f_h)
+    f, one_minus_f = _logistic(f_x + f_h), _logistic(-(f_x + f_h))
     into = weights["weight_ih_l0"][n:] @ x + weights["bias_ih_l0"][n:] + weights["bias_hh_l0"][n:]
     candidate = np.tanh(into[:, None] + weights["weight_hh_l0"][n:] @ (f * h))
-    return (1 - f) * h + f * candidate + nudge, c, 1 - f
+    return one_minus_f * h + f * candidate + nudge, c, one_minus_f
 
 
 ORACLES = {"rnn": _rnn, "lstm": _lstm, "gru": _gru, "peephole": _peephole, "mgu": _mgu}
@@ -81,6 +82,12 @@ def run_oracle(name, weights, inputs):
 
 def test_every_cell_has_an_oracle():
     assert set(ORACLES) == set(CELLS)
+
+
+def direct_path(cell, weights, x, state):
+    """The derivative of a step's memory by its carried memory, by autograd, shape (..., n)."""
+    carried = cell.memory_of(state, weights[RECURRENT_WEIGHT].shape[-1]).clone().requires_grad_()
+    return torch.autograd.grad(cell.update(TORCHS_OWN, weights, x, state, carried).sum(), carried)[0]
 
 
 # --- the registry against its oracles ----------------------------------------------------------------------------
@@ -108,14 +115,14 @@ def test_module_and_step_agree_with_the_oracle(name, n, gain, forget_bias):
     packed = h if cell.memory == "h" else np.concatenate([h, c], 1)
     own = dict(module.named_parameters())
     states = torch.tensor(packed[:-1])
-    after = cell.step(own, inputs, states).detach()
+    after = cell.step(TORCHS_OWN, own, inputs, states).detach()
     np.testing.assert_allclose(after, packed[1:], rtol=1e-11, atol=1e-15)
     np.testing.assert_array_equal(cell.memory_of(after, n), after[:, -n:])
     np.testing.assert_allclose(cell.memory_of(after, n), memory[1:], rtol=1e-11, atol=1e-15)
     assert cell.state_size(n) == packed.shape[1]
-    assert cell.gated == (cell.keep is not None) == (cell.keep_block is not None)
     if cell.gated:
-        np.testing.assert_allclose(cell.keep(own, inputs, states).detach(), keep[1:], rtol=1e-11)
+        gate = direct_path(cell, own, inputs, states)
+        np.testing.assert_allclose(gate, keep[1:], rtol=1e-11)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -126,11 +133,13 @@ def test_the_carried_memory_is_multiplied_by_the_gate_and_nothing_else(name):
     x = torch.randn(2, generator=_seeded(5), dtype=torch.float64)
     state = torch.randn(cell.state_size(n), generator=_seeded(6), dtype=torch.float64)
     carried = torch.randn(n, generator=_seeded(7), dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(lambda m: cell.update(weights, x, state, m), carried)
-    expected = cell.keep(weights, x, state) if cell.gated else torch.zeros(n, dtype=torch.float64)
-    torch.testing.assert_close(jacobian, torch.diag(expected), atol=0, rtol=1e-15)
+    jacobian = torch.autograd.functional.jacobian(lambda m: cell.update(TORCHS_OWN, weights, x, state, m), carried)
+    h, c = (state[:n], state[-n:]) if cell.memory == "c" else (state, torch.zeros(n))
+    _, _, keep = ORACLES[name](numpy_weights(module), x.numpy(), h.numpy()[:, None], c.numpy()[:, None], 0.0)
+    expected = keep[:, 0] if cell.gated else np.zeros(n)
+    np.testing.assert_allclose(jacobian, np.diag(expected), atol=0, rtol=1e-14)
     memory = torch.randn(n, generator=_seeded(8), dtype=torch.float64)
-    assert torch.equal(cell.memory_of(cell.expose(weights, x, state, memory), n), memory)
+    assert torch.equal(cell.memory_of(cell.expose(TORCHS_OWN, weights, x, state, memory), n), memory)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -139,9 +148,9 @@ def test_a_batch_of_networks_steps_like_each_of_them(name):
     modules = [build(name, input_size=2, hidden_size=n, generator=_seeded(seed)) for seed in range(3)]
     x = torch.randn(3, 7, 2, generator=_seeded(5), dtype=torch.float64)
     state = torch.randn(3, 7, cell.state_size(n), generator=_seeded(6), dtype=torch.float64)
-    together = cell.step(stacked_weights(modules), x, state)
+    together = cell.step(TORCHS_OWN, stacked_weights(modules), x, state)
     for i, module in enumerate(modules):
-        alone = cell.step(dict(module.named_parameters()), x[i], state[i])
+        alone = cell.step(TORCHS_OWN, dict(module.named_parameters()), x[i], state[i])
         torch.testing.assert_close(together[i], alone.detach(), atol=0, rtol=1e-12)
 
 
@@ -164,16 +173,16 @@ def test_modules_continue_from_a_state_and_take_batches(name, dtype):
 
 # --- seeds, gain, forget bias ------------------------------------------------------------------------------------
 
-TORCHS_OWN = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+TORCHS_MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
-@pytest.mark.parametrize("name", TORCHS_OWN)
+@pytest.mark.parametrize("name", TORCHS_MODULES)
 def test_the_default_weights_are_those_of_torchs_constructor(name):
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        expected = TORCHS_OWN[name](3, 5, dtype=torch.float64)
+        expected = TORCHS_MODULES[name](3, 5, dtype=torch.float64)
     module = build(name, input_size=3, hidden_size=5, generator=_seeded(7))
-    assert type(module) is TORCHS_OWN[name]
+    assert type(module) is TORCHS_MODULES[name]
     assert [key for key, _ in module.named_parameters()] == [key for key, _ in expected.named_parameters()]
     for ours, theirs in zip(module.parameters(), expected.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -210,7 +219,7 @@ def test_the_forget_bias_is_the_effective_one(name, forget_bias):
     module = build(name, input_size=2, hidden_size=n, forget_bias=forget_bias, generator=_seeded())
     plain = build(name, input_size=2, hidden_size=n, generator=_seeded())
     zero = torch.zeros(2, dtype=torch.float64), torch.zeros(cell.state_size(n), dtype=torch.float64)
-    keep = cell.keep(dict(module.named_parameters()), *zero).detach()
+    keep = direct_path(cell, dict(module.named_parameters()), *zero)
     np.testing.assert_allclose(keep, np.full(n, 1 / (1 + math.exp(-forget_bias))), rtol=1e-14)
     changed = sum(int((a != b).sum()) for a, b in zip(module.parameters(), plain.parameters(), strict=True))
     assert changed == 2 * n
@@ -285,4 +294,4 @@ def test_a_seed_means_the_same_inputs_for_every_cell_and_length(name):
 
 def test_the_registry_cannot_be_changed_by_accident():
     with pytest.raises(TypeError):
-        networks.CELLS["mine"] = CELLS["rnn"]
+        CELLS["mine"] = CELLS["rnn"]

@@ -189,6 +189,20 @@ def test_claim_a_quarter_to_the_k_is_exactly_zero_from_this_lag_on(name, lag):
     assert Fraction(1, 4) ** lag <= half_of_smallest < Fraction(1, 4) ** (lag - 1)
 
 
+@pytest.mark.parametrize(("name", "rounds_each"), [("float16", True), ("bfloat16", False)])
+def test_the_logistic_functions_backward_pass_rounds_one_by_one_in_float16_alone(name, rounds_each):
+    dtype, generator = getattr(torch, name), torch.Generator().manual_seed(0)
+    x, g = (torch.randn(1000, generator=generator).to(dtype) for _ in range(2))
+    x.requires_grad_()
+    y = torch.sigmoid(x)
+    (given,) = torch.autograd.grad(y, x, g)
+    y, g = y.detach().float(), g.float()
+    once = (g * (1 - y) * y).to(dtype)
+    each = ((g * (1 - y).to(dtype).float()).to(dtype).float() * y).to(dtype)
+    assert torch.equal(given, each if rounds_each else once)
+    assert not torch.equal(once, each)
+
+
 def test_claim_bfloat16_reaches_as_low_as_float32_but_for_eight_lags_of_a_quarter():
     lags = {name: vanilla(Settings(act="identity", w=0.25, k=100), name) for name in ("float32", "bfloat16")}
     assert lags["float32"].zero_from - lags["bfloat16"].zero_from == 8

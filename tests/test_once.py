@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section, contents, contents_computed
 from explainer.maths import gradients, jacobians, number_formats
-from explainer.maths.networks import Network
+from explainer.maths.network import Network
 from explainer.serving.once import Kept, once
 
 READERS = 12

@@ -609,7 +609,7 @@ LINKS = {
     "the default, said": Link({"w": "0.9", "act": "tanh", "gate": "constant", "k": "50"}, noted=False),
     "unknown names": Link({CANARY: CANARY, "W": "3", "act[]": "relu", "__proto__": CANARY}, noted=False),
     "the session's own names": Link(
-        {"notes-on-the-link": CANARY, "reset": "true", "answer-k-steps": "1", "status-bar": CANARY}, noted=False
+        {"page-state": CANARY, "reset": "true", "answer-k-steps": "1", "status-bar": CANARY}, noted=False
     ),
     "embedded": Link({"embed": "true", "embed_options": "dark_theme", "w": "1.1"}, {"w": 1.1}, noted=False),
 }

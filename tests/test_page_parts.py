@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.choices.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, Control
 from explainer.choices.settings import Settings
+from explainer.figures.figure import figures_computed
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section, contents_computed
-from tests.reader import Reader, headings
+from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
 GATES_OWN = {"spread": "varying", "seed": "varying", "u": "state"}  # what moves nothing at another kind of gate
@@ -183,26 +184,85 @@ def _a_part_that_holds_parts() -> None:
 
     import streamlit as st
 
-    from explainer.page import parts as page_parts
-    from explainer.page import state as page_state
+    from explainer.page import parts
+    from explainer.page.state import Urgency
 
     def work() -> None:  # another reader's
-        with page_parts._turns.turn(page_parts.UNSEEN):
+        with parts._turns.turn(Urgency.OUT_OF_SIGHT):
             pass
 
-    def draw(_: object) -> None:
+    def show(_: object) -> None:
         other = threading.Thread(target=work, daemon=True)
         other.start()
         other.join(10)
         st.markdown("stands still" if other.is_alive() else "goes on")
 
-    page_state.draw(())
-    page_parts.begin(("one",))
-    page_parts.place("whole", lambda _: None, draw, holds_parts=True)
-    page_parts.end()
+    parts.begin(("one",))
+    parts.add("whole", lambda _: None, show, holds_parts=True)
+    parts.end()
 
 
 def test_other_readers_go_on_while_a_part_that_holds_parts_is_drawn():
     run = AppTest.from_function(_a_part_that_holds_parts).run()
     assert [problem.message for problem in run.exception] == []
     assert [node.value for node in run.markdown] == ["goes on"]
+
+
+def _a_section_that_notes_who_computes(come_near: bool, trains: bool) -> None:
+    import dataclasses
+    import threading
+
+    import streamlit as st
+
+    from explainer.lesson import SECTIONS
+    from explainer.page import parts, section
+
+    def noting(compute):
+        def note(*arguments):
+            has_turn = parts._turns._owner == threading.get_ident()
+            st.session_state.setdefault("noted", []).append(has_turn)
+            return compute(*arguments)
+
+        return note
+
+    (real,) = [one for one in SECTIONS if one.slug == ("does-it-learn" if trains else "through-time")]
+    plots = [dataclasses.replace(one, tables=noting(one.tables), caption=noting(one.caption)) for one in real.plots]
+    own = dataclasses.replace(
+        real, plots=tuple(plots), question=noting(real.question), receipt=noting(real.receipt), slug="own"
+    )
+    st.session_state["noted"] = []
+    parts.begin(("a", "b", "c", "own"))
+    if come_near:
+        parts.page_state().near.add("own")
+    section.draw(1, own)
+    parts.end()
+
+
+@pytest.mark.parametrize("trains", [False, True], ids=["networks", "training"])
+def test_a_section_computes_in_a_turn_of_its_readers_and_nothing_before_the_reader_comes_near(trains: bool):
+    def noted(come_near: bool) -> list[bool]:
+        at = AppTest.from_function(
+            _a_section_that_notes_who_computes,
+            default_timeout=PATIENCE_SECONDS,
+            kwargs={"come_near": come_near, "trains": trains},
+        ).run()
+        assert [problem.message for problem in at.exception] == []
+        return at.session_state["noted"]
+
+    assert noted(come_near=False) == []
+    has_turn = noted(come_near=True)
+    assert len(has_turn) >= 4  # tables, caption, question, receipt
+    assert all(has_turn)
+
+
+def test_an_open_fold_computes_no_figure_again():
+    reader = opened(section="k-steps,two-steps", k="41")
+    plots = [plot for section in SECTIONS if section.slug in ("k-steps", "two-steps") for plot in section.plots]
+    before = figures_computed()
+    for slug in ("k-steps", "two-steps"):
+        reader.session_state[f"take-{slug}"] = True  # as if the reader had opened it
+    reader.run()
+    assert len([node for node in reader.main if node.type == "download_button"]) == len(plots)
+    assert figures_computed() == before
+    move(reader, "w", 1.07)
+    assert figures_computed() - before == len(plots)

@@ -6,6 +6,7 @@ numbers, the right answer to its question) stands in a table by its slug.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -25,7 +26,7 @@ from explainer.figures import networks as network_drawings
 from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section
-from explainer.maths import gradients, jacobians, number_formats
+from explainer.maths import gradients, jacobians, number_formats, training
 
 BY_SLUG = {section.slug: section for section in SECTIONS}
 
@@ -520,6 +521,37 @@ def test_every_format_that_ends_is_marked_where_it_ends():
                     assert (lag, name) in marked, f"{figure.title}: {name} at {at(settings)}"
 
 
+def test_the_figures_of_training_hold_its_numbers_as_far_as_it_has_got():
+    section, settings = BY_SLUG["does-it-learn"], Settings(tk=10, tn=2)
+    plan = dataclasses.replace(section.work.plan(settings), steps=25, hidden_size=3)
+    for result in training.train(plan, every=10):
+        curves = {"accuracy": result.accuracy, "loss": result.loss}
+        accuracy, loss, *norms = section.figures_of(settings, result)
+        for figure, values in zip((accuracy, loss), curves.values(), strict=True):
+            table = figure.tables["curves"]
+            assert table.num_rows == 4 * result.steps_done
+            for learner, name in enumerate(dict.fromkeys(column(table, "learner"))):
+                rows = rows_of(table, learner=name)
+                means = np.array([values[learner, :, max(0, s - 19) : s + 1].mean(axis=1) for s in range(len(rows))])
+                same([row["step"] for row in rows], np.arange(1.0, len(rows) + 1))
+                for which, over_seeds in (("lowest", np.min), ("middle", np.median), ("highest", np.max)):
+                    expected = over_seeds(means, axis=1)
+                    np.testing.assert_allclose([row[which] for row in rows], expected, rtol=1e-12, atol=1e-12)
+        for figure, learner in zip(norms, (0, 2), strict=True):
+            table = figure.tables["gradients"]
+            assert table.num_rows == 11 * len(result.snapshot_step)
+            middle = np.median(result.log10_norm[learner], axis=0)
+            same(column(table, "log10_magnitude"), middle.ravel())
+            same(column(table, "lag"), np.tile(np.arange(11), len(middle)))
+        for figure in (accuracy, loss, *norms):
+            assert figure.caption.endswith("."), figure.title
+            empty = next(one for one in section.figures_of(settings, None) if one.title == figure.title)
+            assert {name: t.schema for name, t in figure.tables.items()} == {
+                n: t.schema for n, t in empty.tables.items()
+            }
+            assert figure.drawing() is empty.drawing()
+
+
 PLOTTED = {
     "through-time": unrolled_network,
     "one-recurrence": cobwebs,
@@ -756,6 +788,7 @@ BASES = (
     Settings(k=20, **SMALL),
     Settings(k=20, gate="varying", act="logistic", w=1.0, **SMALL),
     Settings(k=30, gate="state", act="logistic", w=1.0, **SMALL),
+    Settings(k=5, **SMALL),  # within the networks' length
 )
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from explainer.maths import gradients, networks, training
+from explainer.maths import gradients, training
+from explainer.maths.cell_types import CELLS
+from explainer.maths.network import build
 from explainer.maths.tasks import RIGHT_SUM, TASKS
 from explainer.maths.training import Learner, Plan, log10_norm_by_lag, over_seeds, trailing_mean, train, usual_learners
 from explainer.serving import jobs
@@ -160,7 +162,7 @@ def oracle_norms(name, weights, inputs):
 
 @pytest.mark.parametrize(("name", "forget_bias"), [("rnn", None), ("lstm", None), ("lstm", 3.0), ("gru", None)])
 def test_norms_by_lag_equal_complex_steps_in_numpy(name, forget_bias):
-    network = networks.build(
+    network = build(
         name, input_size=2, hidden_size=6, forget_bias=forget_bias, generator=generator(7), dtype=torch.float32
     )
     inputs = torch.randn(25, 3, 2, generator=generator(8))
@@ -171,16 +173,16 @@ def test_norms_by_lag_equal_complex_steps_in_numpy(name, forget_bias):
     np.testing.assert_allclose(10 ** (actual - np.transpose(expected)), 1, rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("name", networks.CELLS)
+@pytest.mark.parametrize("name", CELLS)
 def test_norms_by_lag_of_every_cell_type_begin_at_one(name):
-    network = networks.build(name, input_size=1, hidden_size=4, generator=generator(1))
+    network = build(name, input_size=1, hidden_size=4, generator=generator(1))
     norms = log10_norm_by_lag(name, network, torch.randn(9, 2, 1, generator=generator(2)))
     np.testing.assert_allclose(norms[0], 0, atol=1e-14, rtol=0)
     assert np.isfinite(norms).all()
 
 
 def test_a_network_without_memory_has_a_norm_of_exactly_zero():
-    network = networks.build("rnn", input_size=1, hidden_size=4, gain=0.0, generator=generator(1))
+    network = build("rnn", input_size=1, hidden_size=4, gain=0.0, generator=generator(1))
     norms = log10_norm_by_lag("rnn", network, torch.randn(5, 2, 1, generator=generator(2)))
     assert np.isneginf(norms[1:]).all()
 
@@ -189,7 +191,7 @@ def test_the_first_snapshot_is_the_untrained_network_on_the_probes():
     result = fresh(TINY)
     for i, learner in enumerate(TINY.learners):
         for j in range(2):
-            network = networks.build(
+            network = build(
                 learner.cell,
                 input_size=2,
                 hidden_size=3,
@@ -213,7 +215,7 @@ def test_the_first_steps_equal_adam_written_out_in_float64(task, clip):
     result = fresh(plan)
     for i, learner in enumerate(plan.learners):
         weights, sequences = generator(15), generator(16)
-        network = networks.build(
+        network = build(
             learner.cell,
             input_size=TASKS[task].input_size,
             hidden_size=16,
@@ -579,8 +581,8 @@ def test_every_must_be_at_least_one():
 
 def test_labels_say_what_the_biases_are():
     assert [learner.label for learner in usual_learners(2.5)] == [
-        networks.CELLS["rnn"].label,
-        f"{networks.CELLS['lstm'].label}, default biases",
-        f"{networks.CELLS['lstm'].label}, b_f = 2.5",
-        f"{networks.CELLS['gru'].label}, default biases",
+        CELLS["rnn"].label,
+        f"{CELLS['lstm'].label}, default biases",
+        f"{CELLS['lstm'].label}, b_f = 2.5",
+        f"{CELLS['gru'].label}, default biases",
     ]

@@ -44,13 +44,8 @@ def drawing(*series: Series, references: bool = False) -> Drawing:
             scale=alt.Scale(domain=domain, range=[list(one.dash) for one in series]),
         )
         x, y = style.lag_x(), style.log10_y(style.GRADIENT_TITLE)
-        tooltip = [
-            alt.Tooltip("series:N"),
-            alt.Tooltip("lag:Q"),
-            alt.Tooltip("reads:N", title="gradient"),
-            alt.Tooltip("status:N"),
-        ]
-        points = alt.Chart(alt.NamedData("gradients")).encode(x=x, color=color)
+        tooltip = ["series:N", "lag:Q", alt.Tooltip("reads:N", title="gradient"), "status:N"]
+        points = style.data("gradients").encode(x=x, color=color)
         lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
         # wide and unseen: something to point at everywhere along a line
         targets = points.mark_circle(size=160, opacity=0, aria=False).encode(y=y, tooltip=tooltip)
@@ -72,7 +67,7 @@ def drawing(*series: Series, references: bool = False) -> Drawing:
 
 
 def _reference_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    reference = alt.Chart(alt.NamedData("references")).encode(x=x, y=y)
+    reference = style.data("references").encode(x=x, y=y)
     label = {"aria": False, "dy": -8, "fontSize": style.FONT_SIZE}
     return [
         reference.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[2, 2], aria=False).encode(

@@ -16,27 +16,19 @@ from explainer.maths import gradients
 def drawing() -> alt.LayerChart:
     """Factor against step, on a linear axis that holds 0 and the line of 1."""
     x = style.lag_x("i: the step from t−i to t−i+1", "step")
-    y = alt.Y(
-        "factor:Q",
-        scale=alt.Scale(zero=False, padding=6),
-        axis=style.axis("factor of one step", tickCount=5, labelExpr=style.PLAIN_LABEL),
-    )
-    lines = alt.Chart(alt.NamedData("factors")).encode(x=x, y=y, color=style.cell_color())
+    y = style.y("factor", "factor of one step", {"zero": False, "padding": 6}, labelExpr=style.PLAIN_LABEL)
+    lines = style.data("factors").encode(x=x, y=y, color=style.cell_color())
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
-            alt.Chart(alt.NamedData("one")).mark_rule(aria=False, color=style.REFERENCE).encode(y="factor:Q"),
-            alt.Chart(alt.NamedData("one"))
-            .mark_text(aria=False, align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE)
+            style.data("one").mark_rule(aria=False, color=style.REFERENCE).encode(y="factor:Q"),
+            style.data("one")
+            .mark_text(align="left", dx=4, dy=-7, **style.LABEL)
             .encode(x=alt.value(0), y="factor:Q", text="label:N"),
             lines.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             lines.mark_point(size=40, filled=True).encode(
                 shape=style.cell_shape(),
-                tooltip=[
-                    alt.Tooltip("cell:N"),
-                    alt.Tooltip("step:Q"),
-                    alt.Tooltip("factor:Q", format=".4~g"),
-                ],
+                tooltip=["cell:N", "step:Q", alt.Tooltip("factor:Q", format=".4~g")],
             ),
         ),
         style.HALF_HEIGHT,

@@ -92,6 +92,11 @@ def _figure(plot: Plot, *state: Any) -> Figure:
 _kept_figure = once(512)(_figure)
 
 
+def figures_computed() -> int:
+    """How often a figure that is kept has been computed in this process."""
+    return _kept_figure.cache_info().misses
+
+
 # --- drawings -----------------------------------------------------------------------------------------------
 
 

@@ -23,14 +23,14 @@ def drawing() -> alt.LayerChart:
         axis=style.axis("steps back", values=[0, 1, 2], format="d"),
     )
     y = style.log10_y("running product")
-    rungs = alt.Chart(alt.NamedData("rungs")).encode(x=x, color=style.cell_color())
+    rungs = style.data("rungs").encode(x=x, color=style.cell_color())
     on_axis = rungs.transform_filter("isValid(datum.log10_magnitude)").encode(y=y)
     on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(y=alt.value(alt.ExprRef("height")))
     label = {"fontSize": style.FONT_SIZE, "align": "center"}
     is_gated = f"datum.cell == '{style.GATED}'"
     tooltip = [
-        alt.Tooltip("cell:N"),
-        alt.Tooltip("rung:N"),
+        "cell:N",
+        "rung:N",
         alt.Tooltip("factor:Q", format=".4~g"),
         alt.Tooltip("reads:N", title="running product"),
     ]

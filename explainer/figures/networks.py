@@ -9,14 +9,16 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from explainer import words
 from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import figure, style
 from explainer.figures.by_lag import lag_mark
 from explainer.figures.figure import decades, stack, steps, table
 from explainer.maths import gradients, jacobians
+from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Shares
-from explainer.maths.networks import CELLS, Network
+from explainer.maths.network import Network
 from explainer.serving.once import once
 
 SEEDS = 5  # one lucky draw proves nothing
@@ -58,6 +60,31 @@ def shares(settings: Settings) -> dict[str, Shares]:
     return {cell: jacobians.shares(network(cell, settings), SEEDS) for cell in BPTT_PAIR}
 
 
+def lost_in_norms(cell: str, norms: ByLag) -> str:
+    """A sentence for a caption where torch's own slopes have lost digits that show at the longest lag; else nothing."""
+    whole, torchs_own = norms.spectral.whole[:, -1], norms.torchs_own[:, -1]
+    with np.errstate(invalid="ignore"):
+        off = np.where(whole == torchs_own, 0.0, np.abs(10 ** (torchs_own - whole) - 1))
+    lost, worst = int((off > words.AGREE).sum()), int(off.argmax())
+    if not lost:
+        return ""
+    return (
+        f" In {lost} of {len(off)} draws of the {label(cell)} a function is saturated: torch forms its slope as 1 − y² "
+        f"and loses digits of it. Its own backward pass gives {words.magnitude(torchs_own[worst], 1, 2)} in one, "
+        f"a relative {words.number(off[worst], 2)} off; what is drawn keeps the digits."
+    )
+
+
+def lost_in_shares(shares: Shares) -> str:
+    """A sentence for a receipt where ``backward()`` has lost digits that show; else nothing."""
+    if shares.relative_difference[0] <= words.AGREE:
+        return ""
+    return (
+        " Here tanh is saturated: backward() forms its slope as 1 − y² and loses digits of it. The sum takes the slope "
+        "in a form that keeps them."
+    )
+
+
 def with_lag_mark(build: Tables) -> Tables:
     """Tables by lag of real networks, and the mark at the reader's lag.
 
@@ -97,7 +124,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     color = alt.Color("cell:N", scale=color_scale, legend=legend)
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
     x = style.lag_x()
-    base = alt.Chart(alt.NamedData("bands")).encode(x=x)
+    base = style.data("bands").encode(x=x)
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
@@ -107,11 +134,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
             base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
             base.mark_circle(size=120, opacity=0, aria=False).encode(
                 y=y,
-                tooltip=[
-                    alt.Tooltip("cell:N"),
-                    alt.Tooltip("lag:Q"),
-                    *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high)),
-                ],
+                tooltip=["cell:N", "lag:Q", *(alt.Tooltip(f"{name}:Q", format=".3~f") for name in (low, middle, high))],
             ),
         ),
         style.FULL_HEIGHT,
@@ -153,11 +176,7 @@ def norms_tables(settings: Settings) -> dict[str, pa.Table]:
 @figure.drawing
 def shares_by_lag() -> alt.LayerChart:
     """Share of the weight gradient against lag: a band over the seeds, and its middle."""
-    y = alt.Y(
-        "share:Q",
-        scale=alt.Scale(zero=True, nice=False, padding=6),
-        axis=style.axis("share of ∂L(t)/∂W_hh", format="%", tickCount=5),
-    )
+    y = style.y("share", "share of ∂L(t)/∂W_hh", {"zero": True, "nice": False, "padding": 6}, format="%")
     return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
 
 
@@ -181,17 +200,11 @@ MOST_TIMES = 40  # rows of the square picture; a longer sequence shows every so 
 @figure.drawing
 def all_times() -> alt.LayerChart:
     """A square: row t, column u, and in it the norm of ∂s(t)/∂s(u); one colour scale for all networks."""
-    x = alt.X(
-        "from:Q", scale=alt.Scale(nice=False, zero=False), axis=style.axis("from time u", grid=False, tickCount=5)
-    )
-    y = alt.Y(
-        "to:Q",
-        scale=alt.Scale(nice=False, zero=False, reverse=True),
-        axis=style.axis("to time t", grid=False, tickCount=5),
-    )
+    x = style.x("from", "from time u", style.TIGHT, grid=False)
+    y = style.y("to", "to time t", style.TIGHT | {"reverse": True}, grid=False)
     alive = "isValid(datum.log10_magnitude)"
     base = (
-        alt.Chart(alt.NamedData("times"))
+        style.data("times")
         .transform_calculate(reads=style.READS)
         .encode(
             x=x,

@@ -31,6 +31,26 @@ REGIME = alt.Scale(
 EXACT_ZERO = "#8c8c8c"
 
 
+TIGHT = {"nice": False, "zero": False}  # a scale that ends where the numbers end
+PADDED = TIGHT | {"padding": 6}
+LABEL = {"fontSize": FONT_SIZE, "aria": False}  # of words within a plot: the caption says the same to all
+
+
+def data(name: str) -> alt.Chart:
+    """A chart of one of the figure's tables."""
+    return alt.Chart(alt.NamedData(name))
+
+
+def x(field: str, title: str | None, scale: dict, ticks: int = 5, **options) -> alt.X:
+    """An x axis of numbers: a column, its title, its scale, about how many ticks, and options of the axis."""
+    return alt.X(f"{field}:Q", scale=alt.Scale(**scale), axis=axis(title, tickCount=ticks, **options))
+
+
+def y(field: str, title: str | None, scale: dict, ticks: int = 5, **options) -> alt.Y:
+    """A y axis of numbers, as :func:`x`."""
+    return alt.Y(f"{field}:Q", scale=alt.Scale(**scale), axis=axis(title, tickCount=ticks, **options))
+
+
 def _superscript_expression(value: str, number_format: str = "d") -> str:
     expression = f"format({value}, '{number_format}')"
     for plain, raised in zip("−-0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True):
@@ -118,44 +138,38 @@ def axis(title: str | None, **options) -> alt.Axis:
     )
 
 
-def log10_y(title: str, field: str = "log10_magnitude") -> alt.Y:
+def log10_y(title: str, field: str = "log10_magnitude", padding: int = 6, ticks: int = 6, **options) -> alt.Y:
     """A log axis over a column of log10 values: whole powers of ten only, as wide as the data."""
-    return alt.Y(
-        f"{field}:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=6),
-        axis=axis(title, tickMinStep=1, tickCount=6, labelExpr=POWER_OF_TEN_LABEL),
-    )
+    scale = TIGHT | {"padding": padding}
+    return y(field, title, scale, ticks, tickMinStep=1, labelExpr=POWER_OF_TEN_LABEL, **options)
 
 
 def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
-    return alt.X(
-        f"{field}:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=6),
-        axis=axis(title, tickMinStep=1, format="d", tickCount=8),
-    )
+    return x(field, title, PADDED, ticks=8, tickMinStep=1, format="d")
+
+
+def time_x(padding: int, **options) -> alt.X:
+    """Lags from the past to now: t−20, …, t−1, t."""
+    label = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
+    scale = TIGHT | {"reverse": True, "padding": padding}
+    return x("lag", "time", scale, ticks=8, labelExpr=label, tickMinStep=1, **options)
 
 
 def line_of_one(dataset: str = "frame") -> alt.Chart:
     """The line where the gradient is 1: neither growing nor shrinking."""
-    return (
-        alt.Chart(alt.NamedData(dataset))
-        .mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9, aria=False)
-        .encode(y=alt.Y("one:Q"))
-    )
+    return data(dataset).mark_rule(color=REFERENCE, strokeWidth=1, opacity=0.9, aria=False).encode(y=alt.Y("one:Q"))
 
 
 def invisible_frame(x: alt.X, y: alt.Y, dataset: str = "frame") -> alt.Chart:
     """Rows that are not seen but stretch the axes: limits move with the numbers, the drawing stays."""
-    return alt.Chart(alt.NamedData(dataset)).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y)
+    return data(dataset).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y)
 
 
 def lag_marker(dataset: str = "marks") -> alt.LayerChart:
     """A thin line at the reader's lag k, labelled above the plot."""
-    base = alt.Chart(alt.NamedData(dataset)).encode(x=alt.X("lag:Q"))
+    base = data(dataset).encode(x=alt.X("lag:Q"))
     rule = base.mark_rule(color=REFERENCE, strokeDash=[2, 3], strokeWidth=1.5, aria=False)
-    label = base.mark_text(align="right", baseline="bottom", fontSize=FONT_SIZE, aria=False).encode(
-        text="label:N", y=alt.value(-4)
-    )
+    label = base.mark_text(align="right", baseline="bottom", **LABEL).encode(text="label:N", y=alt.value(-4))
     return rule + label
 
 
@@ -168,8 +182,8 @@ def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: st
     rail = alt.value(alt.ExprRef("height"))
     is_placed = f"datum.status == '{gradients.ROUNDED_TO_ZERO}' || datum.status == '{gradients.OVERFLOW}'"
     on_rail = f"datum.status == '{gradients.EXACTLY_ZERO}' || datum.status == '{gradients.UNDEFINED}'"
-    marks = alt.Chart(alt.NamedData(points)).encode(x=x, color=color, shape=shape)
-    words = alt.Chart(alt.NamedData(notes)).encode(x=x, text="label:N")
+    marks = data(points).encode(x=x, color=color, shape=shape)
+    words = data(notes).encode(x=x, text="label:N")
     text = {"align": "left", "dx": 7, "fontSize": FONT_SIZE, "aria": False}
     return alt.layer(
         marks.transform_filter(is_placed).mark_point(size=34, strokeWidth=1.2, fill=None, aria=False).encode(y=y),
@@ -181,7 +195,7 @@ def off_scale_marks(x: alt.X, y: alt.Y, color: alt.Color, points: str, notes: st
 
 def walk_marks(x: alt.X, y: alt.Y, color: alt.Color) -> alt.LayerChart:
     """Rings around the place where a reader's walk along the product stands."""
-    ring = alt.Chart(alt.NamedData("walk")).encode(x=x, color=color)
+    ring = data("walk").encode(x=x, color=color)
     options = {"size": 330, "filled": False, "strokeWidth": 3, "opacity": 1, "aria": False}
     placed = ring.transform_filter("isValid(datum.log10_magnitude)").mark_point(**options).encode(y=y)
     on_rail = ring.transform_filter("!isValid(datum.log10_magnitude)").mark_point(clip=False, **options)

@@ -116,26 +116,18 @@ def _legend_channels() -> dict:
 
 def _curve_drawing(title: str, label_format: str) -> Drawing:
     def build() -> alt.LayerChart:
-        x = alt.X(
-            "step:Q",
-            scale=alt.Scale(zero=True, nice=False),
-            axis=style.axis("training step", tickCount=5),
-        )
-        y = alt.Y(
-            "middle:Q",
-            scale=alt.Scale(zero=False, nice=False, padding=6),
-            axis=style.axis(title, format=label_format, tickCount=5),
-        )
-        curve = alt.Chart(alt.NamedData("curves")).encode(x=x)
-        guess = alt.Chart(alt.NamedData("guess")).encode(y=alt.Y("middle:Q"))
+        x = style.x("step", "training step", {"zero": True, "nice": False})
+        y = style.y("middle", title, style.PADDED, format=label_format)
+        curve = style.data("curves").encode(x=x)
+        guess = style.data("guess").encode(y=alt.Y("middle:Q"))
         return style.finish(
             alt.layer(
-                alt.Chart(alt.NamedData("guess")).mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y),
+                style.data("guess").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y),
                 guess.transform_filter("isValid(datum.label)").mark_rule(
                     aria=False, color=style.REFERENCE, strokeDash=[2, 3]
                 ),
                 guess.transform_filter("isValid(datum.label)")
-                .mark_text(aria=False, align="right", dy=-7, fontSize=style.FONT_SIZE)
+                .mark_text(align="right", dy=-7, **style.LABEL)
                 .encode(x=alt.value(alt.ExprRef("width")), text="label:N"),
                 curve.mark_area(opacity=0.14, aria=False).encode(
                     y=alt.Y("lowest:Q"), y2="highest:Q", color=_legend_channels()["color"]
@@ -173,13 +165,13 @@ _WAITING = "Nothing is trained yet: press Train."
 def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
     if result is None:
         return _WAITING
-    said = f"After {result.steps_done} of {result.plan.steps} steps"
+    said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
-        return said
+        return f"{said}."
     _, middle, _ = training.over_seeds(training.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
     ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
-    return f"{said}, mean of the last {training.WINDOW}, middle of {result.plan.seeds} seeds: {ends}."
+    return f"{said}, mean of the last {training.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
 
 
 def _curves(what: str, label_format: str) -> Plot:
@@ -255,7 +247,7 @@ def outcomes(result: Training) -> str:
 def _outcome_row(label: str, outcome: Outcome) -> str:
     reach = sorted(outcome.horizon, key=lambda lag: math.inf if lag is None else lag)
     middle = reach[len(reach) // 2]
-    predicted = sum(outcome.predicted)
+    predicted = sum(outcome.predicted) or "none"
     return (
         f"| {label} | {sum(outcome.learned)} | {'beyond the task' if middle is None else f'lag {middle}'} | "
         f"{predicted} will learn | {sum(outcome.prediction_was_right)} of {len(outcome.learned)} |"

@@ -51,7 +51,7 @@ def _question(settings: Settings) -> Prediction:
         f"{words.percent(kept)}."
     )
     return Prediction(
-        f"With your gate, how much of the cell state is left after k = {settings.k} steps?",
+        f"With your gate, how much of the cell state is left after {words.steps(settings.k)}?",
         (
             Option("More than half", told),
             Option("Between 1 % and half", told),
@@ -107,15 +107,15 @@ def _cell_drawing() -> alt.LayerChart:
             **more,
         }
 
-    wires = alt.Chart(alt.NamedData("wires")).encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    wires = style.data("wires").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
     on_path, beside = f"datum.path == '{_PATH}'", f"datum.path != '{_PATH}'"
-    ends = alt.Chart(alt.NamedData("wires")).transform_filter("datum.arrow").encode(**board("x_end:Q", "y_end:Q"))
+    ends = style.data("wires").transform_filter("datum.arrow").encode(**board("x_end:Q", "y_end:Q"))
     arrow = {"shape": "triangle", "filled": True, "opacity": 1}
     angle = alt.Angle("angle:Q", scale=None)
-    nodes = alt.Chart(alt.NamedData("nodes")).encode(**board("x:Q", "y:Q"))
-    boxes = alt.Chart(alt.NamedData("boxes")).encode(**board("x:Q", "y:Q"))
-    values = alt.Chart(alt.NamedData("values")).encode(**board("x:Q", "y:Q"), text="text:N")
-    peephole = alt.Chart(alt.NamedData("peephole")).encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    nodes = style.data("nodes").encode(**board("x:Q", "y:Q"))
+    boxes = style.data("boxes").encode(**board("x:Q", "y:Q"))
+    values = style.data("values").encode(**board("x:Q", "y:Q"), text="text:N")
+    peephole = style.data("peephole").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
     return style.finish(
         alt.layer(
             wires.transform_filter(beside).mark_rule(aria=False, color=style.REFERENCE, strokeWidth=1.2),
@@ -136,14 +136,10 @@ def _cell_drawing() -> alt.LayerChart:
             nodes.transform_filter("length(datum.operation) > 1")
             .mark_text(fontSize=10, aria=False)
             .encode(text="operation:N"),
-            values.transform_filter("datum.align == 'start'").mark_text(
-                aria=False, align="left", fontSize=style.FONT_SIZE
-            ),
-            values.transform_filter("datum.align == 'end'").mark_text(
-                aria=False, align="right", fontSize=style.FONT_SIZE
-            ),
+            values.transform_filter("datum.align == 'start'").mark_text(align="left", **style.LABEL),
+            values.transform_filter("datum.align == 'end'").mark_text(align="right", **style.LABEL),
             values.transform_filter("datum.align == 'middle'").mark_text(
-                aria=False, align="left", fontSize=style.FONT_SIZE, fontWeight="bold"
+                align="left", fontWeight="bold", **style.LABEL
             ),
         ),
         style.FULL_HEIGHT,
@@ -196,20 +192,11 @@ _SERIES = {
 
 @figure.drawing
 def _over_time_drawing() -> alt.LayerChart:
-    time = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
-    x = alt.X(
-        "lag:Q",
-        scale=alt.Scale(reverse=True, nice=False, zero=False, padding=4),
-        axis=style.axis("time", labelExpr=time, tickMinStep=1, tickCount=8),
-    )
-    y = alt.Y(
-        "value:Q",
-        scale=alt.Scale(zero=True, padding=6),
-        axis=style.axis("state or gate", labelExpr=style.PLAIN_LABEL, tickCount=5),
-    )
+    x = style.time_x(padding=4)
+    y = style.y("value", "state or gate", {"zero": True, "padding": 6}, labelExpr=style.PLAIN_LABEL)
     legend = style.line_legend()
     domain, colors, dashes = list(_SERIES), [c for c, _ in _SERIES.values()], [d for _, d in _SERIES.values()]
-    base = alt.Chart(alt.NamedData("states")).encode(x=x, y=y)
+    base = style.data("states").encode(x=x, y=y)
     return style.finish(
         alt.layer(
             base.mark_line(strokeWidth=2.5).encode(
@@ -217,7 +204,7 @@ def _over_time_drawing() -> alt.LayerChart:
                 strokeDash=alt.StrokeDash("series:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend),
             ),
             base.mark_circle(size=140, opacity=0, aria=False).encode(
-                tooltip=[alt.Tooltip("series:N"), alt.Tooltip("lag:Q"), alt.Tooltip("value:Q", format=".4~g")]
+                tooltip=["series:N", "lag:Q", alt.Tooltip("value:Q", format=".4~g")]
             ),
         ),
         style.HALF_HEIGHT,

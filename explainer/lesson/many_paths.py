@@ -13,9 +13,9 @@ from explainer.figures.figure import Plot
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
+from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
 from explainer.maths.logscale import first_below
-from explainer.maths.networks import CELLS
 from explainer.programs import many_paths as programs
 
 _ARGUMENT = r"""
@@ -135,11 +135,12 @@ PATHS = Plot(
 
 
 def _norms_caption(settings: Settings) -> str:
+    lost = "".join(networks.lost_in_norms(cell, networks.by_lag(cell, settings)) for cell in settings.nets)
     return (
-        f"Networks with {settings.n} units, gain {words.number(settings.gain)} and "
+        f"Networks with {words.counted(settings.n, 'unit')}, gain {words.number(settings.gain)} and "
         f"{networks.bias_words(settings.bf)}. At lag {settings.T - 1}: "
         f"{'; '.join(_end(cell, networks.by_lag(cell, settings)) for cell in settings.nets)}. "
-        f"Line and band: middle and range of {networks.SEEDS} draws."
+        f"Line and band: middle and range of {networks.SEEDS} draws.{lost}"
     )
 
 
@@ -186,6 +187,7 @@ def _lstm_caption(settings: Settings) -> str:
         f"An nn.LSTM with {networks.bias_words(settings.bf)}, spectral norms, middle of {networks.SEEDS} draws. "
         f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "
         f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}."
+        + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
     )
 
 
@@ -211,7 +213,7 @@ def _square(cell: str) -> Plot:
 
     return Plot(
         title=f"{networks.label(cell)}: gradients between every two times",
-        reads=networks.NETWORK,
+        reads=tuple(name for name in networks.NETWORK if name != "bf" or CELLS[cell].gated),
         drawing=networks.all_times,
         tables=lambda settings: networks.all_times_tables(pairs(settings)),
         caption=caption,

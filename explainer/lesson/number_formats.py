@@ -112,19 +112,14 @@ def _drawing(color: str) -> Drawing:
         legend = style.line_legend(columns=style.columns(2, 4))
         legend["symbolStrokeColor"] = color
         x, y = style.lag_x(), style.log10_y(style.GRADIENT_TITLE)
-        lines = alt.Chart(alt.NamedData("formats")).encode(x=x)
-        limits = alt.Chart(alt.NamedData("limits")).encode(y=alt.Y("log10_magnitude:Q"))
-        ends = alt.Chart(alt.NamedData("ends")).encode(x=alt.X("lag:Q"))
+        lines = style.data("formats").encode(x=x)
+        limits = style.data("limits").encode(y=alt.Y("log10_magnitude:Q"))
+        ends = style.data("ends").encode(x=alt.X("lag:Q"))
         bottom, top = alt.value(alt.ExprRef("height")), alt.value(0)
-        tooltip = [
-            alt.Tooltip("format:N"),
-            alt.Tooltip("lag:Q"),
-            alt.Tooltip("reads:N", title="gradient"),
-            alt.Tooltip("status:N"),
-        ]
+        tooltip = ["format:N", "lag:Q", alt.Tooltip("reads:N", title="gradient"), "status:N"]
         notes = [
             ends.transform_filter(f"datum.row == {row} && datum.edge == '{edge}'")
-            .mark_text(aria=False, dy=dy, dx=-3, align="right", fontSize=style.FONT_SIZE)
+            .mark_text(dy=dy, dx=-3, align="right", **style.LABEL)
             .encode(y=rail, text="label:N")
             for row in range(len(FORMATS))
             for edge, rail, dy in ((_BOTTOM, bottom, -9 - 16 * row), (_TOP, top, 14 + 16 * row))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import altair as alt
 import numpy as np
@@ -63,22 +64,14 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
-def _cobweb(symbol: str, color: str, dash: list[int]) -> Drawing:
+def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
     def build() -> alt.LayerChart:
-        scale = alt.Scale(zero=False, nice=False, padding=4)
-        x = alt.X(
-            "state:Q",
-            scale=scale,
-            axis=style.axis(f"{symbol}(t−1)", tickCount=5, labelExpr=style.PLAIN_LABEL),
-        )
-        y = alt.Y(
-            "next_state:Q",
-            scale=scale,
-            axis=style.axis(f"{symbol}(t)", tickCount=5, labelExpr=style.PLAIN_LABEL),
-        )
-        curve = alt.Chart(alt.NamedData("curve")).encode(x=x, order="state:Q")
-        web = alt.Chart(alt.NamedData("web")).encode(x=x, y=y, order="order:Q")
-        ends = alt.Chart(alt.NamedData("ends")).encode(x=x, y=y)
+        scale = style.TIGHT | {"padding": 4}
+        x = style.x("state", f"{symbol}(t−1)", scale, labelExpr=style.PLAIN_LABEL)
+        y = style.y("next_state", f"{symbol}(t)", scale, labelExpr=style.PLAIN_LABEL)
+        curve = style.data("curve").encode(x=x, order="state:Q")
+        web = style.data("web").encode(x=x, y=y, order="order:Q")
+        ends = style.data("ends").encode(x=x, y=y)
         return style.finish(
             alt.layer(
                 curve.mark_line(color=style.REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("diagonal:Q")),
@@ -86,9 +79,9 @@ def _cobweb(symbol: str, color: str, dash: list[int]) -> Drawing:
                 web.mark_line(color=style.REFERENCE, strokeWidth=1.2, interpolate="linear"),
                 ends.mark_point(filled=True, size=90, color=color, opacity=1).encode(
                     shape=alt.Shape("label:N", legend=None, scale=alt.Scale(range=["circle", "diamond"])),
-                    tooltip=[alt.Tooltip("label:N"), alt.Tooltip("next_state:Q", format=".4~g")],
+                    tooltip=["label:N", alt.Tooltip("next_state:Q", format=".4~g")],
                 ),
-                ends.mark_text(aria=False, align="left", dx=8, dy=10, fontSize=style.FONT_SIZE).encode(text="label:N"),
+                ends.mark_text(align="left", dx=8, dy=10, **style.LABEL).encode(text="label:N"),
             ),
             style.FULL_HEIGHT,
         )
@@ -96,41 +89,44 @@ def _cobweb(symbol: str, color: str, dash: list[int]) -> Drawing:
     return figure.drawing(build)
 
 
-def _cobweb_tables(
-    symbol: str, gradient: Gradient, derivative: Callable[[Settings, tuple[float, ...]], Derivative], settings: Settings
+def _tables(
+    symbol: str, gradient: Gradient, derivative: Callable[[Sequence[float]], Derivative]
 ) -> dict[str, pa.Table]:
     orbit = gradient.state[::-1]
     finite = orbit[np.isfinite(orbit)]
     low, high = min(finite.min(), -1.0), max(finite.max(), 1.0)
     grid = np.unique(np.concatenate([np.linspace(low, high, 161), finite]))
-    curve = derivative(settings, tuple(grid.tolist()))
     corners = np.repeat(orbit, 2)
     return {
         "web": table(order=np.arange(len(corners) - 1), state=corners[:-1], next_state=corners[1:]),
-        "curve": table(state=grid, next_state=curve.next_state, diagonal=grid),
+        "curve": table(state=grid, next_state=derivative(grid.tolist()).next_state, diagonal=grid),
         "ends": table(state=[orbit[0], orbit[-1]], next_state=[orbit[0], orbit[-1]], label=["start", f"{symbol}(t)"]),
     }
 
 
-def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
-    return _cobweb_tables("h", gradients.vanilla(settings), gradients.vanilla_derivative, settings)
+def _caption(symbol: str, gradient: Gradient) -> str:
+    start, *_, end = (words.number(state) for state in gradient.state[::-1].tolist())
+    return f"{symbol} starts at {start} and is {end} after {words.steps(int(gradient.lag[-1]))}."
 
 
-def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
-    return _cobweb_tables("c", gradients.gated(settings), gradients.gated_derivative, settings)
-
-
-def _vanilla_caption(settings: Settings) -> str:
-    end = words.number(float(gradients.vanilla(settings).state[0]))
-    return f"h starts at {words.number(settings.h0)} and is {end} after {words.steps(settings.k)}."
-
-
-def _gated_caption(settings: Settings) -> str:
-    end = words.number(float(gradients.gated(settings).state[0]))
-    return (
-        f"c starts at {words.number(settings.h0)} and is {end} after {words.steps(settings.k)}. "
-        "The curve is the last step's."
-    )
+VANILLA_COBWEB = Plot(
+    title="Cobweb of the vanilla cell",
+    reads=names_of(BOTH, VANILLA),
+    drawing=_drawing("h", style.VERMILION, [1, 0]),
+    tables=lambda s: _tables("h", gradients.vanilla(s), functools.partial(gradients.vanilla_derivative, s)),
+    caption=lambda s: _caption("h", gradients.vanilla(s)),
+    program=Program(programs.vanilla_cobweb),
+    half=True,
+)
+GATED_COBWEB = Plot(
+    title="Cobweb of the gated cell",
+    reads=names_of(BOTH, GATED),
+    drawing=_drawing("c", style.BLUE, [7, 3]),
+    tables=lambda s: _tables("c", gradients.gated(s), functools.partial(gradients.gated_derivative, s)),
+    caption=lambda s: f"{_caption('c', gradients.gated(s))} The curve is the last step's.",
+    program=Program(programs.gated_cobweb),
+    half=True,
+)
 
 
 def _factors_caption(settings: Settings) -> str:
@@ -144,24 +140,6 @@ def _factors_caption(settings: Settings) -> str:
     )
 
 
-VANILLA_COBWEB = Plot(
-    title="Cobweb of the vanilla cell",
-    reads=names_of(BOTH, VANILLA),
-    drawing=_cobweb("h", style.VERMILION, [1, 0]),
-    tables=_vanilla_tables,
-    caption=_vanilla_caption,
-    program=Program(programs.vanilla_cobweb),
-    half=True,
-)
-GATED_COBWEB = Plot(
-    title="Cobweb of the gated cell",
-    reads=names_of(BOTH, GATED),
-    drawing=_cobweb("c", style.BLUE, [7, 3]),
-    tables=_gated_tables,
-    caption=_gated_caption,
-    program=Program(programs.gated_cobweb),
-    half=True,
-)
 FACTORS = Plot(
     title="The factor that each single step contributes",
     reads=SCALAR,

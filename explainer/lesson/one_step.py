@@ -67,38 +67,24 @@ def _question(settings: Settings) -> Prediction:
 
 @figure.drawing
 def _drawing() -> alt.LayerChart:
-    x = alt.X(
-        "state:Q",
-        scale=alt.Scale(zero=False, nice=False),
-        axis=style.axis("state one step ago, h(t−1) or c(t−1)", labelExpr=style.PLAIN_LABEL, tickCount=7),
-    )
-    y = alt.Y(
-        "gradient:Q",
-        scale=alt.Scale(zero=True, padding=6),
-        axis=style.axis("derivative of one step", labelExpr=style.PLAIN_LABEL, tickCount=5),
-    )
-    curve = alt.Chart(alt.NamedData("derivative")).encode(x=x, y=y, color=style.cell_color())
-    here = alt.Chart(alt.NamedData("here")).encode(x=x, y=y, color=style.cell_color(legend=False))
-    one = alt.Chart(alt.NamedData("one")).encode(y=alt.Y("gradient:Q"))
+    x = style.x("state", "state one step ago, h(t−1) or c(t−1)", style.TIGHT, ticks=7, labelExpr=style.PLAIN_LABEL)
+    y = style.y("gradient", "derivative of one step", {"zero": True, "padding": 6}, labelExpr=style.PLAIN_LABEL)
+    curve = style.data("derivative").encode(x=x, y=y, color=style.cell_color())
+    here = style.data("here").encode(x=x, y=y, color=style.cell_color(legend=False))
+    one = style.data("one").encode(y=alt.Y("gradient:Q"))
     return style.finish(
         alt.layer(
             one.mark_rule(aria=False, color=style.REFERENCE),
-            one.mark_text(aria=False, align="left", dx=4, dy=-7, fontSize=style.FONT_SIZE).encode(
-                x=alt.value(0), text="label:N"
-            ),
+            one.mark_text(align="left", dx=4, dy=-7, **style.LABEL).encode(x=alt.value(0), text="label:N"),
             curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             here.mark_rule(aria=False, strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
             here.mark_point(filled=True, size=130, opacity=1).encode(
                 shape=style.cell_shape(),
-                tooltip=[
-                    alt.Tooltip("cell:N"),
-                    alt.Tooltip("state:Q", format=".4~g"),
-                    alt.Tooltip("gradient:Q", format=".4~g"),
-                ],
+                tooltip=["cell:N", alt.Tooltip("state:Q", format=".4~g"), alt.Tooltip("gradient:Q", format=".4~g")],
             ),
             *(
                 here.transform_filter(f"datum.cell == '{cell}'")
-                .mark_text(aria=False, fontSize=style.FONT_SIZE, dy=dy)
+                .mark_text(dy=dy, **style.LABEL)
                 .encode(text="label:N", color=alt.ColorValue("black"))
                 for cell, dy in ((style.VANILLA, 20), (style.GATED, -16))
             ),

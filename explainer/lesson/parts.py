@@ -146,26 +146,26 @@ def _in_order(names: Collection[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Contents:
-    """What moves in a section, at one state of the page; no figures where they are long work."""
+    """What moves in a section besides its figures, at one state of the page."""
 
     prediction: Prediction
-    figures: tuple[Figure, ...]
     receipt: Receipt
 
 
 def contents(section: Section, settings: Settings) -> Contents:
-    """What a section shows at these settings; computed once for all readers who ask for the same."""
+    """What a section says at these settings, computed once for all readers who ask for the same."""
     own = settings.only(section.reads)
-    if section.work:  # what it says changes with the work that has been done meanwhile
-        return Contents(section.question(own), (), section.receipt(own))
-    return _contents(section, own)
+    # with long work, what a section says changes when the work is done
+    return _contents(section, own) if section.work else _kept_contents(section, own)
 
 
-@once(256)
 def _contents(section: Section, settings: Settings) -> Contents:
-    return Contents(section.question(settings), section.figures_at(settings), section.receipt(settings))
+    return Contents(section.question(settings), section.receipt(settings))
+
+
+_kept_contents = once(256)(_contents)
 
 
 def contents_computed() -> int:
     """How often the contents of a section have been computed in this process."""
-    return _contents.cache_info().misses
+    return _kept_contents.cache_info().misses

@@ -55,7 +55,7 @@ def _question(settings: Settings) -> Prediction:
     told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
         f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."
     )
-    if settings.f < 1:
+    if 0 < settings.f < 1:
         told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - settings.f))} steps."
     return Prediction(
         f"Your constant gate is f = {words.gate(settings.f)}. From which lag on is less than 1 % of the gradient left?",

@@ -84,12 +84,7 @@ def _question(settings: Settings) -> Prediction:
 
 @figure.drawing
 def _unrolled() -> alt.LayerChart:
-    time = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
-    x = alt.X(
-        "lag:Q",
-        scale=alt.Scale(reverse=True, nice=False, zero=False, padding=24),
-        axis=style.axis("time", labelExpr=time, tickMinStep=1, tickCount=8, grid=False),
-    )
+    x = style.time_x(padding=24, grid=False)
     y = alt.Y(
         "cell:N",
         sort=list(style.CELLS),
@@ -116,16 +111,16 @@ def _unrolled() -> alt.LayerChart:
     )
     dark = alt.Opacity("log10_magnitude:Q", scale=alt.Scale(domain=[-4, 0], range=[0.2, 1], clamp=True), legend=None)
     tooltip = [
-        alt.Tooltip("cell:N"),
-        alt.Tooltip("lag:Q"),
+        "cell:N",
+        "lag:Q",
         alt.Tooltip("reads:N", title="∂s(t)/∂s(t−lag)"),
         alt.Tooltip("state:Q", title="s(t−lag)", format=".4~g"),
-        alt.Tooltip("status:N"),
+        "status:N",
     ]
     color = style.cell_color(legend=False)
-    links = alt.Chart(alt.NamedData("links")).encode(x=x, x2="nearer_lag:Q", y=y, color=color)
+    links = style.data("links").encode(x=x, x2="nearer_lag:Q", y=y, color=color)
     alive = f"datum.status != '{gradients.EXACTLY_ZERO}' && isValid(datum.log10_magnitude)"
-    nodes = alt.Chart(alt.NamedData("nodes")).encode(x=x, y=y, color=color, tooltip=tooltip)
+    nodes = style.data("nodes").encode(x=x, y=y, color=color, tooltip=tooltip)
     return style.finish(
         alt.layer(
             links.transform_filter(alive)
@@ -135,9 +130,7 @@ def _unrolled() -> alt.LayerChart:
             .mark_rule(aria=False, strokeDash=[1, 5], strokeWidth=1.5)
             .encode(tooltip=tooltip),
             nodes.mark_point(filled=True, opacity=1, size=150).encode(shape=style.cell_shape()),
-            alt.Chart(alt.NamedData("ends"))
-            .mark_text(aria=False, dy=26, fontSize=style.FONT_SIZE)
-            .encode(x=x, y=y, text="label:N"),
+            style.data("ends").mark_text(dy=26, **style.LABEL).encode(x=x, y=y, text="label:N"),
         ),
         style.HALF_HEIGHT,
     )
@@ -191,11 +184,11 @@ def _unrolled_caption(settings: Settings) -> str:
 
 
 def _shares_caption(settings: Settings) -> str:
-    most = {cell: words.lags(_lags_for(one, 0.9)) for cell, one in networks.shares(settings).items()}
+    most = {cell: f"the latest {words.lags(_lags_for(one, 0.9))}" for cell, one in networks.shares(settings).items()}
     return (
-        f"A real nn.RNN and nn.LSTM with {settings.n} units and {networks.bias_words(settings.bf)}; line and band are "
-        f"the middle and the range of {networks.SEEDS} draws. Nine tenths of the sum come from the latest "
-        f"{most['rnn']} in the RNN and {most['lstm']} in the LSTM."
+        f"A real nn.RNN and nn.LSTM with {words.counted(settings.n, 'unit')} and "
+        f"{networks.bias_words(settings.bf)}; line and band are the middle and the range of {networks.SEEDS} draws. "
+        f"Nine tenths of the sum come from {most['rnn']} in the RNN and {most['lstm']} in the LSTM."
     )
 
 
@@ -225,7 +218,7 @@ def _receipt(settings: Settings) -> Receipt:
         Side("backward() on the nn.RNN itself", float(shares.backward_norm[0])),
         Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
         remark="Entry by entry the two matrices differ by at most a relative "
-        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.",
+        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.{networks.lost_in_shares(shares)}",
     )
 
 

@@ -79,18 +79,11 @@ def _map(symbol: str, title: str, color: str) -> Drawing:
         pointer = alt.selection_point(
             name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
         )
-        x = alt.X(
-            "from:Q",
-            scale=alt.Scale(nice=False, zero=False),
-            axis=style.axis(title, grid=False, tickCount=6, labelExpr=style.PLAIN_LABEL),
-        )
-        y = alt.Y(
-            "lag_from:Q",
-            scale=alt.Scale(nice=False, zero=False),
-            axis=style.axis("lag k", grid=False, tickCount=5, minExtent=56, maxExtent=56),
-        )
+        extent = {"minExtent": 56, "maxExtent": 56}  # both plots begin at the same place
+        x = style.x("from", title, style.TIGHT, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
+        y = style.y("lag_from", "lag k", style.TIGHT, grid=False, **extent)
         cells = (
-            alt.Chart(alt.NamedData("grid"))
+            style.data("grid")
             .transform_calculate(reads=style.READS)
             .encode(
                 x=x,
@@ -99,47 +92,26 @@ def _map(symbol: str, title: str, color: str) -> Drawing:
                 y2="lag_to:Q",
                 tooltip=[
                     alt.Tooltip("parameter:Q", title=symbol),
-                    alt.Tooltip("lag:Q"),
+                    "lag:Q",
                     alt.Tooltip("reads:N", title="gradient"),
-                    alt.Tooltip("status:N"),
+                    "status:N",
                 ],
             )
         )
         alive = "isValid(datum.log10_magnitude)"
-        reader = alt.Chart(alt.NamedData("reader")).encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
+        reader = style.data("reader").encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
         # the selection lives in one layer; a second mark under it would take the pointer away
         above = alt.layer(
             cells.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
             cells.transform_filter(alive).mark_rect().encode(color=style.regime_color()).add_params(pointer),
             reader.mark_point(
-                shape="diamond",
-                size=130,
-                filled=True,
-                color="white",
-                stroke="black",
-                strokeWidth=1.5,
-                opacity=1,
+                shape="diamond", size=130, filled=True, color="white", stroke="black", strokeWidth=1.5, opacity=1
             ),
         ).properties(height=260)
-        slice_x = alt.X(
-            "lag:Q",
-            scale=alt.Scale(nice=False, zero=False, domain=[0, 200]),
-            axis=style.axis("lag k", tickCount=5),
-        )
-        slice_y = alt.Y(
-            "log10_magnitude:Q",
-            scale=alt.Scale(nice=False, zero=False, padding=4),
-            axis=style.axis(
-                style.GRADIENT_TITLE,
-                tickMinStep=1,
-                tickCount=4,
-                labelExpr=style.POWER_OF_TEN_LABEL,
-                minExtent=56,
-                maxExtent=56,
-            ),
-        )
-        own = alt.Chart(alt.NamedData("own")).encode(x=slice_x, y=slice_y)
-        under = alt.Chart(alt.NamedData("grid")).transform_filter(pointer)
+        slice_x = style.x("lag", "lag k", style.TIGHT | {"domain": [0, 200]})
+        slice_y = style.log10_y(style.GRADIENT_TITLE, padding=4, ticks=4, **extent)
+        own = style.data("own").encode(x=slice_x, y=slice_y)
+        under = style.data("grid").transform_filter(pointer)
         below = alt.layer(
             # the axis follows what is drawn: the reader's slice, and the one under the pointer
             style.invisible_frame(slice_x, slice_y),
@@ -147,11 +119,11 @@ def _map(symbol: str, title: str, color: str) -> Drawing:
             own.mark_line(color=style.REFERENCE, strokeDash=[4, 3], strokeWidth=2),
             under.mark_line(color=color, strokeWidth=2.5, aria=False).encode(x=slice_x, y=slice_y),
             own.transform_filter("isValid(datum.label)")
-            .mark_text(aria=False, align="left", dx=6, dy=-8, fontSize=style.FONT_SIZE)
+            .mark_text(align="left", dx=6, dy=-8, **style.LABEL)
             .encode(text="label:N"),
             under.transform_filter(f"datum.lag == {LAGS[0]}")
             .transform_calculate(pointed=f"'under the pointer: {symbol} = ' + format(datum.parameter, '~g')")
-            .mark_text(aria=False, align="right", baseline="top", fontSize=style.FONT_SIZE, fontWeight="bold")
+            .mark_text(align="right", baseline="top", fontWeight="bold", **style.LABEL)
             .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
         ).properties(height=150)
         chart = alt.vconcat(above, below, spacing=18)
@@ -192,33 +164,26 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
     }
 
 
-def _over_w(settings: Settings) -> Grid:
-    return gradients.vanilla_grid(settings, WEIGHTS, LAGS)
-
-
-def _over_f(settings: Settings) -> Grid:
-    return gradients.gated_grid(settings, OPENINGS, LAGS)
-
-
 def _own_weight(settings: Settings) -> Grid:
     """The reader's column of the map, with the reader's own lag among the others."""
     return gradients.vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
 
 
 def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
-    return _map_tables(_over_w(settings), _own_weight(settings), settings.w, settings.k)
+    grid = gradients.vanilla_grid(settings, WEIGHTS, LAGS)
+    return _map_tables(grid, _own_weight(settings), settings.w, settings.k)
 
 
 def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
-    own = gradients.gated_grid(settings, (float(settings.f),), LAGS)
-    return _map_tables(_over_f(settings), own, settings.f, settings.k)
+    grid, own = (gradients.gated_grid(settings, f, LAGS) for f in (OPENINGS, (float(settings.f),)))
+    return _map_tables(grid, own, settings.f, settings.k)
 
 
 def _vanilla_caption(settings: Settings) -> str:
     return (
         f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
         f"{readings.verdict(gradients.vanilla(settings))}. "
-        f"Of these weights, {_regimes(_over_w(settings))} at the longest lag."
+        f"Of these weights, {_regimes(gradients.vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
     )
 
 
@@ -226,7 +191,7 @@ def _gated_caption(settings: Settings) -> str:
     return (
         f"The diamond is your gate, f = {words.gate(settings.f)} at k = {settings.k}: it "
         f"{readings.verdict(gradients.gated(settings))}. "
-        f"Of these gates, {_regimes(_over_f(settings))} at the longest lag."
+        f"Of these gates, {_regimes(gradients.gated_grid(settings, OPENINGS, LAGS))} at the longest lag."
     )
 
 

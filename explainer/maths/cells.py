@@ -95,7 +95,7 @@ class Gate:
         formula: f(t) in LaTeX.
         opening: (inputs, c, step) → f(t) in c's shape; what autograd differentiates. ``step`` indexes
             ``inputs.swing``: one number, or one index per element of c.
-        slope: (inputs, f) → ∂f/∂c at the gate's value f; 0 for a gate given from outside.
+        slope: (inputs, c) → ∂f/∂c in c's shape, in a form that does not cancel; 0 for a gate given from outside.
         reads_state: whether f depends on the cell state.
         largest_factor: settings → sup |∂c(t)/∂c(t−1)| over every state and every noise.
     """
@@ -108,8 +108,8 @@ class Gate:
     largest_factor: Callable[[Settings], float]
 
 
-def _no_slope(inputs: GateInputs, f: Tensor) -> Tensor:
-    return torch.zeros_like(f)
+def _no_slope(inputs: GateInputs, c: Tensor) -> Tensor:
+    return torch.zeros_like(c)
 
 
 def _largest_factor_of_state(settings: Settings) -> float:
@@ -157,7 +157,7 @@ GATES: Mapping[str, Gate] = {
         "state-dependent",
         r"f(t) = \mathrm{logistic}(u\,c^{(t)} + b)",
         lambda inputs, c, step: torch.sigmoid(inputs.u * c + inputs.bias),
-        lambda inputs, f: inputs.u * f * (1 - f),
+        lambda inputs, c: inputs.u * _log_slope_logistic(inputs.u * c + inputs.bias).exp(),
         True,
         _largest_factor_of_state,
     ),

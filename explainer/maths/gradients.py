@@ -223,7 +223,7 @@ def gated(settings: Settings) -> Gradient:
     before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
     steps = torch.arange(settings.k)
     f = gate.opening(inputs, before, steps)
-    closed_factor = _latest_first(f + before * gate.slope(inputs, f))
+    closed_factor = _latest_first(f + before * gate.slope(inputs, before))
     factor = _latest_first(_elementwise(lambda c: cells.gated_step(settings, inputs, c, steps), before))
     gates = _latest_first(f)
     lag = np.arange(settings.k + 1)
@@ -312,7 +312,7 @@ def gated_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
         state=c.numpy(),
         next_state=cells.gated_step(settings, inputs, c, last).numpy(),
         gradient=_elementwise(lambda x: cells.gated_step(settings, inputs, x, last), c).numpy(),
-        closed_form=(f + c * gate.slope(inputs, f)).numpy(),
+        closed_form=(f + c * gate.slope(inputs, c)).numpy(),
     )
 
 
@@ -413,7 +413,7 @@ def gated_grid(settings: Settings, f: tuple[float, ...], lags: tuple[int, ...]) 
 
     def log10_factors(c: Tensor) -> np.ndarray:
         opening = gate.opening(in_a_row, c, torch.arange(len(c))[:, None])
-        return _log10_magnitude((opening + c * gate.slope(in_a_row, opening)).numpy())
+        return _log10_magnitude((opening + c * gate.slope(in_a_row, c)).numpy())
 
     return _grid(
         values,
@@ -436,7 +436,8 @@ class Paths:
         whole: by autograd, all paths.
         direct: by autograd with every gate held fixed: the path along the cell state alone.
         around: every path that runs through at least one gate: whole − direct, but summed path by path, since
-            the difference of two near-equal numbers would not keep its digits.
+            the difference of two near-equal numbers would not keep its digits; a gate's slope from its closed form, for
+            torch's f·(1 − f) loses them where the gate is nearly open.
         product_of_gates: ∏ f(t−i), i = 1…lag: the closed form of ``direct``.
         one_gate_more: ∏ f(t−i), i = 0…lag: the product with the lab's printed index, k + 1 factors.
     """
@@ -457,8 +458,8 @@ def paths(settings: Settings) -> Paths:
     whole, direct = gated(settings), _backward(states)
     product = _product_from_now(whole.gates)
     gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
-    before, steps = torch.from_numpy(whole.state[:0:-1].copy()), torch.arange(settings.k)
-    through_gate = _latest_first(before * _elementwise(lambda c: gate.opening(inputs, c, steps), before))
+    before = torch.from_numpy(whole.state[:0:-1].copy())
+    through_gate = _latest_first(before * gate.slope(inputs, before))
     around = np.zeros(settings.k + 1)
     for i in range(settings.k):  # either a path has been through a gate before, or it goes through this one
         around[i + 1] = around[i] * whole.factor[i] + direct[i] * through_gate[i]

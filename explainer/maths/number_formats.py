@@ -4,7 +4,8 @@ State, weight, gate and backward pass are all kept in the format; the recurrence
 :mod:`explainer.maths.cells`. Nothing is simulated: a number here is what torch returned on this machine's CPU,
 widened to float64 (exactly). What torch itself does: its CPU kernels compute one operation on float16 or
 bfloat16 numbers in float32 and round the result to the format, so that 1 − y² inside the derivative of tanh
-is not rounded on the way, while every product from step to step is.
+is not rounded on the way, while every product from step to step is. The backward pass of the logistic function is
+different in float16: there torch rounds 1 − y, g·(1 − y) and the product with y one by one.
 
 Formats: IEEE 754-2019 §3.3 (binary64, binary32, binary16); bfloat16 has binary32's exponents with 8
 significant bits. Loss scaling: Micikevicius et al. 2018, "Mixed precision training", §3.2.

@@ -21,9 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explainer.maths import networks
+from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
+from explainer.maths.jacobians import norms
 from explainer.maths.logscale import first_below
+from explainer.maths.network import MAX_FORGET_BIAS, MAX_HIDDEN_SIZE, build
 from explainer.maths.tasks import TASKS, Task
 from explainer.serving import jobs
 
@@ -48,8 +50,8 @@ _KEPT_RUNS = 400  # one run of 200 steps at k = 50 is about 7 kB, the longest al
 class Learner:
     """One kind of network in the comparison.
 
-    cell: a name in `networks.CELLS`. forget_bias: the effective bias b_f of the gate that keeps the memory (see
-    `networks.build`), or None for torch's default.
+    cell: a name in `cell_types.CELLS`. forget_bias: the effective bias b_f of the gate that keeps the memory (see
+    `network.build`), or None for torch's default.
 
     Raises ValueError for an unknown cell, a bias out of range, or one where there is no gate to set.
     """
@@ -58,21 +60,21 @@ class Learner:
     forget_bias: float | None = None
 
     def __post_init__(self) -> None:
-        if self.cell not in networks.CELLS:
-            raise ValueError(f"unknown cell type {self.cell!r}; known are {', '.join(networks.CELLS)}")
-        bias, limit = self.forget_bias, networks.MAX_FORGET_BIAS
+        if self.cell not in CELLS:
+            raise ValueError(f"unknown cell type {self.cell!r}; known are {', '.join(CELLS)}")
+        bias, limit = self.forget_bias, MAX_FORGET_BIAS
         if bias is None:
             return
         if isinstance(bias, bool) or not isinstance(bias, int | float) or not -limit <= bias <= limit:
             raise ValueError(f"forget_bias must be a number from {-limit:g} to {limit:g}, not {bias!r}")
-        if networks.CELLS[self.cell].keep is None:
-            raise ValueError(f"{networks.CELLS[self.cell].label} has no gate that keeps the memory: no forget_bias")
+        if not CELLS[self.cell].gated:
+            raise ValueError(f"{CELLS[self.cell].label} has no gate that keeps the memory: no forget_bias")
 
     @property
     def label(self) -> str:
         """As it stands in legends, for instance "LSTM, b_f = 3"."""
-        cell = networks.CELLS[self.cell]
-        if cell.keep is None:
+        cell = CELLS[self.cell]
+        if not cell.gated:
             return cell.label
         return f"{cell.label}, {'default biases' if self.forget_bias is None else f'b_f = {self.forget_bias:g}'}"
 
@@ -114,7 +116,7 @@ class Plan:
             "seeds": (1, MAX_SEEDS),
             "seed": (0, MAX_SEED),
             "steps": (1, MAX_STEPS),
-            "hidden_size": (1, networks.MAX_HIDDEN_SIZE),
+            "hidden_size": (1, MAX_HIDDEN_SIZE),
             "batch": (1, 1024),
         }
         for name, (low, high) in ranges.items():
@@ -300,7 +302,7 @@ class _Run:
         self.key = key
         self.task: Task = TASKS[key.task]
         weights, self.sequences, probes = _streams(key.seed)
-        self.network = networks.build(
+        self.network = build(
             key.learner.cell,
             input_size=self.task.input_size,
             hidden_size=key.hidden_size,
@@ -349,30 +351,10 @@ class _Run:
 def log10_norm_by_lag(cell: str, network: nn.Module, inputs: Tensor) -> np.ndarray:
     """log10 of the spectral norm of ∂s(T)/∂s(T−lag), lag = 0…T−1, s the memory, of any network of this cell type.
 
-    From inputs (T, B, I): shape (T, B). In float64, whatever the network's own format; one vmapped backward pass
-    through the unrolled steps of `networks.CELLS`, for all lags, sequences and units at once. −inf where float64
-    rounds the norm to 0; inf or NaN where it overflows.
+    From inputs (T, B, I): shape (T, B). In float64, whatever the network's own format; −inf for exactly 0.
     """
-    kind = networks.CELLS[cell]
     weights = {name: weight.detach().double() for name, weight in network.named_parameters()}
-    inputs = inputs.double()
-    n = weights[networks.RECURRENT_WEIGHT].shape[-1]
-    state = inputs.new_zeros(inputs.shape[1], kind.state_size(n), requires_grad=True)  # or no graph would begin
-    memories = [kind.memory_of(state, n)]
-    for x in inputs:
-        memories.append(kind.update(weights, x, state, memories[-1]))
-        state = kind.expose(weights, x, state, memories[-1])
-    basis = torch.eye(n, dtype=torch.float64)[:, None, :].expand(n, inputs.shape[1], n)
-    rows = torch.autograd.grad(memories[-1], memories[:0:-1], basis, is_grads_batched=True)
-    jacobians = torch.stack(rows).movedim(1, 2)  # (lag, sequence, output unit, input unit)
-    return _log10_spectral(jacobians)
-
-
-def _log10_spectral(matrices: Tensor) -> np.ndarray:
-    """log10 of the largest singular value of (..., m, n); NaN where an entry is not finite."""
-    finite = matrices.isfinite().all(-1).all(-1)
-    largest = torch.linalg.svdvals(torch.where(finite[..., None, None], matrices, 0.0))[..., 0]
-    return torch.where(finite, largest.log10(), torch.nan).numpy()
+    return norms.log10_spectral_of(CELLS[cell], weights, inputs.double().movedim(0, 1)).T
 
 
 # --- a plan -------------------------------------------------------------------------------------------------

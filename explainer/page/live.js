@@ -1,10 +1,10 @@
-// What the server cannot know by itself: which sections are in sight or near, where the pointer has a slider that is
-// being dragged, and when the reader pauses.
-let say = null; // to the server: {state, event}
-// what the server said last
-let known = { controls: [], names: [], sections: [], answered: 0, late: [], drawn: [], patience: 0 };
+// Tells the server what it cannot know by itself: which sections are in sight or near, what value of a dragged slider is
+// under the pointer, and when the reader pauses.
+let say = null; // how to tell the server: {state, event}
+// what the server has told last
+let known = { controls: [], dragged: [], sections: [], answered: 0, late: [], drawn: [], patience: 0 };
 
-const AGAIN = 5000; // milliseconds until what has not come is asked for once more
+const AGAIN = 5000; // milliseconds without an answer after which the page asks again
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const within = (slug, screens) => {
@@ -13,27 +13,27 @@ const within = (slug, screens) => {
 };
 const inSight = (slug) => within(slug, 0);
 
-// --- a slider under the pointer: at most one message is on its way; what the pointer passes meanwhile is skipped ----
+// --- a dragged slider: at most one message is on its way; values that the pointer passes meanwhile are skipped -------
 
-let drag = null; // {name, thumb, observer, first, sent: a text, said: when}
+let drag = null; // {name, thumb, observer, first: text at the start, sent: last text sent, at: when}
 let turn = 0; // of the last message
 
 const text = () => drag.thumb.getAttribute("aria-valuetext");
 
 function send() {
   if (!drag || text() === drag.sent) return;
-  if (known.answered < turn && performance.now() - drag.said < AGAIN) return;
+  if (known.answered < turn && performance.now() - drag.at < AGAIN) return;
   drag.sent = text();
-  drag.said = performance.now();
+  drag.at = performance.now();
   turn += 1;
   say.event("moved", { name: drag.name, text: drag.sent, sections: known.sections.filter(inSight), turn });
 }
 
 function begin(event) {
-  const name = known.names.find((one) => event.target.closest?.(`.st-key-${one}`));
+  const name = known.dragged.find((one) => event.target.closest?.(`.st-key-${one}`));
   const thumb = name && document.querySelector(`.st-key-${name} [aria-valuetext]`);
   if (!thumb) return;
-  known.answered = turn; // an answer that never came holds up no other drag
+  known.answered = turn; // do not wait for the answer to an earlier drag
   const observer = new MutationObserver(send);
   drag = { name, thumb, observer, first: thumb.getAttribute("aria-valuetext") };
   drag.sent = drag.first;
@@ -43,17 +43,17 @@ function begin(event) {
 function end() {
   if (!drag) return;
   drag.observer.disconnect();
-  // Let go where it began, the slider has nothing to say: the figures have to come back all the same.
+  // Streamlit's slider says nothing if it is let go where it began, but the figures have to come back.
   if (text() === drag.first) send();
   drag = null;
 }
 
-// --- what is in sight answers first; the rest is asked for when that has been painted and the reader pauses ---------
+// --- what is in sight answers first; the page asks for the rest when that is painted and the reader pauses -----------
 
-let sight = null; // what the server knows to be in sight
-let pause = null; // the timer
-let asked = 0;
-let held = false; // a key, which repeats: the next move is on its way
+let sight = null; // the sections in sight, as the server knows them
+let pause = null; // a timer
+let asked = 0; // how often the page has asked for the rest
+let held = false; // whether a key repeats, so that the next move is on its way
 
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
@@ -82,20 +82,20 @@ function mark() {
   }
 }
 
-// Said before a control moves, not with its move: Streamlit would take the two for one message of this component.
+// Sent before a control moves: of two messages that this component sends at once, Streamlit delays the second.
 function look() {
   const now = known.sections.filter(inSight);
   if (now.join() !== sight) say.state("sight", { sections: now });
   sight = now.join();
 }
 
-// --- what moves in a section is drawn when the reader first comes within a screen of it ------------------------------
+// --- a section's parts are drawn when the reader first comes within a screen of it ------------------------------------
 
 const isNear = (slug) => within(slug, 1);
-let approached = []; // said to be near, not drawn yet
-let patient = null; // the timer
+let approached = []; // sections that the server knows to be near and has not drawn yet
+let patient = null; // a timer
 
-// A state, which the browser keeps: a new session, of a server that has been restarted, draws the same again.
+// A state, not an event: the browser keeps it, so a server that has been restarted draws the same sections again.
 function approach(nearness = isNear) {
   const near = known.sections.filter((slug) => section(slug) && !known.drawn.includes(slug) && nearness(slug));
   if (near.every((slug) => approached.includes(slug))) return;
@@ -139,7 +139,7 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     addEventListener("scroll", scrolled, options);
     addEventListener("beforeprint", () => approach(() => true), options);
     addEventListener("resize", () => approach(), options);
-    // a fold that closes brings near what was far
+    // a fold that closes brings sections nearer
     new ResizeObserver(() => approach()).observe(document.querySelector("[data-testid=stMainBlockContainer]"));
   }
   mark();

@@ -1,26 +1,111 @@
-"""What one reader has chosen: what the link says, what the controls say, and what a control being dragged would say."""
+"""What the server knows of one reader: one value in one key of the session.
+
+Widgets keep their own keys there: a control has its name, and its key is its parameter in the URL.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import enum
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 import streamlit as st
 
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings, from_query
+from explainer.serving.jobs import Ticket
 
-_NOTES = "notes-on-the-link"
-_DRAWN = "controls-drawn"
-_CHOSEN, _SEEN = "settings-chosen", "settings-seen"
+KEY = "page-state"
+PAUSE = 30  # milliseconds without a move after which the browser asks for what is late
+
+
+class Urgency(enum.IntEnum):
+    """How soon a run may compute; the smallest comes first."""
+
+    IN_SIGHT = 0
+    WHOLE_PAGE = 1
+    OUT_OF_SIGHT = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the page that is drawn again by itself.
+
+    Attributes:
+        content: what it shows at some settings, compared with ``==``; cheap if it has been asked before.
+        moved_by: names of the controls that can change it.
+        section: the slug of the section that it belongs to, ``parts.EVERYWHERE``, or empty.
+    """
+
+    content: Callable[[Settings], object]
+    moved_by: Collection[str]
+    section: str
+
+
+@dataclass(eq=False)
+class PageState:
+    """One reader's page. The sections are named by their slugs, the parts by their keys.
+
+    Attributes:
+        notes: what was put right in the link, until the page has said so; None before the link has been read.
+        linked: the settings of the link that opened the page.
+        controls: names of the controls that are on the page.
+        chosen: the settings that the reader has chosen.
+        now: the settings that the figures show: as ``chosen``, but a control that is being dragged has the value that
+            is under the pointer.
+        sections: the sections of this page, in order.
+        near: the sections that the reader has come near; they stay drawn.
+        in_sight: the sections in sight; None until the browser has said.
+        parts: every part of the page.
+        shown: what each part has drawn last.
+        late: the parts that may not show the present settings yet.
+        is_whole: whether every part has been placed; False while the script runs from top to bottom.
+        urgency: of the parts that run next.
+        moves: how often the reader has moved a control.
+        patience: milliseconds that the browser waits before it asks for what is late.
+        dragged: the number of the last message about a dragged slider.
+        work: the plan and the ticket of the long work that the reader has begun, by section.
+        reader: tells this session from others.
+    """
+
+    notes: tuple[str, ...] | None = None
+    linked: Settings = field(default_factory=Settings)
+    controls: tuple[str, ...] = ()
+    chosen: Settings = field(default_factory=Settings)
+    now: Settings = field(default_factory=Settings)
+    sections: tuple[str, ...] = ()
+    near: set[str] = field(default_factory=set)
+    in_sight: frozenset[str] | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
+    shown: dict[str, object] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    is_whole: bool = False
+    urgency: Urgency = Urgency.WHOLE_PAGE
+    moves: int = 0
+    patience: int = PAUSE
+    dragged: int = 0
+    work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
+    reader: object = field(default_factory=object)
+
+
+def page_state() -> PageState:
+    """The state of the reader whose script runs."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = PageState()
+    return st.session_state[KEY]
+
+
+# --- the link -----------------------------------------------------------------------------------------------
 
 
 def read_link() -> None:
-    """On a reader's first run: put the URL right where it asks for what cannot be, and note it once."""
-    if _NOTES in st.session_state:
+    """On a reader's first run, put the URL right where it asks for what cannot be, and keep a note of it."""
+    state = page_state()
+    if state.notes is not None:
         return
-    asked = {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
-    settings, st.session_state[_NOTES] = from_query(asked)
-    canonical = settings.to_query()
+    asked = _in_the_url()
+    state.linked, state.notes = from_query(asked)
+    canonical = state.linked.to_query()
     unlike = [name for name, texts in asked.items() if texts and texts != canonical.get(name)]
     for name in unlike:  # no widget is there yet; each takes its value from the URL
         if name in canonical:
@@ -31,32 +116,27 @@ def read_link() -> None:
         st.rerun()
 
 
+def _in_the_url() -> dict[str, list[str]]:
+    return {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
+
+
 def take_notes() -> tuple[str, ...]:
-    """The notes on the link, to the first who asks; then they are gone."""
-    notes, st.session_state[_NOTES] = st.session_state[_NOTES], ()
+    """The notes on the link, once; then there are none."""
+    state = page_state()
+    notes, state.notes = state.notes, ()
     return notes
 
 
-def linked() -> Settings:
-    """What the URL says. A control that is not drawn keeps this value, and its place in the URL."""
-    return from_query({control.name: st.query_params.get_all(control.name) for control in CONTROLS})[0]
+# --- the controls -------------------------------------------------------------------------------------------
 
 
-def draw(names: Collection[str]) -> None:
-    """A full run begins, and draws these controls."""
-    st.session_state[_DRAWN] = tuple(names)
-    settle()
-
-
-def settle() -> None:
-    """Look at the controls: what they say now counts, and what was dragged no more."""
-    st.session_state[_CHOSEN] = st.session_state[_SEEN] = _chosen()
-
-
-def _chosen() -> Settings:
-    """Of the controls that are drawn, what they say; of the others, what the URL says."""
-    names = [name for name in st.session_state[_DRAWN] if name in st.session_state]
-    return linked().replace(**{name: _value(name) for name in names})
+def read_controls() -> None:
+    """Take over what the controls say; a drag is over."""
+    state = page_state()
+    names = [name for name in state.controls if name in st.session_state]
+    # a control that is not on the page keeps its value in the URL
+    in_the_url, _ = from_query(_in_the_url())
+    state.chosen = state.now = in_the_url.replace(**{name: _value(name) for name in names})
 
 
 def _value(name: str) -> object:
@@ -67,22 +147,7 @@ def _value(name: str) -> object:
 
 
 def set_controls(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
-    """Put the controls of these names, all of them drawn, at the values of the settings."""
+    """Put these controls, which are on the page, at their values in the settings."""
     for name in names:
         value = getattr(settings, name)
         st.session_state[name] = list(value) if isinstance(value, tuple) else value
-
-
-def chosen() -> Settings:
-    """The settings that the reader has chosen."""
-    return st.session_state[_CHOSEN]
-
-
-def now() -> Settings:
-    """What the figures show: what is chosen, with a control that is being dragged where the pointer has it."""
-    return st.session_state[_SEEN]
-
-
-def drag(name: str, value: object) -> None:
-    """A control is being dragged over this value: what is chosen stays as it is."""
-    st.session_state[_SEEN] = chosen().replace(**{name: value})

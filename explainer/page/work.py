@@ -1,4 +1,4 @@
-"""Work that takes longer than a reader waits: begun by a button, watched while it runs, stopped by another."""
+"""Work that takes longer than a reader waits: a button begins it, the page follows it, another button stops it."""
 
 from __future__ import annotations
 
@@ -10,69 +10,69 @@ from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
 from explainer.lesson.parts import Section
+from explainer.page import parts
+from explainer.page.state import page_state
 from explainer.serving import jobs
+from explainer.serving.jobs import Ticket
 
 WATCH_EVERY = 0.7  # seconds between two looks at work that runs
 
 
-def panel(section: Section, settings: Settings, show: Callable[[tuple[Figure, ...]], None]) -> None:
+def panel(section: Section, settings: Settings, draw: Callable[[tuple[Figure, ...]], None]) -> None:
     """The buttons, the progress, the figures as far as the work has got, and its outcomes when it is done."""
-    slug, plan = section.slug, section.work.plan(settings)
-    asked, ticket = st.session_state.get(_key(slug), (None, None))
-    if ticket is not None and asked != plan:  # the reader has moved on; the figures below belong to the new plan
-        ticket.leave()
-        st.session_state[_key(slug)] = (None, None)
-        ticket = None
-    watching = ticket is not None and not ticket.poll().over
-    st.fragment(_watch, run_every=WATCH_EVERY if watching else None)(section, plan, settings, show, watching)
+    begun = page_state().work.get(section.slug)
+    if begun and begun[0] != section.work.plan(settings):  # the reader has changed the plan
+        begun[1].leave()
+        del page_state().work[section.slug]
+    is_watched = _runs(_ticket(section))
+    st.fragment(_watch, run_every=WATCH_EVERY if is_watched else None)(section, settings, draw, is_watched)
 
 
-def _key(slug: str) -> str:
-    return f"ticket-{slug}"
+def _ticket(section: Section) -> Ticket | None:
+    """Of the work that this reader has begun."""
+    return page_state().work.get(section.slug, (None, None))[1]
+
+
+def _runs(ticket: Ticket | None) -> bool:
+    return ticket is not None and not ticket.poll().over
 
 
 def _begin(section: Section, plan: object) -> None:
-    st.session_state[_key(section.slug)] = (plan, section.work.start(plan))
-    st.rerun()  # the whole page: to look at this part again and again from now on
+    page_state().work[section.slug] = (plan, section.work.start(plan))
+    st.rerun()  # the whole page, which then looks at this part again and again
 
 
-def _stop(slug: str) -> None:
-    st.session_state[_key(slug)][1].leave()
-
-
-def _watch(
-    section: Section,
-    plan: object,
-    settings: Settings,
-    show: Callable[[tuple[Figure, ...]], None],
-    watching: bool,
-) -> None:
-    slug = section.slug
-    _, ticket = st.session_state.get(_key(slug), (None, None))
-    status = ticket.poll() if ticket is not None else None
-    under_way = status is not None and not status.over
-    if under_way != watching:
-        st.rerun()  # the whole page: as in _begin, or to look no more
+def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, ...]], None], is_watched: bool) -> None:
+    ticket, plan = _ticket(section), section.work.plan(settings)
+    status = ticket.poll() if ticket else None
+    runs = status is not None and not status.over
+    if runs != is_watched:
+        st.rerun()  # the whole page, to begin or to end looking again and again
     known = section.work.known(plan)
-    result = known if known is not None else status.value if status is not None else None
-    with st.container(horizontal=True, vertical_alignment="center", key=f"work-{slug}"):
+    result = known if known is not None else status.value if status else None
+    with st.container(horizontal=True, vertical_alignment="center", key=f"work-{section.slug}"):
         st.button(
             section.work.title,
             icon=":material/play_arrow:",
-            key=f"train-{slug}",
-            disabled=under_way or known is not None,
+            key=f"train-{section.slug}",
+            disabled=runs or known is not None,
             on_click=_begin,
             args=(section, plan),
         )
         st.button(
-            "Stop", icon=":material/stop:", key=f"stop-{slug}", disabled=not under_way, on_click=_stop, args=(slug,)
+            "Stop",
+            icon=":material/stop:",
+            key=f"stop-{section.slug}",
+            disabled=not runs,
+            on_click=ticket.leave if ticket else None,
         )
     fraction = 1.0 if known is not None else result.fraction if result is not None else 0.0
     st.progress(fraction, text=_progress_words(status, known is not None))
-    show(section.figures_of(settings, result))
-    table = st.empty()
-    if result is not None and result.complete:
-        table.markdown(section.work.outcomes(result))
+    with parts.turn():
+        draw(section.figures_of(settings, result))
+        slot = st.empty()
+        if result is not None and result.complete:
+            slot.markdown(section.work.outcomes(result))
 
 
 def _progress_words(status: jobs.Status | None, is_known: bool) -> str:

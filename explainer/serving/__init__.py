@@ -1,1 +1,1 @@
-"""Many readers on one process: results kept, turns taken, long work queued. Standard library only."""
+"""Serving many readers from one process: kept results, turns, a queue for long work. Standard library only."""

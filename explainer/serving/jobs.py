@@ -1,9 +1,8 @@
-"""Long work in the background for many readers: few threads, one line, and an end for what nobody waits for.
+"""A queue for long work in the background: a few threads serve many readers, and work that nobody waits for ends.
 
-Work is a function that takes ``should_stop`` and yields its result so far again and again, the whole result last.
-A reader holds a :class:`Ticket` and polls it. Readers who ask for the same key share one job. A job that no reader
-has polled for a while, or that all its readers have left, is told to stop; a waiting one is never begun. So a page
-that is closed ends its work although nobody says goodbye.
+Work is a function of ``should_stop`` that yields its result so far again and again, and the whole result last. A reader
+polls a :class:`Ticket`. Readers who ask for the same key share one job. A job stops when all its readers have left or
+none has polled for a while; if it has not begun, it never does. So closing a page ends its work.
 """
 
 import atexit
@@ -26,7 +25,7 @@ class Measured(Protocol):
 
     @property
     def fraction(self) -> float:
-        """The share that is done, 0 to 1."""
+        """How much is done, from 0 to 1."""
 
 
 Value = TypeVar("Value", bound=Measured)
@@ -35,13 +34,14 @@ Work = Callable[[Callable[[], bool]], Iterator[Value]]
 
 @dataclass(frozen=True)
 class Status(Generic[Value]):
-    """What a reader is told.
+    """What a reader is told about a job.
 
-    state: ``waiting``, ``running``, ``finished`` (the value is whole) or ``stopped`` (it may be partial).
-    ahead: how many jobs must end before this one begins, while it waits; 0 otherwise.
-    value: the latest result, or None before the first one.
-    elapsed: seconds since the job began, until it ended; None while it waits.
-    remaining: estimated seconds to the end, from the share that is done; None where nothing is known yet.
+    Attributes:
+        state: ``waiting``, ``running``, ``finished`` (the value is whole) or ``stopped`` (it may be partial).
+        ahead: how many jobs must end before this one begins; 0 unless it waits.
+        value: the latest result; None before the first.
+        elapsed: seconds since the job began, or that it took; None while it waits.
+        remaining: estimated seconds to the end; None while nothing is known.
     """
 
     state: str
@@ -52,6 +52,7 @@ class Status(Generic[Value]):
 
     @property
     def over(self) -> bool:
+        """Whether the job has ended, by itself or stopped."""
         return self.state in (FINISHED, STOPPED)
 
 
@@ -69,7 +70,7 @@ class _Job(Generic[Value]):
 
 
 class Ticket(Generic[Value]):
-    """One reader's hold on a job: poll it, and leave it. Safe to use from any thread."""
+    """One reader's share in a job; safe to use from any thread."""
 
     def __init__(self, queue: "Queue", job: _Job[Value]) -> None:
         self._queue = queue
@@ -77,24 +78,30 @@ class Ticket(Generic[Value]):
         self._name = object()
 
     def poll(self) -> Status[Value]:
-        """How the job stands; keeps it wanted for another while.
+        """How the job stands. Polling keeps the job wanted for another while.
 
-        Raises whatever the work raised.
+        Raises:
+            Exception: whatever the work has raised.
         """
         return self._queue._poll(self._job, self._name)
 
     def leave(self) -> None:
-        """This reader no longer waits; the job stops if nobody else does. Leaving twice does no harm."""
+        """Wait no longer. The job stops if nobody else waits for it. Leaving twice does no harm."""
         self._queue._leave(self._job, self._name)
 
 
 class Queue(Generic[Value]):
-    """Runs at most ``workers`` jobs at once, first come first served.
+    """Runs at most ``workers`` jobs at once, in the order in which they came.
 
-    patience: seconds after a reader's last poll for which a job still counts as wanted.
+    Threads start with the first job and end when no job waits. On Linux all other threads of the process go first. When
+    the interpreter ends, jobs that run are told to stop, and it waits for them.
 
-    Threads start with the first job and end when nothing waits. On Linux they yield to all other threads of the
-    process. Those that run when the interpreter ends are told to stop, and awaited.
+    Args:
+        workers: how many threads.
+        patience: for how many seconds after a reader's last poll a job is still wanted.
+
+    Raises:
+        ValueError: ``workers`` is less than 1, or ``patience`` is not positive.
     """
 
     def __init__(self, *, workers: int = 1, patience: float = 10.0) -> None:
@@ -112,9 +119,14 @@ class Queue(Generic[Value]):
         _QUEUES.add(self)
 
     def submit(self, key: Hashable, work: Work) -> Ticket[Value]:
-        """Join the job of this key if one waits or runs; otherwise a new one at the end of the line.
+        """Join the job of this key if one waits or runs; otherwise begin a new one, at the end of the line.
 
-        Raises RuntimeError once the queue is closed.
+        Args:
+            key: what the result depends on.
+            work: computes it; see the module.
+
+        Raises:
+            RuntimeError: the queue is closed.
         """
         with self._lock:
             if self._closed:
@@ -129,7 +141,7 @@ class Queue(Generic[Value]):
         return ticket
 
     def close(self, timeout: float = 5.0) -> None:
-        """Stop everything and wait for the threads, for at most so many seconds."""
+        """Stop every job and wait for each thread, at most ``timeout`` seconds."""
         with self._lock:
             self._closed = True
             for job in self._running + self._waiting:
@@ -180,7 +192,7 @@ class Queue(Generic[Value]):
     # --- the worker's side
 
     def _serve(self) -> None:
-        if sys.platform == "linux":  # where the niceness is each thread's own
+        if sys.platform == "linux":  # elsewhere niceness belongs to the whole process
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while (job := self._next()) is not None:
             try:

@@ -1,4 +1,4 @@
-"""Results that many readers ask for, computed once: the latest are kept, and of several askers at once one computes."""
+"""Results that many readers ask for: the latest are kept, and each is computed once for all who ask at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 class Counts(NamedTuple):
-    """How a :class:`Kept` has been used: results found, results computed, the most it keeps, and what it keeps now."""
+    """How a :class:`Kept` has been used: results found and computed, the most that it keeps, and how many it has."""
 
     hits: int
     misses: int
@@ -21,10 +21,13 @@ class Counts(NamedTuple):
 
 
 class Kept(Generic[Value]):
-    """The latest results by key, at most ``size`` of them. Safe to ask from any thread.
+    """The latest results by key, at most ``size`` of them; safe to use from any thread.
 
-    ``functools.lru_cache`` lets every thread compute that asks for the same before the first is done: a whole class
-    that opens one link. Here the others wait. An error reaches the one who computed; then the next of them tries.
+    When a whole class opens one link, ``functools.lru_cache`` lets each thread compute the same result. Here one thread
+    computes and the others wait. If it fails, it gets the error, and the next thread tries.
+
+    Raises:
+        ValueError: ``size`` is less than 1.
     """
 
     def __init__(self, size: int) -> None:
@@ -37,8 +40,11 @@ class Kept(Generic[Value]):
         self._hits = self._misses = 0
 
     def get(self, key: Hashable, compute: Callable[[], Value]) -> Value:
-        """The result of this key, from ``compute`` if nobody has it yet. Asking for a key within its own ``compute``
-        would wait for ever.
+        """The result of this key; ``compute`` makes it if it is not there.
+
+        Args:
+            key: what the result depends on.
+            compute: makes the result. It must not ask for the same key, or it waits for itself for ever.
         """
         found, item = self._look_up(key)
         if found:
@@ -68,6 +74,7 @@ class Kept(Generic[Value]):
             return False, self._under_way.setdefault(key, threading.Lock())
 
     def counts(self) -> Counts:
+        """How this cache has been used since it was made or cleared."""
         with self._guard:
             return Counts(self._hits, self._misses, self._size, len(self._results))
 
@@ -79,7 +86,7 @@ class Kept(Generic[Value]):
 
 
 def once(size: int) -> Callable[[Callable], Callable]:
-    """Keep a function's latest results by its positional arguments, each computed once for all who ask at a time."""
+    """Keep the latest ``size`` results of a function by its positional arguments, as :class:`Kept` does."""
 
     def decorate(function: Callable) -> Callable:
         kept: Kept = Kept(size)

@@ -1,4 +1,4 @@
-"""Who may compute now: one thread at a time, the most urgent first; and few at a time for what is not urgent."""
+"""Who may compute now: one thread at a time, the most urgent first; and a few permits for work that is not urgent."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterator
 
 
 class Turns:
-    """A lock for threads of one process that goes to the most urgent of those who wait, and among equals to the first.
+    """A lock for the threads of one process. The most urgent thread that waits gets it next; among equals, the first.
 
-    Python runs one thread at a time anyway. But torch lets go of the interpreter at each of its operations and waits
-    to get it back: of many threads that compute at once, all take far longer than one after the other.
+    Python runs one thread at a time anyway. But torch releases the interpreter at each operation and waits to get it
+    back, so threads that compute at once take far longer than the same threads one after the other.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Turns:
 
     @contextlib.contextmanager
     def turn(self, urgency: int) -> Iterator[None]:
-        """Wait for a turn and have it. A smaller number is more urgent; a thread may take a turn within its own."""
+        """Wait for a turn and hold it. A smaller number is more urgent. A thread may take a turn within its own."""
         me = threading.get_ident()
         if self._owner == me:
             yield
@@ -49,40 +49,42 @@ class Turns:
             called = threading.Lock()
             called.acquire()
             heapq.heappush(self._waiting, (urgency, next(self._numbers), called))
-        called.acquire()  # until _pass_on lets it go
+        called.acquire()  # until _pass_on releases it
         self._owner = me
 
     def _pass_on(self) -> None:
         with self._guard:
             if self._waiting:
-                self._owner = 0  # no thread's number: the one that is called takes it over
+                self._owner = 0  # no thread's number, until the thread that is called takes over
                 heapq.heappop(self._waiting)[-1].release()
             else:
                 self._owner = None
 
 
-class Places:
-    """A few places for work that can be put off: who finds none free comes again later.
+class Permits:
+    """A few permits for work that can be put off. Who gets none tries again later.
 
-    A place that is not given back is free again after ``seconds``, whatever became of its holder.
+    Args:
+        count: how many permits there are.
+        seconds: after so long a permit expires, whatever became of its holder.
     """
 
     def __init__(self, count: int, seconds: float) -> None:
         self._count, self._seconds = count, seconds
         self._guard = threading.Lock()
-        self._until: dict[Hashable, float] = {}  # by holder
+        self._expires: dict[Hashable, float] = {}  # by holder
 
-    def take(self, who: Hashable) -> bool:
-        """Take a place; whether there was one, or ``who`` has one already."""
+    def take(self, holder: Hashable) -> bool:
+        """Whether ``holder`` has a permit now: a new one, or for another while the one that it had."""
         now = time.monotonic()
         with self._guard:
-            self._until = {holder: until for holder, until in self._until.items() if until > now}
-            if who not in self._until and len(self._until) >= self._count:
+            self._expires = {one: until for one, until in self._expires.items() if until > now}
+            if holder not in self._expires and len(self._expires) >= self._count:
                 return False
-            self._until[who] = now + self._seconds
+            self._expires[holder] = now + self._seconds
             return True
 
-    def give_back(self, who: Hashable) -> None:
-        """Nothing happens to one who has no place."""
+    def give_back(self, holder: Hashable) -> None:
+        """Give a permit back; without one, nothing happens."""
         with self._guard:
-            self._until.pop(who, None)
+            self._expires.pop(holder, None)

@@ -24,7 +24,7 @@ def table_of(figure: Figure) -> pa.Table:
 
 
 def csv(table: pa.Table) -> bytes:
-    """A table as CSV in UTF-8, each column's unit in its header: ``lag (steps)``; an empty field is no number."""
+    """A table as CSV in UTF-8. Headers have the column's unit: ``lag (steps)``. An empty field is not finite."""
     named = table.rename_columns([f"{field.name} ({unit(field)})" for field in table.schema])
     out = io.BytesIO()
     pyarrow.csv.write_csv(named, out)
@@ -41,22 +41,22 @@ def _short(text: str, most: int) -> str:
 
 
 def stem(number: int, count: int, figure: Figure) -> str:
-    """``figure-5-1-gradient-against-lag``: a figure by its number and name."""
+    """The name of a figure's file without settings and ending: ``figure-5-1-gradient-against-lag``."""
     return f"figure-{number}-{count}-{_short(_plain(figure.title), 60)}"
 
 
 def settings_in_name(settings: Settings, names: Sequence[str]) -> str:
-    """``w=0.9_k=50``: the value of each of these controls, for the name of a file."""
+    """The values of these controls for the name of a file: ``w=0.9_k=50``."""
     return "_".join(f"{name}={','.join(CONTROL[name].texts(getattr(settings, name)))}" for name in names)
 
 
 def file_name(number: int, count: int, figure: Figure, section: Section, settings: Settings) -> str:
-    """The name of a figure's CSV, with every setting that moves the section."""
+    """The name of a figure's CSV, with the value of every control that moves the section."""
     return f"{stem(number, count, figure)}__{settings_in_name(settings, section.moved_by)}.csv"
 
 
 def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> bytes:
-    """Every figure's table as CSV in one zip, with a note that holds all settings and the link to them."""
+    """Every figure's table as CSV in one zip, with a note of all settings and the link to them."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         listed = []
@@ -70,13 +70,14 @@ def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> by
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # a date of its own, so that the same settings give the same file
+    # one date for all, so that the same settings give the same file
     entry = zipfile.ZipInfo(f"why-gates-remember/{name}", date_time=(2020, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(entry, content)
 
 
 def _note(listed: Sequence[str], settings: Settings, link: str) -> str:
+    """The text of the zip's README."""
     values = "\n".join(
         f"  {control.name} = {', '.join(control.texts(getattr(settings, control.name)))}: {control.label}"
         for control in CONTROLS
@@ -85,6 +86,6 @@ def _note(listed: Sequence[str], settings: Settings, link: str) -> str:
         f"Why gates remember: the numbers of every figure, computed by torch autograd.\n{link}\n\n"
         f"Settings\n{values}\n\n"
         "Units stand in the headers: steps are time steps, log10 is a power of ten, 1 is a pure number.\n"
-        "An empty field is no finite number; the column status says which kind.\n\n"
+        "An empty field is not finite; the column status says which kind.\n\n"
         "Figures\n" + "\n".join(listed) + "\n"
     )

@@ -1,23 +1,23 @@
 """The whole lesson at the reader's settings as one HTML file: no network, no server, the charts still interactive.
 
-Equations become MathML, which browsers draw by themselves. The charts are the page's own drawings with their tables,
-drawn by Vega-Lite, whose JavaScript stands in the file.
+``handout.html.jinja`` is the file's text. Equations become MathML, which browsers draw without a library. The charts
+are the page's own drawings with their tables; Vega-Lite's JavaScript stands in the file and draws them.
 """
 
 from __future__ import annotations
 
 import functools
-import html
 import itertools
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import jinja2
 import latex2mathml.converter
 import mistune
+from markupsafe import Markup
 
 from explainer import words
 from explainer.choices.controls import CONTROLS
@@ -25,18 +25,19 @@ from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
 from explainer.lesson.citation import SHORT_TITLE
-from explainer.lesson.parts import Prediction, Receipt, Section
+from explainer.lesson.parts import Section
 
-_ROOT = Path(__file__).parents[2]
+_FOLDER = Path(__file__).parent
+_ROOT = _FOLDER.parents[1]
 
 FILE_NAME = "why-gates-remember.html"
 
-HALF_WIDTH = 360  # pixels of the views of a stacked chart, which cannot follow the width of the page
+HALF_WIDTH = 360  # pixels of a stacked chart's views, which cannot follow the width of the page
 
 
 @functools.cache
 def javascript() -> str:
-    """What draws the charts: Vega, Vega-Lite and vega-embed, about 900 kB; made once per process."""
+    """Vega, Vega-Lite and vega-embed, which draw the charts: about 900 kB, made once per process."""
     command = [sys.executable, "-m", "explainer.take.chart_script"]
     made = subprocess.run(command, cwd=_ROOT, capture_output=True, check=True, encoding="utf-8")
     return made.stdout.replace("</script", "<\\/script")
@@ -45,15 +46,15 @@ def javascript() -> str:
 # --- text and equations -------------------------------------------------------------------------------------
 
 
-def mathml(latex: str, display: str = "inline") -> str:
-    """An equation as MathML, where ``\\!`` has no name and ``aligned`` another one."""
-    known = latex.replace(r"\!", "").replace("{aligned}", "{align*}").strip()
-    return latex2mathml.converter.convert(known, display=display)
+def mathml(latex: str, display: str = "inline") -> Markup:
+    """An equation as MathML; ``display`` is ``inline`` or ``block``."""
+    known = latex.replace(r"\!", "").replace("{aligned}", "{align*}").strip()  # the converter's own names
+    return Markup(latex2mathml.converter.convert(known, display=display))
 
 
 class _Renderer(mistune.HTMLRenderer):
     def inline_math(self, text: str) -> str:
-        return mathml(text)
+        return str(mathml(text))
 
     def block_math(self, text: str) -> str:
         return f'<div class="equation">{mathml(text, "block")}</div>\n'
@@ -65,163 +66,88 @@ for _plugin in ("math", "table"):
 
 _CELL = {"orange": "vanilla", "blue": "gated", "gray": "aside"}
 _COLOURED = re.compile(r":(orange|blue|gray)\[((?:[^\[\]]|\[[^\]]*\])*)\]")
-
-
 _INLINE_MATH = re.compile(r"(?<!\$)\$(?!\$)([^$]+)\$(?!\$)")
 
 
-def text(markdown: str) -> str:
+def text(markdown: str) -> Markup:
     """The lesson's Markdown as HTML: equations drawn, words in their cell's colour."""
     coloured = _COLOURED.sub(lambda m: f'<span class="{_CELL[m[1]]}">{m[2]}</span>', markdown.strip())
-    # to the converter an equation within a sentence ends with its line
-    return _to_html(_INLINE_MATH.sub(lambda m: m[0].replace("\n", " "), coloured))
+    # the converter takes the end of a line for the end of an equation
+    return Markup(_to_html(_INLINE_MATH.sub(lambda m: m[0].replace("\n", " "), coloured)))
 
 
-# --- the parts of a section ---------------------------------------------------------------------------------
+# --- the file -----------------------------------------------------------------------------------------------
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
-def _fold(summary: str, content: str) -> str:
-    return f'<details class="fold"><summary>{summary}</summary>{content}</details>'
+def page(settings: Settings, link: str) -> str:
+    """The handout at these settings, as HTML.
 
-
-def _prediction(prediction: Prediction) -> str:
-    options = "".join(f"<li>{html.escape(option.text)}</li>" for option in prediction.options)
-    if prediction.right is None:
-        answer = html.escape(prediction.options[0].told)
-    else:
-        right = prediction.options[prediction.right]
-        answer = f"<strong>{html.escape(right.text)}.</strong> {html.escape(right.told)}"
-    return f"<p><strong>Before you look.</strong> {html.escape(prediction.question)}</p><ul>{options}</ul>" + _fold(
-        "The answer at these settings", f"<p>{answer}</p>"
+    Args:
+        settings: the state of the page.
+        link: the address of the live page in the same state.
+    """
+    return _templates.get_template("handout.html.jinja").render(
+        title=SHORT_TITLE,
+        link=link,
+        prose=prose,
+        settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
+        lesson=[_section(number, section, settings) for number, section in enumerate(SECTIONS, 1)],
+        style=Markup(_read("handout.css")),
+        draw=Markup(_read("handout.js")),
+        vega=Markup(javascript()),
+        text=text,
+        mathml=mathml,
+        specification=_specification,
+        json=_script,
+        number=words.number,
+        all_digits=words.all_digits,
     )
 
 
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _section(number: int, section: Section, settings: Settings) -> dict:
+    """What the template shows of a section. Figures of half the width that follow each other share a row."""
+    shown = [
+        {
+            "label": f"Figure {number}.{count}",
+            "id": f"figure-{number}-{count}",
+            "figure": figure,
+            "code": plot.program.code(settings),
+        }
+        for count, (plot, figure) in enumerate(
+            zip(section.plots_at(settings), section.figures_at(settings), strict=True), 1
+        )
+    ]
+    return {
+        "section": section,
+        "prediction": section.question(settings),
+        "rows": [list(row) for _, row in itertools.groupby(shown, key=lambda one: one["figure"].half)],
+        "receipt": section.receipt(settings),
+    }
+
+
 def _specification(figure: Figure) -> dict:
+    """A figure's drawing with its numbers, as Vega-Lite."""
     drawing = dict(figure.drawing())
     if "vconcat" in drawing:
         drawing["vconcat"] = [{**view, "width": HALF_WIDTH} for view in drawing["vconcat"]]
     else:
         drawing["autosize"] = {"type": "fit", "contains": "padding"}
-    return {
-        **drawing,
-        "description": figure.title,
-        "datasets": {name: table.to_pylist() for name, table in figure.tables.items()},
-    }
+    datasets = {name: table.to_pylist() for name, table in figure.tables.items()}
+    return {**drawing, "description": figure.title, "datasets": datasets}
 
 
-def _script(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-
-
-def _figure(label: str, figure: Figure, code: str) -> str:
-    place = re.sub(r"[^a-z0-9]+", "-", label.lower())
-    return (
-        f'<figure class="{"half" if figure.half else "full"}"><div class="chart" id="{place}"></div>'
-        f"<figcaption><strong>{label}. {html.escape(figure.title)}.</strong> {html.escape(figure.caption)}</figcaption>"
-        f"{_fold('The code behind it', f'<pre><code>{html.escape(code)}</code></pre>')}"
-        f'<script type="application/json" data-chart="{place}">{_script(_specification(figure))}</script></figure>'
-    )
-
-
-def _receipt(receipt: Receipt) -> str:
-    sides = (("left side", receipt.autograd), ("right side", receipt.formula))
-    sides += tuple(("for comparison", other) for other in receipt.others)
-    listed = "".join(
-        f"<li><strong>{words.all_digits(side.value)}</strong>, {role}: {html.escape(side.what)}</li>"
-        for role, side in sides
-    )
-    said = "The two sides agree" if receipt.agrees else "The two sides differ"
-    return (
-        f'<div class="receipt"><p><strong>Receipt</strong></p><div class="equation">{mathml(receipt.equation, "block")}'
-        f"</div><ul>{listed}</ul><p>{said}: relative difference {words.number(receipt.difference, 2)}. "
-        f"{html.escape(receipt.remark)}</p></div>"
-    )
-
-
-def _section(number: int, section: Section, settings: Settings) -> Iterator[str]:
-    slug = section.slug
-    yield f'<section id="{slug}"><h2>{number}. {html.escape(section.title)}</h2>'
-    yield text(section.argument)
-    yield _prediction(section.question(settings))
-    numbered = enumerate(
-        zip(section.figures_at(settings), section.plots_at(settings), strict=True),
-        1,
-    )
-    for half, run in itertools.groupby(numbered, key=lambda one: one[1][0].half):
-        yield '<div class="pair">' if half else ""
-        for count, (figure, plot) in run:
-            yield _figure(f"Figure {number}.{count}", figure, plot.program.code(settings))
-        yield "</div>" if half else ""
-    yield _receipt(section.receipt(settings))
-    yield f'<div class="remember">{text(f"**What to remember.** {section.remember}")}</div>'
-    if section.look_closer:
-        yield _fold("Look closer", text(section.look_closer))
-    yield "</section>"
-
-
-def _settings_table(settings: Settings) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(control.label)}</td><td><code>{control.name}</code></td>"
-        f"<td>{html.escape(', '.join(control.texts(getattr(settings, control.name))))}</td></tr>"
-        for control in CONTROLS
-    )
-    head = "<thead><tr><th>control</th><th>name</th><th>value</th></tr></thead>"
-    return _fold("The settings of this handout", f"<table>{head}<tbody>{rows}</tbody></table>")
-
-
-# --- the file -----------------------------------------------------------------------------------------------
-
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: #fff; color: #1b1b1f;
-  font: 1.06rem/1.6 "Source Sans 3", "Source Sans Pro", "Segoe UI", Helvetica, Arial, sans-serif; }
-h1, h2 { font-family: "Source Serif 4", "Source Serif Pro", Georgia, serif; line-height: 1.2; }
-h2 { margin-top: 3.5rem; }
-a { color: #5e4b73; }
-p, ul, ol, .remember, .receipt { max-width: 44rem; }
-.vanilla { color: #a84300; }
-.gated { color: #005f94; }
-.aside { color: #5f5c63; }
-.equation { overflow-x: auto; padding: 0.5rem 0; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { border: 1px solid #d6d4d0; padding: 0.3rem 0.7rem; text-align: left; }
-figure { margin: 1.5rem 0; min-width: 0; }
-.chart { width: 100%; overflow-x: auto; }
-figcaption { color: #5f5c63; font-size: 0.95rem; }
-.receipt, .fold { border: 1px solid #d6d4d0; border-radius: 0.3rem; margin: 1rem 0; padding: 0.5rem 1rem; }
-summary { cursor: pointer; }
-pre { overflow-x: auto; font-size: 0.85rem; }
-.pair { display: grid; gap: 1.5rem; }
-@media (min-width: 56rem) { .pair { grid-template-columns: 1fr 1fr; } }
-@media print { .fold:not([open]) { display: none; } figure { break-inside: avoid; } h2 { break-after: avoid; } }
-"""
-
-_DRAW = """
-for (const data of document.querySelectorAll('script[data-chart]')) {
-  vegaEmbed('#' + data.dataset.chart, JSON.parse(data.textContent), {
-    renderer: 'svg', actions: false, logLevel: 1,
-    config: { font: 'Source Sans 3, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif',
-              axis: { labelColor: '#1b1b1f', titleColor: '#1b1b1f' }, legend: { labelColor: '#1b1b1f' } },
-  }).catch(console.error);
-}
-"""
-
-
-def page(settings: Settings, link: str) -> str:
-    """The file; the link leads back to the live page in the same state."""
-    contents = "".join(f'<li><a href="#{s.slug}">{html.escape(s.title)}</a></li>' for s in SECTIONS)
-    sections = "\n".join(
-        part for number, section in enumerate(SECTIONS, 1) for part in _section(number, section, settings)
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{SHORT_TITLE}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{SHORT_TITLE}</h1>{text(prose.PROMISE)}"
-        f'<p>This handout holds the lesson as it stands at one choice of settings. <a href="{html.escape(link)}">The '
-        "live page in the same state</a> answers to its controls.</p>"
-        f"{_settings_table(settings)}<h2>Notation</h2>{text(prose.NOTATION)}"
-        f"<nav><h2>Contents</h2><ol>{contents}</ol></nav>{sections}"
-        f"<section><h2>References</h2>{text(prose.REFERENCES)}</section></main>"
-        f"<script>{javascript()}</script><script>{_DRAW}</script></body></html>\n"
-    )
+def _script(data: object) -> Markup:
+    """Data as the content of a script element; nothing in it can end the element."""
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"))

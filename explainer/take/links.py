@@ -1,7 +1,7 @@
 """Links to one state of the page: which sections and controls a link shows, and the code that embeds it.
 
-``section=`` and ``controls=`` stand beside the controls' own parameters. Nothing that stands in a link is ever
-handed on as text: it picks from what the page knows, or it is counted as unknown.
+Besides the controls' own parameters a link can have ``section=`` and ``controls=``. Their text never reaches the page:
+it picks from names that the page knows, and otherwise only counts as unknown.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class View:
     """The part of the page that a link asks for.
 
     Attributes:
-        sections: slugs in the lesson's order; None: the whole lesson; empty: none of those asked for is known.
-        controls: names in the page's order of the controls that the reader may move; None: all of them.
-        unknown_sections: whether ``section=`` names something that is no section.
-        unknown_controls: whether ``controls=`` names something that is no control.
+        sections: slugs, in the lesson's order. None is the whole lesson; empty means that no name asked for is known.
+        controls: names of the controls that the reader may move, in the page's order. None is all of them.
+        unknown_sections: whether ``section=`` has a name that is no section's.
+        unknown_controls: whether ``controls=`` has a name that is no control's.
     """
 
     sections: tuple[str, ...] | None = None
@@ -34,8 +34,16 @@ class View:
     unknown_sections: bool = False
     unknown_controls: bool = False
 
+    def shows(self, slug: str) -> bool:
+        """Whether the section of this slug is on the page."""
+        return self.sections is None or slug in self.sections
+
     def movable(self, moved_by: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """The controls to show, given the controls that move each section (by slug)."""
+        """Names of the controls to show.
+
+        Args:
+            moved_by: for each section's slug, the names of the controls that move it.
+        """
         shown = moved_by if self.sections is None else self.sections
         moving = {name for slug in shown for name in moved_by[slug]}
         allowed = moving if self.controls is None else moving & set(self.controls)
@@ -47,13 +55,13 @@ def _names(texts: Iterable[str]) -> set[str]:
 
 
 def view(sections: Sequence[str], controls: Sequence[str], slugs: Sequence[str]) -> View:
-    """What the values of ``section=`` and ``controls=`` ask for, whatever stands in them.
+    """The view that ``section=`` and ``controls=`` ask for, whatever stands in them.
 
     Args:
-        sections, controls: every value of the parameter in the URL; none if it is not there.
-        slugs: the page's sections in the lesson's order.
+        sections, controls: all values of the parameter in the URL; empty if it has none.
+        slugs: the slugs of all sections, in the lesson's order.
     """
-    # names of controls differ by case: t is none, T is
+    # the case counts: T is a control, t is none
     asked = {name.strip() for text in controls for name in text.split(",") if name.strip()}
     known = tuple(control.name for control in CONTROLS if control.name in asked)
     fixed = known or NO_CONTROL in asked
@@ -73,12 +81,13 @@ def query(
     embed: bool = False,
     theme: str | None = None,
 ) -> str:
-    """The part of a link after the question mark, without it; empty where everything is at its default.
+    """The part of a link after the question mark; empty if everything is at its default.
 
     Args:
+        settings: the state of the page.
         sections: slugs; empty for the whole lesson.
-        controls: names of those that the reader may move; empty for none of them, None for all.
-        embed: laid out for an iframe.
+        controls: names of the controls that the reader may move; empty for none, None for all.
+        embed: whether the page is laid out for an iframe.
         theme: ``LIGHT``, ``DARK``, or None for the reader's own.
     """
     parameters: list[tuple[str, str]] = []
@@ -95,12 +104,24 @@ def query(
 
 
 def address(base: str, asked: str = "", anchor: str = "") -> str:
-    """A whole link: where the page is served, :func:`query`, and the section to come to rest at."""
+    """A whole link.
+
+    Args:
+        base: the page's address.
+        asked: what :func:`query` gives.
+        anchor: the slug of the section to scroll to.
+    """
     return base + (f"?{asked}" if asked else "") + (f"#{anchor}" if anchor else "")
 
 
 def iframe(source: str, title: str, height: int) -> str:
-    """The HTML that embeds an address, with a title for screen readers and a height in pixels."""
+    """The HTML that embeds an address.
+
+    Args:
+        source: the address.
+        title: what a screen reader says of the frame.
+        height: in pixels.
+    """
     return (
         f'<iframe src="{html.escape(source)}"\n'
         f'        title="{html.escape(title)}"\n'

@@ -5,10 +5,13 @@ Without a Chromium these tests are skipped, and the end of the run says so; with
 
 Fixtures:
     served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
+    server: its process.
     chromium: the browser, for the whole session. Whoever asks for it is marked ``browser``.
     open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
     open_at: the same, of a server that the test has started itself with :func:`serving`.
     open_shared_page: as ``open_page``, with tabs that stay open for all tests of a file.
+
+Where several processes share the work, each has one server and one browser.
 """
 
 from __future__ import annotations
@@ -23,14 +26,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.serving import RUN, free_port, streamlit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOW_TO_GET_ONE = "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
 
-PATIENCE_MILLISECONDS = 60_000  # how long to wait for what must come; no test measures time with it
+PATIENCE_MILLISECONDS = 120_000  # how long to wait for what must come; no test measures time with it
 
 # A container has no sandbox of its own to give, and the page needs nothing from outside this machine.
 CHROMIUM_ARGUMENTS = (
@@ -56,16 +59,18 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests of a file are kept together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for the browser, directly or through a fixture, and run these last.
+    """Mark every test that asks for the browser, directly or through a fixture.
 
-    Last, because Playwright keeps an event loop running in this thread once it has started, in which no other
-    test could start its own; and because the quick tests should speak first.
+    Those that share no tab may run in any process.
     """
     for item in items:
-        if "chromium" in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        if "chromium" in names:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+            if "open_shared_page" not in names:
+                item.add_marker(pytest.mark.apart)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -93,13 +98,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def served_page(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the page, served as `make run` serves it: ``http://localhost:<free port>``."""
+def _served(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, subprocess.Popen]]:
     log = tmp_path_factory.mktemp("server") / "streamlit.log"
     pytestconfig.stash[SERVER_LOG] = log
     port = free_port()
-    with serving(port, log):
-        yield f"http://localhost:{port}"
+    with serving(port, log) as server:
+        yield f"http://localhost:{port}", server
+
+
+@pytest.fixture(scope="session")
+def served_page(_served: tuple[str, subprocess.Popen]) -> str:
+    """The address of the page, served as `make run` serves it: ``http://localhost:<free port>``."""
+    return _served[0]
+
+
+@pytest.fixture(scope="session")
+def server(_served: tuple[str, subprocess.Popen]) -> subprocess.Popen:
+    """The process that serves it. A test may stop it for a moment, but has to let it go on."""
+    return _served[1]
 
 
 @contextlib.contextmanager
@@ -127,9 +145,19 @@ def _tail(log: Path, lines: int) -> str:
 # --- the browser --------------------------------------------------------------------------------------------
 
 
+def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
+    """Ask again and again until something holds; fail with these words if it never does."""
+    deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(otherwise)
+        page.wait_for_timeout(20)  # Playwright goes on meanwhile
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium, driven by Playwright."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
         yield browser
@@ -150,6 +178,7 @@ class Tab:
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MILLISECONDS)
         self.page.on("console", self._keep_error)
         self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
 
@@ -211,22 +240,29 @@ class Tab:
         return self.page.locator(f"{within}[data-testid=stVegaLiteChart]")
 
     def drawing(self, chart: Locator) -> list[str]:
-        """What an SVG chart shows: the outlines of its lines, areas and points, its places and its texts."""
-        return chart.evaluate(
-            """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
-                mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
-            )"""
+        """What an SVG chart shows: the outlines of its lines, areas and points, its places and its texts.
+
+        In alphabetical order: in which order Vega puts marks and ticks into the SVG depends on what was drawn before.
+        """
+        return sorted(
+            chart.evaluate(
+                """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
+                    mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
+                )"""
+            )
         )
 
     def wait_until_redrawn(self, chart: Locator, before: list[str]) -> list[str]:
         """Wait until a chart shows something else than before, and settle; what it shows then."""
-        deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
-        while self.drawing(chart) == before:
-            if time.monotonic() > deadline:
-                pytest.fail("the chart has not changed")
-            self.page.wait_for_timeout(20)
+        wait_until(self.page, lambda: self.drawing(chart) != before, "the chart has not changed")
         self.settle()
         return self.drawing(chart)
+
+    def wait_until_drawn(self, chart: Locator, expected: list[str]) -> None:
+        """Wait until a chart shows just this."""
+        with contextlib.suppress(pytest.fail.Exception):
+            wait_until(self.page, lambda: self.drawing(chart) == expected, "it never shows this")
+        assert self.drawing(chart) == expected  # or it says what differs
 
     def slider(self, key: str) -> Locator:
         """The part of a control that takes the focus and the arrow keys."""

@@ -160,17 +160,21 @@ def test_a_figures_tools_show_when_a_key_reaches_them(light):
     tool.blur()
 
 
+CODE = "[data-testid=stCode]"
+
+
 def test_the_keyboard_copies_the_link(open_page):
     tab = open_page(near=False, permissions=["clipboard-read", "clipboard-write"])
     tab.page.locator(".st-key-copy-link button").focus()
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_selector("[role=dialog] code")
-    copy = "[role=dialog] [aria-label='Copy to clipboard']"
-    for _ in range(3):
-        tab.page.keyboard.press("Tab")
-        tab.page.wait_for_timeout(300)  # the box shows its button while it has the focus
-        if tab.page.locator(f"{copy}:focus").count():
+    box, copy = (tab.page.locator(f"[role=dialog] {one}") for one in (CODE, f"{CODE} [aria-label='Copy to clipboard']"))
+    for _ in range(5):
+        if copy.and_(tab.page.locator(":focus")).count():
             break
+        tab.page.keyboard.press("Tab")
+        if box.and_(tab.page.locator(":focus-within")).count():
+            copy.wait_for()  # the box shows its button while it has the focus
     tab.page.keyboard.press("Enter")
     shown = tab.page.locator("[role=dialog] code").inner_text()
     tab.page.wait_for_function("shown => navigator.clipboard.readText().then(text => text === shown)", arg=shown)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from explainer.lesson import SECTIONS
-from explainer.page.layout import STYLESHEET
+from explainer.page.app import STYLESHEET
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}

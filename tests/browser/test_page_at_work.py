@@ -5,16 +5,20 @@ Most tests share one tab and run from top to bottom; errors in its console fail 
 
 from __future__ import annotations
 
+import base64
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from explainer.choices.controls import CONTROL, Choice, Control, Several
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
+from tests.browser.conftest import wait_until
 
 MAPS = "vanish-or-explode"
+WALKED = next(section.slug for section in SECTIONS if section.plots[0].walk)
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +28,29 @@ def reader(open_shared_page):
 
 
 class Sent:
-    """Counts what the page sends to its server: each run of the script is asked for in such a message."""
+    """Keeps what the page sends to its server: each run of the script is asked for in such a message."""
 
     def __init__(self, page):
-        self.messages = 0
+        self.messages: list[BackMsg] = []
         self._session = page.context.new_cdp_session(page)
-        self._session.on("Network.webSocketFrameSent", self._count)
+        self._session.on("Network.webSocketFrameSent", self._keep)
         self._session.send("Network.enable")
 
-    def _count(self, _) -> None:
-        self.messages += 1
+    def _keep(self, frame: dict) -> None:
+        message = BackMsg()
+        message.ParseFromString(base64.b64decode(frame["response"]["payloadData"]))
+        self.messages.append(message)
+
+
+def assert_has_sent_nothing(tab, sent: Sent) -> None:
+    """Walk one step along a product: the first message of all is the one that says so."""
+    chart = tab.charts(WALKED).first
+    before = tab.drawing(chart)
+    tab.slider(f"walk-{WALKED}").press("ArrowRight")
+    tab.wait_until_redrawn(chart, before)
+    said = [one for one in sent.messages[0].rerun_script.widget_states.widgets if one.id.endswith(f"-walk-{WALKED}")]
+    step = float(tab.slider(f"walk-{WALKED}").get_attribute("aria-valuetext"))
+    assert [one.double_array_value.data[0] for one in said] == [step]
 
 
 def query(tab) -> dict[str, list[str]]:
@@ -61,8 +78,8 @@ def test_a_moved_control_redraws_charts_in_place_also_when_the_note_leaves(reade
 
 
 def test_a_product_is_walked_by_keyboard_and_nothing_else_moves(reader):
-    slug = next(section.slug for section in SECTIONS if section.plots[0].walk)
-    chart, others = reader.charts(slug).first, [one.slug for one in SECTIONS if one.slug != slug]
+    slug, others = WALKED, [one.slug for one in SECTIONS if one.slug != WALKED]
+    chart = reader.charts(slug).first
     said = reader.page.locator(f".st-key-section-{slug}").get_by_text("Step 0 of")
     said.wait_for()
     before, elsewhere = reader.drawing(chart), [reader.drawing(reader.charts(other).first) for other in others]
@@ -79,19 +96,28 @@ def test_pointing_at_a_map_draws_its_slice_without_a_run(reader):
     for chart, symbol in zip(reader.charts(MAPS).all()[:2], "wf", strict=True):
         chart.scroll_into_view_if_needed()
         reader.page.mouse.move(1, 1)
-        reader.page.wait_for_timeout(100)
         before = reader.drawing(chart)
         cells = chart.locator(".mark-rect path").all()
         assert len(cells) > 1_000
-        cell = cells[len(cells) // 3]
-        cell.hover(force=True)
-        pointed = reader.wait_until_redrawn(chart, before)
-        assert any(f"{symbol} = " in mark for mark in pointed if mark not in before)
-        assert len([mark for mark in pointed if mark not in before]) >= 2  # the slice's line, and its label
-        # another cell, another slice
-        cells[-len(cells) // 3].hover(force=True)
-        assert reader.wait_until_redrawn(chart, pointed) not in (before, pointed)
-    assert sent.messages == 0
+        slices = []
+        for cell in (cells[len(cells) // 3], cells[-len(cells) // 3]):
+            cell.hover(force=True)
+            slices.append(wait_for_a_slice(reader, chart, symbol, before, *slices))
+        assert slices[0] != slices[1]
+    assert_has_sent_nothing(reader, sent)
+
+
+def wait_for_a_slice(tab, chart, symbol: str, *others: list[str]) -> list[str]:
+    """Wait until the map shows a slice's line and its label, and none of these; what it shows then."""
+
+    def drawn() -> list[str]:
+        return [mark for mark in tab.drawing(chart) if mark not in others[0]]
+
+    def holds() -> bool:
+        return len(drawn()) >= 2 and any(f"{symbol} = " in mark for mark in drawn()) and drawn() not in others[1:]
+
+    wait_until(tab.page, holds, "no slice of its own is drawn")
+    return drawn()
 
 
 def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader):
@@ -152,7 +178,7 @@ def test_another_theme_recolours_the_charts_without_a_run(reader):
         "([text, light]) => getComputedStyle(document.querySelector(text)).fill != light", arg=[text, light]
     )
     reader.settle()
-    assert sent.messages == 0
+    assert_has_sent_nothing(reader, sent)
 
 
 # --- controls, the URL and the network ----------------------------------------------------------------------

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import functools
 import http.server
 import io
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +19,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, find_browser, serving, wait_until
+from tests.facts import fact
+from tests.serving import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60_000
+FRAMES = ("k-steps", "product-of-gates")
 STATE = "?act=logistic&w=2&k=30&f=0.9"
 SLUGS = tuple(section.slug for section in SECTIONS)
 
@@ -37,7 +34,7 @@ def code_in(page: Page, within: str) -> str:
 
 
 def downloaded(page: Page, key: str, folder: Path) -> Path:
-    with page.expect_download(timeout=PATIENCE) as waiting:
+    with page.expect_download() as waiting:
         page.locator(f".st-key-{key} button").first.click()
     file = folder / waiting.value.suggested_filename
     waiting.value.save_as(file)
@@ -61,11 +58,11 @@ def test_a_copied_link_opens_the_same_state_in_another_browser(open_page):
 def test_the_link_of_a_section_comes_to_rest_there(open_page):
     tab = open_page(STATE)
     tab.page.locator(".st-key-take-product-of-gates summary").click()
-    tab.page.wait_for_selector(".st-key-take-product-of-gates [data-testid=stCode]", timeout=PATIENCE)
+    tab.page.wait_for_selector(".st-key-take-product-of-gates [data-testid=stCode]")
     link = urlsplit(code_in(tab.page, ".st-key-take-product-of-gates"))
     assert link.fragment == "product-of-gates"
     other = open_page(f"?{link.query}#{link.fragment}")
-    expect(other.page.locator("#product-of-gates")).to_be_in_viewport(timeout=PATIENCE)
+    expect(other.page.locator("#product-of-gates")).to_be_in_viewport()
 
 
 def test_the_link_is_copied_with_one_press(open_page):
@@ -111,17 +108,18 @@ def test_the_embed_dialog_writes_code_that_shows_what_it_says(open_page, chromiu
     dialog.get_by_label("Title, for screen readers").fill('Gradient "by lag"')
     dialog.get_by_label("Title, for screen readers").press("Enter")
     code = dialog.locator("code").first
-    expect(code).to_contain_text("by lag", timeout=PATIENCE)
-    expect(code).to_contain_text("dark_theme", timeout=PATIENCE)
-    expect(code).to_contain_text("controls=none", timeout=PATIENCE)
+    expect(code).to_contain_text("by lag")
+    expect(code).to_contain_text("dark_theme")
+    expect(code).to_contain_text("controls=none")
     page = tmp_path / "page.html"
     page.write_text(f"<!DOCTYPE html><title>t</title>{code.inner_text()}", encoding="utf-8")
     with served(tmp_path) as address:
         context = chromium.new_context()
         reader = context.new_page()
+        reader.set_default_timeout(PATIENCE_MILLISECONDS)
         reader.goto(f"{address}/page.html")
         frame = reader.frame_locator('iframe[title="Gradient \\"by lag\\""]')
-        expect(frame.locator(".st-key-section-k-steps svg.marks").first).to_be_visible(timeout=PATIENCE)
+        expect(frame.locator(".st-key-section-k-steps svg.marks").first).to_be_visible()
         assert frame.locator(".st-key-w").count() == 0
         context.close()
 
@@ -158,11 +156,11 @@ def course_page(chromium: Browser, served_page: str, tmp_path: Path) -> Iterator
     assert source.count("http://localhost:8501/") == 2
     (tmp_path / "course.html").write_text(source.replace("http://localhost:8501", served_page), encoding="utf-8")
     strict = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"),
-        args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--test-third-party-cookie-phaseout"],
+        executable_path=find_browser(), args=[*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
     )
     with served(tmp_path) as address:
         page = strict.new_context(viewport={"width": 1000, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.goto(f"{address}/course.html")
         yield page
     strict.close()
@@ -172,17 +170,13 @@ def height_of(page: Page, frame: str) -> float:
     return page.locator(f"#{frame}").bounding_box()["height"]
 
 
-def wait_for_rest(page: Page, frame: str) -> float:
-    """The frame's height once it has not changed for a while."""
-    page.frame_locator(f"#{frame}").locator("svg.marks").first.wait_for(timeout=PATIENCE)
-    height, since = height_of(page, frame), 0
-    for _ in range(200):
-        page.wait_for_timeout(100)
-        now = height_of(page, frame)
-        height, since = now, since + 1 if now == height else 0
-        if since == 15:
-            return height
-    pytest.fail("the frame does not come to rest")
+def wait_for_height(page: Page, frame: str, holds: Callable[[float], bool]) -> float:
+    """Wait until a frame is so high, and holds all of the section in it; its height then."""
+    page.frame_locator(f"#{frame}").locator("svg.marks").first.wait_for()
+    wait_until(
+        page, lambda: hidden_below(page, frame) == 0 and holds(height_of(page, frame)), f"{frame}: of another height"
+    )
+    return height_of(page, frame)
 
 
 def hidden_below(page: Page, frame: str) -> float:
@@ -190,30 +184,24 @@ def hidden_below(page: Page, frame: str) -> float:
     return main.evaluate("main => main.scrollHeight - main.clientHeight")
 
 
+@fact("iframe-resizer")
 def test_a_course_page_embeds_two_sections_that_grow_and_shrink_by_themselves(course_page: Page):
-    first = {frame: wait_for_rest(course_page, frame) for frame in ("k-steps", "product-of-gates")}
-    assert all(height > 1200 for height in first.values())
-    assert [hidden_below(course_page, frame) for frame in first] == [0, 0]
+    first = {frame: wait_for_height(course_page, frame, lambda height: height > 1200) for frame in FRAMES}
     inside = course_page.frame_locator("#k-steps")
     inside.get_by_text("Look closer").click()
-    grown = wait_for_rest(course_page, "k-steps")
-    assert grown > first["k-steps"] + 100
-    assert hidden_below(course_page, "k-steps") == 0
+    wait_for_height(course_page, "k-steps", lambda height: height > first["k-steps"] + 100)
     inside.get_by_text("Look closer").click()
-    assert wait_for_rest(course_page, "k-steps") == pytest.approx(first["k-steps"], abs=4)
+    wait_for_height(course_page, "k-steps", lambda height: abs(height - first["k-steps"]) <= 4)
     assert height_of(course_page, "product-of-gates") == first["product-of-gates"]
 
 
 def test_an_embedded_section_answers_to_its_controls_and_needs_no_cookie(course_page: Page):
-    wait_for_rest(course_page, "product-of-gates")
+    wait_for_height(course_page, "product-of-gates", lambda height: height > 1200)
     inside = course_page.frame_locator("#product-of-gates")
-    before = inside.locator("svg.marks").first.inner_html()
+    chart = inside.locator("svg.marks").first
+    before = chart.inner_html()
     inside.locator(".st-key-f [role=slider], .st-key-f input[type=range]").first.press("ArrowRight")
-    for _ in range(300):
-        course_page.wait_for_timeout(50)
-        if inside.locator("svg.marks").first.inner_html() != before:
-            break
-    assert inside.locator("svg.marks").first.inner_html() != before
+    wait_until(course_page, lambda: chart.inner_html() != before, "the chart has not changed")
     assert course_page.context.cookies() == []
 
 
@@ -240,12 +228,13 @@ def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Br
     handout = downloaded(tab.page, "take-handout", tmp_path)
     context = chromium.new_context(offline=True)
     reader, problems, asked = context.new_page(), [], []
+    reader.set_default_timeout(PATIENCE_MILLISECONDS)
     reader.on("console", lambda message: message.type == "error" and problems.append(message.text))
     reader.on("pageerror", lambda error: problems.append(str(error)))
     reader.on("request", lambda request: asked.append(request.url))
     reader.goto(handout.as_uri())
     charts = reader.locator(".chart")
-    expect(reader.locator(".chart svg.marks")).to_have_count(charts.count(), timeout=PATIENCE)
+    expect(reader.locator(".chart svg.marks")).to_have_count(charts.count())
     assert charts.count() > 20
     assert problems == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -255,19 +244,17 @@ def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Br
     before = map_.inner_html()
     map_.scroll_into_view_if_needed()
     map_.hover(position={"x": 150, "y": 100})
-    reader.wait_for_timeout(500)
-    assert map_.inner_html() != before
+    wait_until(reader, lambda: map_.inner_html() != before, "the map draws no slice")
     for width in (1280, 390):
         reader.set_viewport_size({"width": width, "height": 900})
-        reader.wait_for_timeout(300)
-        assert not reader.evaluate("document.scrollingElement.scrollWidth > window.innerWidth + 1")
+        reader.wait_for_function("document.scrollingElement.scrollWidth <= window.innerWidth + 1")
     context.close()
 
 
 def test_a_figures_csv_names_its_settings(open_page, tmp_path: Path):
     tab = open_page(STATE)
     tab.page.locator(".st-key-take-k-steps summary").click()
-    tab.page.wait_for_selector(".st-key-csv-5-1", timeout=PATIENCE)
+    tab.page.wait_for_selector(".st-key-csv-5-1")
     file = downloaded(tab.page, "csv-5-1", tmp_path)
     assert re.search(r"__.*k=30_.*act=logistic_w=2_.*f=0.9_.*\.csv$", file.name)
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
@@ -277,32 +264,14 @@ def test_a_figures_csv_names_its_settings(open_page, tmp_path: Path):
 # --- below a path -------------------------------------------------------------------------------------------
 
 
-def test_a_link_works_below_a_path(chromium: Browser):
-    with socket.create_server(("localhost", 0)) as probe:
-        port = probe.getsockname()[1]
-    options = ["--server.headless", "true", "--server.port", str(port), "--server.fileWatcherType", "none"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options, "--server.baseUrlPath", "a/lesson"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    context = chromium.new_context()
-    try:
-        page = context.new_page()
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
-                break
-            page.wait_for_timeout(100)
-        page.goto(f"http://localhost:{port}/a/lesson/{STATE}")
-        page.locator("#take-it-with-you").scroll_into_view_if_needed(timeout=PATIENCE)
-        page.wait_for_selector(".st-key-take-link code", timeout=PATIENCE)
-        link = code_in(page, ".st-key-take-link")
-        assert link == f"http://localhost:{port}/a/lesson/?k=30&act=logistic&w=2&f=0.9"
-        page.goto(f"{link}#k-steps")
-        expect(page.get_by_text("At lag 30 the vanilla gradient is 7.64")).to_be_attached(timeout=PATIENCE)
-    finally:
-        context.close()
-        server.terminate()
-        server.wait()
+def test_a_link_works_below_a_path(open_at, tmp_path: Path):
+    port = free_port()
+    address = f"http://localhost:{port}/a/lesson/"
+    with serving(port, tmp_path / "streamlit.log", "--server.baseUrlPath", "a/lesson"):
+        tab = open_at(address, STATE)
+        link = code_in(tab.page, ".st-key-take-link")
+        assert link == f"{address}?k=30&act=logistic&w=2&f=0.9"
+        other = open_at(link, "#k-steps", near=False)
+        expect(other.page.get_by_text("At lag 30 the vanilla gradient is 7.64")).to_be_attached()
+        for one in (tab, other):
+            one.page.context.close()

@@ -1,0 +1,120 @@
+"""The page around the sections: how a run begins and ends, and what stands above and below them."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import streamlit as st
+
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS, citation, prose
+from explainer.page import layout, live, parts, share, sidebar, status, take
+from explainer.page.state import read_link, take_notes
+from explainer.take import links
+from explainer.take.links import View
+
+STYLESHEET = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.html")
+ICON = Path(__file__).with_name("icon.svg")
+
+
+def begin() -> View:
+    """Set the page up and read its link; what the link shows."""
+    st.set_page_config(
+        page_title="Why gates remember",
+        page_icon=str(ICON),
+        layout="wide",
+        initial_sidebar_state="collapsed" if st.context.is_embedded else "auto",
+    )
+    _freeze_imports()
+    read_link()
+    st.html(STYLESHEET)
+    st.html(SCRIPT, unsafe_allow_javascript=True)
+    slugs = [section.slug for section in SECTIONS]
+    view = links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), slugs)
+    # the panel below the whole lesson is drawn when a reader comes near, as a section is
+    parts.begin((*slugs, take.ANCHOR) if view.sections is None else view.sections)
+    return view
+
+
+@st.cache_resource
+def _freeze_imports() -> None:
+    """Once per process: what the imports brought stays, and later collections of garbage need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
+def end() -> None:
+    """Listen to the browser; every part is on the page."""
+    live.listen()
+    parts.end()
+
+
+# --- above and below the sections ------------------------------------------------------------------------------
+
+
+def above(view: View) -> None:
+    """What stands above the sections: the title, the controls, notes on the link; on the whole page more than that."""
+    is_whole = view.sections is None
+    if is_whole:  # the title comes before the controls, so that there is something to read at once
+        st.title(citation.SHORT_TITLE, anchor=False)
+        st.markdown(prose.PROMISE)
+        sidebar.controls(view)
+        share.buttons()
+        _note_on_controls(view)
+        _notes_on_the_link()
+        status.bar()
+        layout.text("Notation", "notation", prose.NOTATION)
+        return
+    sidebar.controls(view)
+    if not st.context.is_embedded:  # the page around an iframe has a title of its own
+        st.title(citation.SHORT_TITLE, anchor=False)
+    _note_on_sections(view)
+    _note_on_controls(view)
+    _notes_on_the_link()
+
+
+def below(view: View) -> None:
+    """What stands below the sections: what a reader can take along, or the way to the whole lesson."""
+    if view.sections is None:
+        take.panel()
+        layout.text("References", "references", prose.REFERENCES)
+        return
+
+    def way(now: Settings) -> None:
+        whole = share.link(now, view.sections[0] if view.sections else "")
+        st.markdown(f":small[From [*{citation.SHORT_TITLE}*]({whole}), a live lesson in {len(SECTIONS)} sections.]")
+
+    parts.add("whole-lesson", lambda settings: settings, way)
+
+
+# --- notes --------------------------------------------------------------------------------------------------
+
+
+def _note_on_sections(view: View) -> None:
+    if view.unknown_sections:
+        titles = {section.slug: f"{number}. {section.title}" for number, section in enumerate(SECTIONS, 1)}
+        listed = "\n".join(f"- [{title}](?{links.SECTION}={slug}): `{slug}`" for slug, title in titles.items())
+        missing = "There is no such section." if not view.sections else "One section of this link does not exist."
+        st.info(f"{missing} These are the sections of the lesson:\n\n{listed}", icon=":material/signpost:")
+
+
+def _note_on_controls(view: View) -> None:
+    slot = st.empty()
+    if view.unknown_controls:
+        names = ", ".join(f"`{name}`" for name in CONTROL)
+        slot.info(f"This link names a control that does not exist. `controls=` takes `none`, or any of {names}.")
+
+
+def _notes_on_the_link() -> None:
+    """What was put right in the link; gone with the next change."""
+
+    def show(notes: tuple[str, ...]) -> None:
+        slot = st.empty()  # also without notes, so that the charts below keep their position in the page
+        if notes:
+            said = "; ".join(notes)
+            slot.warning(f"Some of this link could not be used as it is: {said}.", icon=":material/link:")
+
+    parts.add("notes", lambda _: take_notes(), show)

@@ -1,0 +1,111 @@
+"""The figures of a section: rows of them, each with its caption, and the walk along a product."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import streamlit as st
+
+from explainer.choices.settings import Settings
+from explainer.figures.figure import Figure, Plot
+from explainer.lesson.parts import Section
+from explainer.page import parts
+from explainer.page.undocumented import DATASETS
+
+
+def add_all(number: int, section: Section, settings: Settings) -> None:
+    """Add the figures of section ``number``, each as a part of the page."""
+    for count, plot in _laid_out(section.plots_at(settings)):
+        label = f"Figure {number}.{count}"
+        if plot.walk:
+            _add_walk(label, count, section, plot)
+        else:
+            show = functools.partial(_draw, label)
+            parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug)
+
+
+def draw_all(number: int, figures: Sequence[Figure]) -> None:
+    """Draw figures of section ``number`` that are no parts of their own."""
+    for count, figure in _laid_out(figures):
+        _draw(f"Figure {number}.{count}", figure)
+
+
+def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Each figure or plot with its number, in its column while it is drawn: two halves that follow share a row."""
+    numbered = enumerate(figures, 1)
+    for is_half, run in itertools.groupby(numbered, key=lambda one: one[1].half):
+        run = list(run)
+        for first in range(0, len(run), 2 if is_half else 1):
+            # a last half may stand alone
+            columns = st.columns(2, gap="large") if is_half else [contextlib.nullcontext()]
+            for column, one in zip(columns, run[first:], strict=False):
+                with column:
+                    yield one
+
+
+def _draw(label: str, figure: Figure) -> None:
+    drawing = figure.drawing()
+    # Streamlit gives each view of a stacked chart the whole width and forgets the axis beside it
+    holder = st.container(key=f"stacked-{label.replace(' ', '-').replace('.', '-')}") if "vconcat" in drawing else st
+    holder.vega_lite_chart({**drawing, DATASETS: dict(figure.tables)}, width="stretch", alt=figure.title)
+    st.caption(f"**{label}. {figure.title}.** {figure.caption}")
+
+
+# --- a walk along a product ---------------------------------------------------------------------------------
+
+
+def _add_walk(label: str, count: int, section: Section, plot: Plot) -> None:
+    """Add a figure whose product can be walked, one factor at a time, and the controls of the walk."""
+    walk, figure = f"walk-{section.slug}", f"figure-{count}-{section.slug}"
+
+    def walked(settings: Settings) -> tuple[Figure, str]:
+        shown, stops = plot.at(settings), plot.walk(settings)
+        step = _step(walk, len(stops))
+        if not step:
+            return shown, f"**Step 0 of {len(stops)}.** Take the factors one by one."
+        stop = stops[step - 1]
+        shown = dataclasses.replace(shown, tables={**shown.tables, "walk": stop.marks})
+        return shown, f"**Step {step} of {len(stops)}.** {stop.words}"
+
+    def show(figure_and_step: tuple[Figure, str]) -> None:
+        shown, step = figure_and_step
+        _draw(label, shown)
+        st.caption(step)
+
+    controls = functools.partial(_walk_controls, walk, figure)
+    parts.add(walk, lambda settings: len(plot.walk(settings)), controls, plot.reads, section.slug)
+    parts.add(figure, walked, show, plot.reads, section.slug)
+
+
+def _step(walk: str, steps: int) -> int:
+    """How many factors the reader has taken, of a product of so many."""
+    return min(st.session_state.get(walk, 0), steps)
+
+
+def _walk_controls(walk: str, figure: str, steps: int) -> None:
+    """A slider and two buttons; ``walk`` is the slider's key, ``figure`` that of the part that it moves."""
+    at = st.session_state[walk] = _step(walk, steps)
+
+    def moved() -> None:
+        parts.rerun(walk, figure)
+
+    def go(step: int) -> None:
+        st.session_state[walk] = min(max(st.session_state[walk] + step, 0), steps)
+        moved()
+
+    with st.container(key=f"{walk}-controls", horizontal=True, vertical_alignment="bottom"):
+        st.button("Back", icon=":material/arrow_back:", key=f"{walk}-back", disabled=at == 0, on_click=go, args=(-1,))
+        st.button(
+            "Next factor",
+            icon=":material/arrow_forward:",
+            key=f"{walk}-next",
+            disabled=at == steps,
+            on_click=go,
+            args=(1,),
+        )
+        st.slider("Walk the product", 0, steps, key=walk, width="stretch", on_change=moved)

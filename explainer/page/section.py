@@ -1,0 +1,153 @@
+"""A section on the page: its five parts, in the same order in every section, and what a reader can take along.
+
+What moves in a section is computed, sent and drawn when the reader first comes near. Until then boxes as tall as that
+keep its room.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures.figure import height
+from explainer.lesson import SECTIONS
+from explainer.lesson.parts import Prediction, Receipt, Section, contents
+from explainer.page import figures, layout, parts, take, work
+from explainer.page.state import page_state
+from explainer.serving.once import once
+
+_PREDICTION, _CAPTION, _RECEIPT = 230, 110, 330  # pixels: about how tall they stand
+
+
+def draw(number: int, section: Section) -> None:
+    """Draw section ``number`` of the lesson."""
+
+    def body(is_near: bool) -> None:
+        if is_near:
+            _moving_parts(number, section)
+            st.markdown(_closing(section), unsafe_allow_html=True)
+            take.below_a_section(number, section)
+        else:
+            st.markdown(f"{_placeholders(number, section)}\n\n{_closing(section)}", unsafe_allow_html=True)
+
+    with st.container(key=f"section-{section.slug}"):
+        layout.text(f"{number}. {section.title}", section.slug, section.argument)
+        parts.add(
+            f"body-{section.slug}",
+            lambda _: section.slug in parts.drawn(),
+            body,
+            moved_by=(),
+            section=section.slug,
+            holds_parts=True,
+        )
+
+
+def _moving_parts(number: int, section: Section) -> None:
+    settings = page_state().now
+    if "n" in section.moved_by:
+        # large networks take seconds; says so if it takes longer than half of one
+        with st.spinner("Computing these networks …", show_time=True), parts.turn():
+            section.figures_at(settings)
+    _prediction(section)
+    if section.work:
+        work.panel(section, settings, functools.partial(figures.draw_all, number))
+    else:
+        figures.add_all(number, section, settings)
+    _receipt(section)
+
+
+@once(size=len(SECTIONS))
+def _placeholders(number: int, section: Section) -> str:
+    """Boxes about as tall as what moves in a section at the default settings, as HTML."""
+    boxes = [("", _PREDICTION, "")]
+    for count, plot in enumerate(section.plots_at(Settings()), 1):
+        width = "half" if plot.half else ""
+        boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+    return layout.placeholders([*boxes, ("", _RECEIPT, "")])
+
+
+def _closing(section: Section) -> str:
+    """What to remember, and what the lab simplifies in a fold of the browser's own, which costs little, as Markdown."""
+    remember = f"**What to remember.** {section.remember.strip()}"
+    if not section.look_closer:
+        return remember
+    return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{section.look_closer.strip()}\n\n</details>"
+
+
+# --- the prediction -----------------------------------------------------------------------------------------
+
+
+def _prediction(section: Section) -> None:
+    slug, key = section.slug, layout.answer_key(section.slug)
+
+    def told(settings: Settings, chosen: int | None) -> str:
+        return "" if chosen is None else _told(contents(section, settings).prediction, chosen)
+
+    def content(settings: Settings) -> tuple[str, tuple[str, ...], str]:
+        prediction = contents(section, settings).prediction
+        options = tuple(option.text for option in prediction.options)
+        return prediction.question, options, told(settings, st.session_state.get(key))
+
+    def show(question_options_and_told: tuple[str, tuple[str, ...], str]) -> None:
+        question, options, _ = question_options_and_told
+        st.markdown(f"**Before you look.** {question}")
+        chosen = st.radio(
+            "Your prediction",
+            range(len(options)),
+            index=None,
+            format_func=options.__getitem__,
+            key=key,
+            label_visibility="collapsed",
+            on_change=parts.rerun,
+            args=(f"prediction-{slug}", "contents"),
+        )
+        slot = st.empty()  # also without an answer, so that the figures keep their position
+        if chosen is not None:  # a new session knows only now what answer the browser has kept
+            slot.markdown(told(page_state().now, chosen))
+
+    parts.add(f"prediction-{slug}", content, show, section.reads, slug)
+
+
+def _told(prediction: Prediction, chosen: int) -> str:
+    """What a reader who has picked this option is told, as Markdown."""
+    told = prediction.options[chosen].told
+    if prediction.right is None:
+        return told
+    if chosen == prediction.right:
+        return f":material/check: **Yes.** {told}"
+    right = prediction.options[prediction.right].text
+    return f":material/close: **Not with these settings.** It is “{right}”. {told}"
+
+
+# --- the receipt --------------------------------------------------------------------------------------------
+
+
+def _receipt(section: Section) -> None:
+    def content(settings: Settings) -> tuple[str, str]:
+        receipt = contents(section, settings).receipt
+        return receipt.equation, _sides(receipt)
+
+    def show(equation_and_sides: tuple[str, str]) -> None:
+        equation, sides = equation_and_sides  # two elements: new numbers do not set the equation again
+        st.markdown(f'<strong class="receipt">Receipt</strong>\n\n$$\n{equation}\n$$', unsafe_allow_html=True)
+        st.markdown(sides)
+
+    parts.add(f"receipt-{section.slug}", content, show, section.reads, section.slug)
+
+
+def _sides(receipt: Receipt) -> str:
+    """Both sides with all their digits, and how far they agree, as Markdown."""
+    apart = f"relative difference {words.number(receipt.difference, 2)}"
+    if receipt.difference == 0:
+        verdict = ":material/check: The two sides are equal, to the last digit."
+    elif receipt.agrees:
+        verdict = f":material/check: The two sides agree: {apart}."
+    else:
+        verdict = f":material/warning: {apart.capitalize()}."
+    sides = [("left side", receipt.autograd), ("right side", receipt.formula)]
+    sides += [("for comparison", other) for other in receipt.others]
+    rows = "\n".join(f"- **{words.all_digits(side.value)}**, {role}: {side.what}" for role, side in sides)
+    return f"{rows}\n\n{verdict} {receipt.remark}"

@@ -1,0 +1,48 @@
+"""The line that stays in sight: what each cell does now, and the contents."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from explainer.choices.controls import SCALAR
+from explainer.choices.settings import Settings
+from explainer.figures import readings
+from explainer.lesson import SECTIONS
+from explainer.maths import gradients
+from explainer.page import layout, parts
+
+
+def bar() -> None:
+    """What each cell does now, and the way to every section."""
+    with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
+        parts.add("status", _status, st.html, SCALAR, parts.EVERYWHERE)
+        parts.add("contents", lambda _: _contents(), _fold_of_contents, moved_by=())
+
+
+def _status(settings: Settings) -> str:
+    """What each cell does now, as HTML."""
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    return (
+        '<p role="status" aria-live="polite" class="status">'
+        f'<span class="vanilla">vanilla</span> {html.escape(readings.verdict(vanilla))} '
+        f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(readings.verdict(gated))} '
+        f'<span class="aside">at k = {settings.k}</span></p>'
+    )
+
+
+def _contents() -> str:
+    """The way to every section, and how many questions the reader has answered, as Markdown."""
+    lines = [f"{number}. [{section.title}](#{section.slug})" for number, section in enumerate(SECTIONS, 1)]
+    answered = sum(st.session_state.get(layout.answer_key(section.slug)) is not None for section in SECTIONS)
+    return (
+        "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)\n\n"
+        f":small[Predictions made: {answered} of {len(SECTIONS)}.]"
+    )
+
+
+def _fold_of_contents(contents: str) -> None:
+    """The browser's own fold: unlike Streamlit's popovers, it lets the keyboard in."""
+    fold = f'<details class="contents"><summary>Contents</summary><div>\n\n{contents}\n\n</div></details>'
+    st.markdown(fold, unsafe_allow_html=True, width="content")

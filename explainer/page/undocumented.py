@@ -1,0 +1,140 @@
+"""Everything that the project relies on although Streamlit does not document it.
+
+When a test of a fact fails after an upgrade, its ``otherwise`` says what to do. Each fact has exactly one test, in
+``tests/test_undocumented.py`` or ``tests/browser/test_undocumented.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ANCHOR = "data-anchor"  # the attribute of a heading written as HTML that becomes the heading's id
+DATASETS = "datasets"  # the key of a chart's specification that holds Arrow tables by name
+VALUE_TEXT = "aria-valuetext"  # the attribute of a slider's thumb that says its value
+LAYOUT_WRAPPER = "stLayoutWrapper"  # the test id of the block around a container or a fragment
+
+TEST_IDS = (
+    "stApp",
+    "stButton",
+    "stDownloadButton",
+    "stElementContainer",
+    "stElementToolbar",
+    "stExpandSidebarButton",
+    "stHeader",
+    LAYOUT_WRAPPER,
+    "stMain",
+    "stMainBlockContainer",
+    "stMarkdownContainer",
+    "stProgress",
+    "stRadio",
+    "stRadioOption",
+    "stSidebar",
+    "stSidebarCollapseButton",
+    "stSlider",
+    "stTooltipIcon",
+    "stVegaLiteChart",
+    "stVerticalBlock",
+)
+"""The values of ``data-testid`` that ``page.css``, ``live.js`` and ``page.html`` select by."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is so in the pinned Streamlit.
+
+    Attributes:
+        fact: what is so.
+        used_in: the files that rely on it.
+        otherwise: what to do when it is no longer so.
+    """
+
+    fact: str
+    used_in: tuple[str, ...]
+    otherwise: str
+
+
+_PAGE, _BENCHMARKS = "explainer/page", "benchmarks"
+_CSS, _LIVE, _HTML = f"{_PAGE}/page.css", f"{_PAGE}/live.js", f"{_PAGE}/page.html"
+
+FACTS = {
+    "test ids": Fact(
+        "Every element has a data-testid.",
+        (_CSS, _LIVE),
+        "Look up the element in the browser and put its new name into TEST_IDS and into the files that select by it.",
+    ),
+    "wrappers": Fact(
+        "A container or a fragment within a container stands in a stLayoutWrapper, and that directly in the container.",
+        (_CSS,),
+        "Find the block that is the flex item now: the rules for the status bar and for buttons in a row need it.",
+    ),
+    "a part's block": Fact(
+        "What a fragment draws stands in a stVerticalBlock; its first element is that block's first child.",
+        (_CSS,),
+        "Give the receipt a container with a key, and select that in page.css.",
+    ),
+    "the header's height": Fact(
+        "On a phone Streamlit's header is at most 3.75rem tall.",
+        (_CSS,),
+        "Put the new height into page.css where the status line sticks below the header.",
+    ),
+    "anchors": Fact(
+        f"A heading written as HTML with {ANCHOR} gets that as its id, and nothing else.",
+        (f"{_PAGE}/layout.py", _HTML),
+        "Make layout.text two elements, st.header(title, anchor=...) and st.markdown(text); then measure the page.",
+    ),
+    "a slider's text": Fact(
+        f"A slider's thumb has {VALUE_TEXT}, which changes while it is dragged, before the server hears of it.",
+        (_LIVE,),
+        "Find where the browser has the value while the pointer is down, and read it there in live.js.",
+    ),
+    "a slider speaks late": Fact(
+        "A slider sends its value when the pointer lets go, not before.",
+        (_LIVE, f"{_PAGE}/live.py"),
+        "If it sends values while it is dragged, live.js need not: drop `moved` from it and from live.py.",
+    ),
+    "sight first": Fact(
+        "What a component says when a slider gets the focus reaches the server before the slider's next value.",
+        (_LIVE, f"{_PAGE}/parts.py"),
+        "Send the sections in sight with each move, or the whole page answers before what is in sight.",
+    ),
+    "fragments in order": Fact(
+        "st.rerun([...]) runs the fragments in the order of the list.",
+        (f"{_PAGE}/parts.py",),
+        "The part ANSWER has to run last: have each part tell the browser what it has got.",
+    ),
+    "named datasets": Fact(
+        f"Arrow tables under {DATASETS!r} of a specification are sent apart from it, by name.",
+        (f"{_PAGE}/figures.py",),
+        "Find how to send tables apart from the drawing; otherwise the browser builds every chart anew at each move.",
+    ),
+    "charts are kept": Fact(
+        "Where a chart's specification stays the same, the browser keeps the chart and swaps its data.",
+        (f"{_PAGE}/figures.py",),
+        "Compare the specifications of two runs, as they are sent. If they are equal, expect slower moves: measure.",
+    ),
+    "state after a restart": Fact(
+        "A browser that comes back to a new server sends what its widgets and components say with its first run.",
+        (f"{_PAGE}/live.py", f"{_PAGE}/section.py", f"{_PAGE}/take.py"),
+        "Put into the link what must survive a restart; answers and open folds are lost.",
+    ),
+    "garbage": Fact(
+        "The hidden option runner.postScriptGC = false is honoured.",
+        (".streamlit/config.toml",),
+        "Measure with make bench: a collection of garbage at each run costs about 100 ms.",
+    ),
+    "a session's messages": Fact(
+        "BackMsg, ForwardMsg and the names of a component's triggers are as benchmarks/reader.py speaks them.",
+        (f"{_BENCHMARKS}/reader.py", "tests/serving.py"),
+        "Compare with the messages that a browser sends, and put reader.py right.",
+    ),
+    "the test runner's tree": Fact(
+        "AppTest keeps what a run has sent in _tree, and an element that was not sent has no proto.",
+        ("tests/reader.py",),
+        "Put Reader._run right: it grafts what a run has sent onto the tree of the run before.",
+    ),
+    "iframe-resizer": Fact(
+        "An embedded page speaks the protocol of iframe-resizer.",
+        ("examples/course_page.html",),
+        "Give the frames of the example, and of README, a fixed height, or post the height from page.html.",
+    ),
+}

@@ -1,0 +1,184 @@
+"""What the page relies on although Streamlit does not document it: the facts that take a browser, or a server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from benchmarks.reader import Reader
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.page.undocumented import LAYOUT_WRAPPER, TEST_IDS, VALUE_TEXT
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+from tests.facts import fact
+
+SLUG = "k-steps"
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def desk(open_shared_page) -> Tab:
+    """The whole page, drawn."""
+    return open_shared_page()
+
+
+@pytest.fixture(scope="module")
+def phone(open_shared_page) -> Tab:
+    return open_shared_page(near=False, **PHONE)
+
+
+class Heard:
+    """What a tab says to the server from now on."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.messages: list[BackMsg] = []
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.on("Network.webSocketFrameSent", self._hear)
+        session.send("Network.enable")
+
+    def _hear(self, sent: dict) -> None:
+        self.messages.append(BackMsg.FromString(base64.b64decode(sent["response"]["payloadData"])))
+
+    def states(self) -> Iterator[dict]:
+        """The states of the widgets in each message, by the end of their id."""
+        for message in self.messages:
+            yield {one.id.rpartition("-")[2]: one for one in message.rerun_script.widget_states.widgets}
+
+
+def values_of(states: dict, name: str) -> list[str]:
+    return list(states[name].string_array_value.data) if name in states else []
+
+
+# --- the shape of the page ----------------------------------------------------------------------------------
+
+
+@fact("test ids")
+def test_every_element_that_the_page_selects_is_there(desk: Tab, phone: Tab):
+    found = "() => [...document.querySelectorAll('[data-testid]')].map(one => one.dataset.testid)"
+    assert set(TEST_IDS) - set(desk.page.evaluate(found)) - set(phone.page.evaluate(found)) == set()
+
+
+@fact("wrappers")
+def test_what_stands_in_a_row_stands_in_wrappers(desk: Tab):
+    wrapper = f"[data-testid={LAYOUT_WRAPPER}]"
+    assert desk.page.locator(f"{wrapper}:has(> .st-key-status-bar)").count() == 1
+    assert desk.page.locator(f".st-key-status-bar > {wrapper}").count() == 2  # the status, the contents
+    assert desk.page.locator(f".st-key-share > {wrapper}").count() == 2  # to copy, to embed
+    assert desk.page.locator(f".st-key-take-files > {wrapper}").count() >= 1
+
+
+@fact("a part's block")
+def test_a_part_has_a_block_of_its_own(desk: Tab):
+    slip = "[data-testid=stVerticalBlock]:has(> [data-testid=stElementContainer]:first-child .receipt)"
+    assert desk.page.locator(slip).count() == len(SECTIONS)
+    assert desk.page.locator(f"{slip} .vega-embed, {slip} h2").count() == 0
+
+
+@fact("the header's height")
+def test_the_status_line_of_a_phone_stops_below_the_header(phone: Tab):
+    header, rem = phone.page.evaluate(
+        """() => [document.querySelector('[data-testid=stHeader]').getBoundingClientRect().bottom,
+            parseFloat(getComputedStyle(document.documentElement).fontSize)]"""
+    )
+    assert 3.25 * rem < header <= 3.75 * rem + 1
+
+
+@fact("anchors")
+def test_a_heading_has_the_anchor_as_its_id_and_nothing_but_its_title(desk: Tab):
+    shown = {
+        one["id"]: one["text"]
+        for one in desk.page.evaluate(
+            "() => [...document.querySelectorAll('h2[id]')].map(one => ({id: one.id, text: one.innerText.trim()}))"
+        )
+    }
+    expected = {section.slug: f"{number}. {section.title}" for number, section in enumerate(SECTIONS, 1)}
+    assert {slug: shown.get(slug) for slug in expected} == expected
+
+
+# --- sliders and charts -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dragged(open_page) -> tuple[Tab, Heard, str]:
+    """A slider that live.js does not watch, dragged to another value and still held; that value."""
+    tab = open_page(f"?section={SLUG}", height=2600)
+    heard, slider = Heard(tab), tab.slider("h0")
+    knob = tab.page.locator(".st-key-h0 [data-testid=stSliderThumbValue]").locator("..")
+    knob.scroll_into_view_if_needed()
+    box, before = knob.bounding_box(), slider.get_attribute(VALUE_TEXT)
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + 60, box["y"] + box["height"] / 2, steps=5)
+    tab.page.wait_for_function(
+        f"before => document.querySelector('.st-key-h0 [{VALUE_TEXT}]').getAttribute('{VALUE_TEXT}') !== before",
+        arg=before,
+        timeout=PATIENCE_MILLISECONDS,
+    )
+    return tab, heard, slider.get_attribute(VALUE_TEXT)
+
+
+@fact("a slider's text")
+def test_a_slider_says_its_value_while_it_is_dragged(dragged):
+    tab, _, text = dragged
+    assert CONTROL["h0"].parse([text])[1] is None
+    assert "h0" not in urlsplit(tab.page.url).query
+
+
+@fact("a slider speaks late")
+def test_a_slider_tells_the_server_when_the_pointer_lets_go_and_not_before(dragged):
+    tab, heard, text = dragged
+    assert [values_of(states, "h0") for states in heard.states() if values_of(states, "h0") == [text]] == []
+    tab.page.mouse.up()
+    tab.page.wait_for_function("() => new URLSearchParams(location.search).has('h0')", timeout=PATIENCE_MILLISECONDS)
+    assert [text] in [values_of(states, "h0") for states in heard.states()]
+
+
+@fact("sight first")
+def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
+    tab = open_page(f"#{SLUG}")
+    tab.charts(SLUG).first.scroll_into_view_if_needed()
+    heard = Heard(tab)
+    tab.slider("w").press("ArrowRight")  # gives it the focus first
+    tab.page.wait_for_function("() => new URLSearchParams(location.search).has('w')", timeout=PATIENCE_MILLISECONDS)
+    asked = tab.slider("w").get_attribute(VALUE_TEXT)
+    first = next(states for states in heard.states() if values_of(states, "w") == [asked])
+    said = json.loads(first["live"].json_value)
+    assert SLUG in said["sight"]["sections"]
+
+
+@fact("charts are kept")
+def test_a_chart_with_new_numbers_is_the_same_chart(open_page):
+    tab = open_page(f"?section={SLUG}")
+    chart = tab.charts(SLUG).first
+    chart.locator("svg.marks").evaluate("svg => svg.classList.add('of-before')")
+    before = tab.drawing(chart)
+    tab.slider("w").press("ArrowRight")
+    tab.wait_until_redrawn(chart, before)
+    assert chart.locator("svg.of-before").count() == 1
+
+
+# --- messages -----------------------------------------------------------------------------------------------
+
+
+@fact("a session's messages")
+def test_a_reader_without_a_face_speaks_as_a_browser_does(served_page: str):
+    async def session() -> tuple[list[str], bool, bool]:
+        reader = Reader(Settings(), sight=SLUG)
+        await reader.open(urlsplit(served_page).port)
+        await reader.set("w", 1.1)
+        after_the_move = reader.is_late
+        await reader.pause()
+        drawn, after_the_pause = reader.known["drawn"], reader.is_late
+        reader.leave()
+        return drawn, after_the_move, after_the_pause
+
+    drawn, *is_late = asyncio.run(session())
+    assert SLUG in drawn
+    assert is_late == [True, False]
