@@ -99,9 +99,7 @@ def _within_its_time(test: Callable, item: pytest.Item) -> Callable:
     @functools.wraps(test)
     def one_example(*arguments, **keywords) -> None:
         nonlocal until, failed
-        if until is None:
-            until = time.monotonic() + item.stash[_SHARE]
-        if time.monotonic() > until and not failed:  # what has failed is made small first
+        if until and time.monotonic() > until and not failed:  # what has failed is made small first
             raise TimeIsOver
         item.stash[_TRIED] += 1
         try:
@@ -111,6 +109,8 @@ def _within_its_time(test: Callable, item: pytest.Item) -> Callable:
         except BaseException:
             failed = True
             raise
+        finally:
+            until = until or time.monotonic() + item.stash[_SHARE]  # the first example may have much to import
 
     return one_example
 

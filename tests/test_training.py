@@ -488,7 +488,7 @@ def test_claim_who_does_not_learn_only_guesses():
 # --- claims on the page: learned or not, over 35 seeds ----------------------------------------------------------------
 
 # Training amplifies how a product is rounded, so which seeds learn differs from processor to processor. How many do
-# differs little: the limits below are at least five standard deviations from what 35 seeds gave, unless all agreed.
+# differs less: the limits below are at least four standard deviations from what these seeds gave, unless all agreed.
 SEEDS = 35
 HALF = SEEDS / 2
 
