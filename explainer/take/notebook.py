@@ -21,6 +21,7 @@ from explainer.figures.figure import Figure, Plot
 from explainer.figures.program import Piece, imports, literal, needed, text
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
+from explainer.take.data import table_of
 from explainer.take.redraw import redraw
 
 FILE_NAME = "why-gates-remember.ipynb"
@@ -122,8 +123,8 @@ def _drawn(plot: Plot, settings: Settings) -> str:
     """What ``redraw`` is told of a plot: the columns of its lines and of their numbers, and the drawing."""
     # a figure of long work as it stands before the work, whatever this process has done meanwhile
     figure, column = plot.at(settings), plot.program.column
-    table = next(iter(figure.tables.values()))
-    line = next((name for name in LINES if name in table.column_names), "") if column not in ("", "text") else ""
+    names = table_of(figure).column_names
+    line = next((name for name in LINES if name in names), "") if column not in ("", "text") else ""
     return f'"{line}", "{column}", r"""{_drawing(figure)}"""'
 
 
