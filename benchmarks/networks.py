@@ -27,7 +27,7 @@ def say(line: str) -> None:
 
 
 def forget() -> None:
-    for function in (jacobians.by_lag, jacobians.pairs, jacobians.shares, jacobians.one_pass):
+    for function in (jacobians.by_lag, jacobians.pairs, jacobians.shares):
         function.cache_clear()
     jacobians.forget_shared()
 

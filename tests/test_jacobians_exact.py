@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from test_jacobians import one_pass
 from test_networks import ORACLES, numpy_weights
 
 from explainer.choices.controls import CONTROL
@@ -145,18 +146,16 @@ def networks(cell, n, count):
     return drawn
 
 
-COUNTS = {1: 40, 2: 24, 4: 12, 8: 8}
+COUNTS = {1: 16, 2: 10, 4: 6, 8: 4}
 KNOWN, RIGHT = 1e-9, 1e-8  # where rounding the weights moves log10 by less than KNOWN, it must be RIGHT
 
 
 def known_and_expected(network, end, norm):
     """Where the weights, as float64 has them, say what the norm is; and its log10 (end,)."""
     expected = log10_norm(wholes(network, end), norm)
-    generator = np.random.default_rng(0)
-    moved = [log10_norm(wholes(network, end, generator), norm) for _ in range(2)]
+    moved = log10_norm(wholes(network, end, np.random.default_rng(0)), norm)
     with np.errstate(invalid="ignore"):
-        spread = np.abs(np.subtract(moved, expected)).max(0)
-    return spread < KNOWN, expected
+        return np.abs(moved - expected) < KNOWN / 2, expected
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -177,7 +176,7 @@ def test_every_norm_by_lag_is_right_where_float64_can_know(cell, n):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_every_norm_between_two_times_is_right_where_float64_can_know(cell, n):
-    for network in networks(cell, n, COUNTS[n])[:6]:
+    for network in networks(cell, n, COUNTS[n])[:4]:
         measured = jacobians.pairs(network, SPECTRAL if n == 1 else FROBENIUS).log10_norm
         assert np.isfinite(measured[np.tril_indices(network.length)]).all(), f"a false “exactly 0”: {network}"
         for end in {network.length, network.length // 2, 3}:
@@ -207,11 +206,10 @@ def test_torchs_own_number_stands_beside_where_its_slopes_have_lost_digits():
     """A saturated RNN of one unit: the whole is right, torch's own is not, and the page can say by how much."""
     saturated = Network("rnn", 1, 50, gain=8.0, input_scale=4.0, seed=3)
     result = jacobians.by_lag(saturated, seeds=5)
-    one_pass = jacobians.one_pass(saturated)
     wrong = result.slope_error > 1e-9
     assert wrong.any()
     with np.errstate(divide="ignore"):
-        np.testing.assert_allclose(result.torchs_own[0], np.log10(one_pass.spectral), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(result.torchs_own[0], np.log10(one_pass(saturated)), rtol=1e-9, atol=1e-9)
     difference = np.abs(result.torchs_own - result.spectral.whole)[:, -1]
     assert (difference[wrong] > 1e-12).any()
     assert (difference <= 50 * result.slope_error / math.log(10) + 1e-12).all()
@@ -285,7 +283,7 @@ some_corner = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(network=some_corner)
 @example(network=Network("gru", 1, 2, gain=0.0, input_scale=100.0, seed=1))
 def test_every_share_is_right_at_the_corners_of_what_a_network_takes(network):
@@ -309,7 +307,7 @@ def test_every_share_is_right_at_the_corners_of_what_a_network_takes(network):
 def test_backward_on_the_module_agrees_wherever_its_slopes_keep_their_digits(cell):
     """A share's path has at most three slopes a step, each with torch's error; the rest is rounding."""
     for n in (1, 2, 4, 16):
-        for network in networks(cell, n, 10):
+        for network in networks(cell, n, 5):
             result = jacobians.shares(network)
             if result.backward_norm[0] > 1e-290 and jacobians.by_lag(network, seeds=1).growth_rate[0] < 0:
                 sizes = (10 ** result.log10_norm[0]).sum() / result.total_norm[0]  # how far the shares cancel

@@ -14,7 +14,6 @@ significant bits. Loss scaling: Micikevicius et al. 2018, "Mixed precision train
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -136,16 +135,6 @@ class FormatGradient:
         return int(below[0]) if len(below) else None
 
 
-def relative_error(gradient: FormatGradient, reference: FormatGradient) -> np.ndarray:
-    """|gradient − reference| / |reference| by lag, shape (k+1,): 1 where a number is lost.
-
-    0 where both are equal; inf where only the reference is 0; NaN where the reference is not finite.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.abs(gradient.gradient - reference.gradient) / np.abs(reference.gradient)
-    return np.where(gradient.gradient == reference.gradient, 0.0, error)
-
-
 def _run(
     number_format: NumberFormat, scale: float, start: float, steps: int, step: Callable[[Tensor, int], Tensor]
 ) -> FormatGradient:
@@ -244,55 +233,3 @@ def compare(
         except RuntimeError as lacking:  # torch's way of saying that a kernel does not exist
             missing[name] = str(lacking).splitlines()[0]
     return Comparison(MappingProxyType(gradients), MappingProxyType(missing))
-
-
-# --- what torch on this CPU has ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One activation or gate in one format, tried out forward and backward.
-
-    Attributes:
-        operation: its key in ``cells.ACTIVATIONS`` or ``cells.GATES``.
-        format: name of the format.
-        works: whether torch ran both directions and stayed in the format.
-        message: torch's own words where it did not.
-    """
-
-    operation: str
-    format: str
-    works: bool
-    message: str
-
-
-@functools.lru_cache(maxsize=16)
-def operations(name: str) -> tuple[Operation, ...]:
-    """Every activation and every gate of the registries, run for one step and back in the format."""
-    attempts = [(act, vanilla, Settings(act=act, k=1)) for act in cells.ACTIVATIONS]
-    attempts += [(gate, gated, Settings(gate=gate, k=1)) for gate in cells.GATES]
-    found = []
-    for operation, cell, settings in attempts:
-        missing = compare(cell, settings, names=(name,)).missing
-        found.append(Operation(operation, name, not missing, missing.get(name, "")))
-    return tuple(found)
-
-
-_BITS = {16: torch.int16, 32: torch.int32, 64: torch.int64}
-
-
-def keeps_subnormals(name: str) -> bool:
-    """Whether products below the smallest normal number survive, in torch's scalar and vector kernels alike.
-
-    A processor may be set to flush them to 0 (``torch.set_flush_denormal``); then every lag at which a format
-    reaches 0 comes sooner. Asked anew at each call: the setting belongs to the thread.
-    """
-    dtype, limits = _dtype(name), describe(name)
-    half, one = torch.tensor([0.5, 1.0], dtype=dtype)
-    for shape in ((), (64,)):
-        for value, factor in ((limits.smallest_normal, half), (limits.smallest_subnormal, one)):
-            # read by bits, for a comparison may flush its operands as well
-            product = torch.full(shape, value, dtype=dtype) * factor
-            if (product.view(_BITS[limits.bits]) == 0).any():
-                return False
-    return True

@@ -23,23 +23,20 @@ derivatives are those along the trajectory that torch computed.
 steps → backwards → norms, shares; steps → pairs.
 """
 
-from explainer.maths.jacobians.norms import Band, ByLag, Norms, OnePass, band, by_lag, one_pass
+from explainer.maths.jacobians.norms import Band, ByLag, Norms, band, by_lag
 from explainer.maths.jacobians.pairs import Pairs, pairs
-from explainer.maths.jacobians.shares import Shares, share_matrices, shares
+from explainer.maths.jacobians.shares import Shares, shares
 from explainer.maths.jacobians.steps import forget_shared
 
 __all__ = [
     "Band",
     "ByLag",
     "Norms",
-    "OnePass",
     "Pairs",
     "Shares",
     "band",
     "by_lag",
     "forget_shared",
-    "one_pass",
     "pairs",
-    "share_matrices",
     "shares",
 ]

@@ -50,7 +50,7 @@ def _backward(network: Network) -> np.ndarray:
     return module.get_parameter(RECURRENT_WEIGHT).grad.numpy()
 
 
-def _shares(networks: Sequence[Network]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares_by_lag(networks: Sequence[Network]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shares by lag (b, T, rows, n) times 2^exponent (b, T), and torch's slope error (b,)."""
     cell, n = networks[0].type, networks[0].hidden_size
     run = unrolled(networks)
@@ -76,12 +76,6 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
         return part / whole
 
 
-def share_matrices(network: Network) -> np.ndarray:
-    """Each lag's own share of ∂L(T)/∂W_hh, shape (T, rows of W_hh, n), in plain float64; not kept."""
-    shares, exponents, _ = _shares([network])
-    return frozen(np.ldexp(shares[0], exponents[0][:, None, None]))
-
-
 @kept(64)
 def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Progress = ignore) -> Shares:
     """Each lag's share of ∂L(T)/∂W_hh, and the receipt: their sum beside ``backward()`` on the torch module.
@@ -98,7 +92,7 @@ def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Pro
         raise ValueError(f"receipts must be a whole number from 1 to {seeds}, not {receipts!r}")
     rows, totals, done = [], [], 0
     for chunk in chunks(drawn):
-        matrices, exponents, slope_error = _shares(chunk)
+        matrices, exponents, slope_error = shares_by_lag(chunk)
         plain = np.ldexp(matrices, exponents[..., None, None])
         total = plain.sum(1)
         totals.append(total)
