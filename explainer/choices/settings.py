@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Settings(_Fields):
 
     def only(self, names: Iterable[str]) -> Settings:
         """These settings as far as they are named, and the defaults for the rest: what a result depends on."""
-        return Settings(**{name: getattr(self, name) for name in names})
+        return _only(self, tuple(names))
 
     def to_query(self) -> dict[str, list[str]]:
         """The URL's parameters for these settings; what is at its default stays out."""
@@ -50,6 +51,11 @@ class Settings(_Fields):
             for control in CONTROLS
             if getattr(self, control.name) != control.default
         }
+
+
+@functools.lru_cache(1024)  # every result asks for it, and most ask for the same
+def _only(settings: Settings, names: tuple[str, ...]) -> Settings:
+    return Settings(**{name: getattr(settings, name) for name in names})
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> tuple[Settings, tuple[str, ...]]:

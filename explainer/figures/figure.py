@@ -149,11 +149,15 @@ def table(**columns: Sequence | np.ndarray | Measured) -> pa.Table:
     """
     arrays, fields = [], []
     for name, values in columns.items():
-        array = column(values.values if isinstance(values, Measured) else values)
-        unit = values.unit if isinstance(values, Measured) else TEXT if array.type == pa.string() else PURE
-        arrays.append(array)
-        fields.append(pa.field(name, array.type, metadata={"unit": unit}))
+        values, unit = (values.values, values.unit) if isinstance(values, Measured) else (values, None)
+        arrays.append(column(values))
+        fields.append(_field(name, arrays[-1].type, unit))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+@functools.cache
+def _field(name: str, kind: pa.DataType, unit: str | None) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit or (TEXT if kind == pa.string() else PURE)})
 
 
 def unit(field: pa.Field) -> str:

@@ -105,7 +105,7 @@ def _tables(
 
 
 def _caption(symbol: str, gradient: Gradient) -> str:
-    start, *_, end = (words.number(state) for state in gradient.state[::-1].tolist())
+    end, start = (words.number(state) for state in gradient.state[[0, -1]].tolist())
     return f"{symbol} starts at {start} and is {end} after {words.steps(int(gradient.lag[-1]))}."
 
 

@@ -15,7 +15,6 @@ from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import ACTIVATIONS
-from explainer.maths.gradients import Derivative
 from explainer.programs import one_step as programs
 
 _ARGUMENT = r"""
@@ -98,23 +97,18 @@ def _states(settings: Settings) -> np.ndarray:
     return np.array([gradients.vanilla(settings).state[1], gradients.gated(settings).state[1]])
 
 
-def _curves(settings: Settings) -> dict[str, Derivative]:
-    """The derivative of one step over a range that holds both states."""
+def _grid(settings: Settings) -> list[float]:
+    """The states over which the derivative is drawn: a range that holds both cells' own."""
     states = _states(settings)
     finite = states[np.isfinite(states)]
     grid = np.linspace(min(-2, *finite, 0), max(2, *finite, 0), 201)
-    at = tuple(np.unique(np.concatenate([grid, finite])).tolist())
-    return {
-        style.VANILLA: gradients.vanilla_derivative(settings, at),
-        style.GATED: gradients.gated_derivative(settings, at),
-    }
+    return np.unique(np.concatenate([grid, finite])).tolist()
 
 
 def _tables(settings: Settings) -> dict[str, pa.Table]:
-    rows = [
-        table(state=curve.state, cell=[cell] * len(curve.state), gradient=curve.gradient)
-        for cell, curve in _curves(settings).items()
-    ]
+    grid, rows = _grid(settings), []
+    for cell, derivative in zip(style.CELLS, (gradients.vanilla_derivative, gradients.gated_derivative), strict=True):
+        rows.append(table(state=grid, cell=[cell] * len(grid), gradient=derivative(settings, grid).gradient))
     return {
         "derivative": stack(*rows),
         "here": table(
@@ -129,7 +123,7 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    is_flat = np.ptp(_curves(settings)[style.GATED].gradient) == 0
+    is_flat = np.ptp(gradients.gated_derivative(settings, _grid(settings)).gradient) == 0
     shape = "the same wherever c is" if is_flat else "a curve of c as well"
     return (
         f"At h(t−1) = {words.number(float(vanilla.state[1]))} the vanilla cell passes on "
