@@ -14,6 +14,8 @@ from explainer.page.state import page_state
 from explainer.take import links
 from explainer.take.links import View
 
+PANEL = "Take it with you"  # the heading at the end of the page, below which there is more to take along
+
 _SLUGS = tuple(section.slug for section in SECTIONS)
 _TITLES = {section.slug: section.title for section in SECTIONS}
 _NUMBERED = {section.slug: f"{number}. {section.title}" for number, section in enumerate(SECTIONS, 1)}
@@ -58,7 +60,7 @@ def _opens(key: str, label: str, icon: str, dialog: Callable[[], None]) -> None:
 def _copy_dialog(settings: Settings) -> None:
     st.markdown("A link to exactly this state of every control:")
     layout.code(link(settings))
-    st.markdown("To one section only, to embed it, and to keep it: *Take it with you*, at the end of the page.")
+    st.markdown(f"To one section only, to embed it, and to keep it: *{PANEL}*, at the end of the page.")
 
 
 @st.dialog("Embed", width="large")

@@ -16,7 +16,6 @@ from explainer.page import layout, parts, share
 from explainer.page.state import page_state
 from explainer.take import data, handout, notebook
 
-TITLE = "Take it with you"
 ANCHOR = "take-it-with-you"
 
 _LINK_HEIGHT = 56  # pixels
@@ -72,7 +71,7 @@ def panel() -> None:
     """Links, code and files for the whole lesson in its present state."""
     with st.container(key=f"section-{ANCHOR}"):
         layout.text(
-            TITLE,
+            share.PANEL,
             ANCHOR,
             "Everything here holds the state that you see: every control as it stands now.\n\n"
             "**A link to exactly this state**",

@@ -128,9 +128,10 @@ FACTS = {
         "Compare with the messages that a browser sends, and put reader.py right.",
     ),
     "the test runner's tree": Fact(
-        "AppTest keeps what a run has sent in _tree, and an element that was not sent has no proto.",
+        "AppTest has what a run has sent in _tree, where an element that was not sent has no proto, and the components "
+        "in _bidi_component_manager.",
         ("tests/reader.py",),
-        "Put Reader._run right: it grafts what a run has sent onto the tree of the run before.",
+        "Put Reader right: it grafts what a run has sent onto the tree of the run before.",
     ),
     "iframe-resizer": Fact(
         "An embedded page speaks the protocol of iframe-resizer.",
