@@ -93,7 +93,10 @@ def test_moves_in_quick_succession_leave_every_figure_at_the_last(open_page):
 def test_the_rest_waits_while_a_key_is_held(open_page):
     tab = at_section(open_page)
     status, in_sight = tab.page.locator(".status"), tab.page.evaluate(IN_SIGHT, SLUGS)
-    tab.page.evaluate("() => addEventListener('keyup', () => drawn.push('let go'))")
+    tab.page.keyboard.down("ArrowRight")  # a press like any other: the rest follows it
+    tab.page.wait_for_selector("[aria-busy=true]", state="attached", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+    tab.page.evaluate("() => { drawn.length = 0; addEventListener('keyup', () => drawn.push('let go')); }")
     for _ in range(8):  # Playwright repeats a key that is down
         said = status.inner_text()
         tab.page.keyboard.down("ArrowRight")
