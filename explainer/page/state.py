@@ -59,7 +59,7 @@ class PageState:
         parts: every part of the page.
         shown: what each part has drawn last.
         late: the parts that may not show the present settings yet.
-        is_whole: whether every part has been placed; False while the script runs from top to bottom.
+        is_whole: whether every part is on the page; False while the script runs from top to bottom.
         urgency: of the parts that run next.
         moves: how often the reader has moved a control.
         patience: milliseconds that the browser waits before it asks for what is late.
