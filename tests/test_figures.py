@@ -128,7 +128,10 @@ def counting_plot(asked: list[Settings], **options) -> Plot:
         asked.append(settings)
         return {"numbers": figure.table(value=[settings.w + result])}
 
-    return Plot("title", ("w", "k"), dict, tables, lambda settings, result=0.0: f"{settings.w} at {result}", **options)
+    def caption(settings: Settings, result: float = 0.0) -> str:
+        return f"{settings.w} at {result}"
+
+    return Plot("title", ("w", "k"), dict, tables, caption, program=None, **options)
 
 
 def test_a_plot_makes_its_figure_once_for_all_who_ask_for_the_same():

@@ -809,12 +809,31 @@ def made_of(slug: str, index: int, settings: Settings) -> tuple:
     return dict(plot.tables(settings)), plot.caption(settings), section.work and section.work.plan(settings)
 
 
+def alike(one: tuple, other: tuple) -> bool:
+    """Whether two of these are the same but for the last digits, which may hang on what has been computed together."""
+    tables, others = one[0], other[0]
+    if one[1:] != other[1:] or any(not table.schema.equals(others[name].schema) for name, table in tables.items()):
+        return False
+    return all(
+        table.num_rows == others[name].num_rows and alike_columns(table[label], others[name][label])
+        for name, table in tables.items()
+        for label in table.column_names
+    )
+
+
+def alike_columns(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    if not pa.types.is_floating(one.type):
+        return one.equals(other)
+    values, expected = (column.to_numpy() for column in (one, other))  # null becomes NaN
+    return np.allclose(values, expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
 @pytest.mark.parametrize("name", [control.name for control in CONTROLS])
 @every_section
 def test_a_plot_reads_the_controls_that_it_names_and_no_other(slug: str, name: str):
     for index, plot in enumerate(BY_SLUG[slug].plots):
         moved = [
-            made_of(slug, index, base) != made_of(slug, index, base.replace(**{name: value}))
+            not alike(made_of(slug, index, base), made_of(slug, index, base.replace(**{name: value})))
             for base in BASES
             for value in others(name, getattr(base, name))
         ]

@@ -66,7 +66,8 @@ def build(
     minimal gated unit, which keeps 1-f, the bias is set to -b_f. A cell without such a gate has nothing to
     set.
 
-    Raises ValueError for an unknown name, a size below 1, or a gain or bias out of range.
+    Raises:
+        ValueError: the name is unknown, a size below 1, or the gain or the bias out of range.
     """
     cell = CELLS[_known(name)]
     _whole("input_size", input_size, 1)
@@ -93,12 +94,18 @@ def build(
 class Network:
     """One seeded network and the sequence it reads: a hashable value, the key of its results.
 
-    cell: a name in `CELLS`. hidden_size: n, 1 to 64. length: T, 1 to 200 steps from a zero state.
-    gain: factor on the recurrent weights. forget_bias: the effective bias b_f (see `build`), or None for
-    torch's default. input_scale: standard deviation of the normal inputs, 0 for none. input_size: I.
-    seed: of the weights and the inputs.
+    Attributes:
+        cell: a name in `CELLS`.
+        hidden_size: n, 1 to 64.
+        length: T, 1 to 200 steps from a zero state.
+        gain: factor on the recurrent weights.
+        forget_bias: the effective bias b_f (see `build`), or None for torch's default.
+        input_scale: standard deviation of the normal inputs, 0 for none.
+        input_size: I.
+        seed: of the weights and the inputs.
 
-    Raises ValueError where a field is out of its range.
+    Raises:
+        ValueError: a field is out of its range.
     """
 
     cell: str

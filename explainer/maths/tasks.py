@@ -24,19 +24,20 @@ answers span a range of 1; the sum of two numbers from 0 to 1 spans 2."""
 class Task:
     """One task. Shapes: T = k + 1 steps, B sequences, I inputs per step; everything is float32.
 
-    label: as it stands in legends.
-    question: what the network is asked, in one sentence.
-    input_size: I.
-    draw: (k, B, noise, generator) -> inputs (T, B, I) and the right answers (B,). `noise` is the standard
-        deviation of the distracting noise, where the task has any.
-    loss: (answers given (B,), right answers (B,)) -> mean loss, a scalar.
-    right: (answers given (B,), right answers (B,)) -> which count as right, bool (B,).
-    loss_of_guessing: the loss of the best answer that ignores the inputs.
-    accuracy_of_guessing: the share of right answers that this guess gets.
-    decisive_lag: k -> how far back a network must reach before its loss can fall to the quarter of guessing
-        that counts as learned.
-    decisive_lag_reason: why, in one sentence.
-    source: where the task comes from.
+    Attributes:
+        label: the name in legends.
+        question: what the network is asked, in one sentence.
+        input_size: I.
+        draw: (k, B, noise, generator) → inputs (T, B, I) and the right answers (B,). `noise` is the standard deviation
+            of the distracting noise, where the task has any.
+        loss: (answers given (B,), right answers (B,)) → mean loss, a scalar.
+        right: (answers given (B,), right answers (B,)) → which count as right, bool (B,).
+        loss_of_guessing: the loss of the best answer that ignores the inputs.
+        accuracy_of_guessing: the share of right answers that this guess gets.
+        decisive_lag: k → how far back a network must reach before its loss can fall to the quarter of guessing that
+            counts as learned.
+        decisive_lag_reason: why, in one sentence.
+        source: where the task comes from.
     """
 
     label: str
