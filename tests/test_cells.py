@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from explainer.choices.settings import CONTROL, Settings
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
 from explainer.maths.cells import ACTIVATIONS, GATES, gate_inputs, gated_step, vanilla_step
 
 DIGITS = 60

@@ -623,7 +623,7 @@ def test_claim_loss_scaling_lifts_a_gradient_in_and_out_of_range():
 
 @claim("does-it-learn", "all have 16 units, the same optimiser (adam, learning rate 0.01)")
 def test_claim_all_four_learners_have_16_units_and_the_same_learning_rate():
-    plan = BY_SLUG["does-it-learn"].plan(Settings())
+    plan = BY_SLUG["does-it-learn"].work.plan(Settings())
     assert (plan.hidden_size, plan.learning_rate, len(plan.learners)) == (16, 0.01, 4)
 
 
@@ -635,7 +635,7 @@ def test_claim_what_learned_means():
 @claim("does-it-learn", "the gradient that reaches the bit is below 10^{-6}")
 @claim("does-it-learn", "of 3 starts above 10^{-2}")
 def test_claim_what_reaches_the_bit_before_training():
-    plan = BY_SLUG["does-it-learn"].plan(Settings())
+    plan = BY_SLUG["does-it-learn"].work.plan(Settings())
     *_, untrained = training.train(dataclasses.replace(plan, steps=1))
     labels = [learner.cell for learner in plan.learners]
     at_the_bit = np.median(untrained.log10_norm[:, :, 0, plan.decisive_lag], axis=1)

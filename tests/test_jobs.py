@@ -148,8 +148,12 @@ def test_a_job_on_its_way_out_is_not_joined(queue):
         told.set()
         may_end.wait(PATIENCE_SECONDS)
 
-    queue.submit("same", slow_to_stop).leave()  # dropped before it began, or told to stop
+    first = Gated()
+    queue.submit("other", first)
+    assert first.begun.wait(PATIENCE_SECONDS)
+    queue.submit("same", slow_to_stop).leave()  # dropped before it began
     ticket = queue.submit("same", slow_to_stop)
+    first.run_out()
     until(lambda: ticket.poll().state == jobs.RUNNING)
     ticket.leave()
     assert told.wait(PATIENCE_SECONDS)
