@@ -46,7 +46,7 @@ def fitted(tab) -> None:
     """Wait until every chart has been drawn for the width that it now has."""
     tab.page.wait_for_function(
         """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(chart => {
-            const width = chart.closest('[data-testid=stElementContainer]').clientWidth;
+            const width = chart.closest('[data-testid=stVerticalBlock]').clientWidth;
             return Math.abs(width - chart.querySelector('svg.marks')?.clientWidth) <= 2;
         })"""
     )
