@@ -1,7 +1,7 @@
 """Everything that the project relies on although Streamlit does not document it.
 
 When a test of a fact fails after an upgrade, its ``otherwise`` says what to do. Each fact has exactly one test, in
-``tests/test_undocumented.py`` or ``tests/browser/test_undocumented.py``.
+``tests/test_undocumented.py`` or ``tests/browser/test_undocumented_in_browsers.py``.
 """
 
 from __future__ import annotations

@@ -46,8 +46,9 @@ def fitted(tab) -> None:
     """Wait until every chart has been drawn for the width that it now has."""
     tab.page.wait_for_function(
         """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(chart => {
-            const width = chart.closest('[data-testid=stVerticalBlock]').clientWidth;
-            return Math.abs(width - chart.querySelector('svg.marks')?.clientWidth) <= 2;
+            const drawn = chart.querySelector('svg.marks')?.clientWidth;
+            return ['stVerticalBlock', 'stElementContainer'].some(
+                id => Math.abs(chart.closest(`[data-testid=${id}]`).clientWidth - drawn) <= 2);
         })"""
     )
     tab.settle()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -179,6 +180,7 @@ def test_a_reader_without_a_face_speaks_as_a_browser_does(served_page: str):
         reader.leave()
         return drawn, after_the_move, after_the_pause
 
-    drawn, *is_late = asyncio.run(session())
+    with ThreadPoolExecutor(1) as apart:  # Playwright keeps an event loop running in this thread
+        drawn, *is_late = apart.submit(lambda: asyncio.run(session())).result()
     assert SLUG in drawn
     assert is_late == [True, False]
