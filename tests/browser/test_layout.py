@@ -249,13 +249,27 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
     tab.settle()
     matched |= set(_matching(tab, wanted))
+    _keep_matching(tab, wanted)  # what is out of sight waits for a moment, which may be short
     tab.focus_control("w")
     tab.slider("w").press("ArrowRight")
-    tab.page.wait_for_selector("[aria-busy=true]", state="attached")  # what is out of sight waits a moment
-    matched |= set(_matching(tab, wanted))
+    tab.page.wait_for_function("() => [...seen].some(selector => selector.includes('aria-busy'))")
     tab.settle()
+    matched |= set(tab.page.evaluate("[...seen]"))
     matched |= set(_matching(resized("dark", PHONE, 390, 844), wanted))  # where the sidebar is folded away
     assert [selector for selector in wanted if selector not in matched] == []
+
+
+def _keep_matching(tab, wanted: list[str]) -> None:
+    """Collect in the page's ``seen`` what matches at any moment from now on."""
+    tab.page.evaluate(
+        """wanted => {
+            window.seen = new Set();
+            const look = () => wanted.filter(one => document.querySelector(one)).forEach(one => seen.add(one));
+            new MutationObserver(look).observe(
+                document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['aria-busy']});
+        }""",
+        wanted,
+    )
 
 
 def _matching(tab, wanted: list[str]) -> list[str]:
