@@ -514,8 +514,8 @@ class Trained:
 def trained(**plan) -> dict[Learner, Trained]:
     """35 runs of each learner."""
     parts: dict[Learner, list[Trained]] = {}
-    for seed in range(0, SEEDS, training.MAX_SEEDS):
-        result = last(Plan(seed=seed, seeds=min(training.MAX_SEEDS, SEEDS - seed), **plan))
+    for seed in range(0, SEEDS, plans.MAX_SEEDS):
+        result = last(Plan(seed=seed, seeds=min(plans.MAX_SEEDS, SEEDS - seed), **plan))
         decisive, accuracy = result.log10_norm[..., result.plan.decisive_lag], trailing_mean(result.accuracy)[..., -1]
         for i, learner in enumerate(result.plan.learners):
             outcome = result.outcome(i)
