@@ -500,7 +500,7 @@ class Trained:
     Attributes:
         learned: whether it learned.
         predicted: whether its gradient at the start said that it would.
-        accuracy: its last accuracy, averaged over `training.WINDOW` steps.
+        accuracy: its last accuracy, averaged over `plans.WINDOW` steps.
         start, end: log10 of the gradient's norm at the decisive lag, before and after training.
     """
 
