@@ -7,6 +7,7 @@ time stands beside it: where the two differ, something else was running. For the
 """
 
 import functools
+import inspect
 import platform
 import statistics
 import sys
@@ -18,21 +19,18 @@ from types import ModuleType
 import torch
 
 from explainer.choices.settings import Settings
+from explainer.figures import figure
 from explainer.lesson import SECTIONS, vanish_or_explode
-from explainer.maths import gradients, jacobians, number_formats
-from explainer.maths.grid import gated_grid, vanilla_grid
-from explainer.maths.paths import paths
+from explainer.maths import gradients, grid, jacobians, number_formats, paths
 
 ENGINE = {
     "the scalar cells": (
-        gradients,
-        (
-            *("vanilla", "gated", "paths", "power_of_w"),
-            *("vanilla_grid", "gated_grid", "vanilla_derivative", "gated_derivative"),
-        ),
+        *(gradients.vanilla, gradients.gated, gradients.power_of_w),
+        *(gradients.vanilla_derivative, gradients.gated_derivative),
+        *(grid.vanilla_grid, grid.gated_grid, paths.by_path),
     ),
-    "the number formats": (number_formats, ("compare",)),
-    "the real networks": (jacobians, ("by_lag", "pairs", "shares")),
+    "the number formats": (number_formats.compare,),
+    "the real networks": (jacobians.by_lag, jacobians.pairs, jacobians.shares),
 }
 
 
@@ -47,11 +45,12 @@ def clear(*modules: ModuleType) -> None:
 
 
 def forget() -> None:
-    clear(gradients, number_formats)
+    clear(gradients, grid, paths, number_formats, figure)
 
 
 def forget_networks_too() -> None:
-    clear(gradients, number_formats, jacobians)
+    forget()
+    clear(jacobians)
     jacobians.forget_shared()
 
 
@@ -96,7 +95,7 @@ def by_lag(times: int = 15) -> None:
         "vanilla, ReLU": lambda k: gradients.vanilla(Settings(act="relu", w=1.0, k=k)),
         "gated, constant": lambda k: gradients.gated(Settings(k=k)),
         "gated, set by the state": lambda k: gradients.gated(Settings(gate="state", k=k)),
-        "its paths": lambda k: paths(Settings(gate="state", k=k)),
+        "its paths": lambda k: paths.by_path(Settings(gate="state", k=k)),
     }
     for name, work in cells.items():
         shorter = None
@@ -115,8 +114,8 @@ def by_grid(times: int = 9) -> None:
     for points in (1, 20, 81, 320):
         w = tuple(-8 + 16 * i / max(points - 1, 1) for i in range(points))
         f = tuple(i / max(points - 1, 1) for i in range(points))
-        for name, grid, values in (("w", vanilla_grid, w), ("f", gated_grid, f)):
-            work = functools.partial(grid, Settings(gate="state"), values, lags)
+        for name, batch, values in (("w", grid.vanilla_grid, w), ("f", grid.gated_grid, f)):
+            work = functools.partial(batch, Settings(gate="state"), values, lags)
             what = f"{points} values of {name} × {len(lags)} lags up to {lags[-1]}"
             say(line(what, *measured(work, times, forget)))
 
@@ -139,10 +138,12 @@ def timed(taken: dict[str, float]) -> Iterator[None]:
 
         return call
 
-    for kind, (module, names) in ENGINE.items():
-        for name in names:
-            originals.append((module, name, getattr(module, name)))
-            setattr(module, name, watch(getattr(module, name), kind))
+    watched = {function: watch(function, kind) for kind, functions in ENGINE.items() for function in functions}
+    for module in [module for name, module in sys.modules.items() if name.startswith("explainer.")]:
+        for name, value in list(vars(module).items()):
+            if inspect.isfunction(value) and value in watched:
+                originals.append((module, name, value))
+                setattr(module, name, watched[value])
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -58,3 +59,11 @@ def test_the_tests_import_nothing_that_is_not_required():
     required = pins("requirements.txt") | pins("requirements-dev.txt")
     known = {IMPORT_NAMES.get(name, name) for name in required}
     assert third_party_imports("tests/**/*.py") - known == set()
+
+
+PROGRAMS = [file for folder in ("benchmarks", "scripts") for file in sorted((ROOT / folder).glob("*.py"))]
+
+
+@pytest.mark.parametrize("file", PROGRAMS, ids=lambda file: file.stem)
+def test_a_program_beside_the_page_finds_all_that_it_imports(file: Path):
+    runpy.run_path(str(file), run_name="imported")

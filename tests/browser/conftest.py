@@ -223,15 +223,17 @@ class Tab:
             timeout=PATIENCE_MILLISECONDS,
         )
 
-    def come_near_everything(self) -> None:
-        """Have every section drawn, as if the reader had been through the whole page: for a moment all is near."""
-        if not self.page.locator(".undrawn").count():
-            return
-        size = self.page.viewport_size
-        self.page.set_viewport_size({"width": size["width"], "height": 40_000})
-        self.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
+    def come_near(self, slug: str) -> None:
+        """Scroll to a section, and wait until it has been drawn."""
+        section = f".st-key-section-{slug}"
+        self.page.locator(section).evaluate("section => section.scrollIntoView({ behavior: 'instant' })")
+        self.page.wait_for_selector(f"{section}:not(:has(.undrawn))")
         self.settle()
-        self.page.set_viewport_size(size)
+
+    def come_near_everything(self) -> None:
+        """Have every section drawn, as for printing."""
+        self.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        self.page.wait_for_function("() => !document.querySelector('.undrawn')")
         self.settle()
 
     def charts(self, slug: str | None = None) -> Locator:

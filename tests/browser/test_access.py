@@ -247,19 +247,28 @@ def test_axe_finds_nothing_on_the_whole_page_in_the_dark_at_an_extreme_state(dar
     assert violations(dark) == ""
 
 
+@pytest.fixture(scope="module")
+def opened(open_shared_page):
+    """The page as it opens, with nothing drawn but what is near."""
+    return open_shared_page(near=False)
+
+
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["Copy link", "Embed …"])
-def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, name: str, request):
-    tab = request.getfixturevalue(color_scheme)
-    tab.page.locator(".st-key-share").get_by_role("button", name=name).click()
-    tab.page.wait_for_selector("[role=dialog] code")
-    assert violations(tab, "[role=dialog]") == ""
-    tab.page.keyboard.press("Escape")
-    tab.page.wait_for_selector("[role=dialog]", state="detached")
+def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, name: str, opened):
+    opened.page.emulate_media(color_scheme=color_scheme)
+    opened.page.locator(".st-key-share").get_by_role("button", name=name).click()
+    opened.page.wait_for_selector("[role=dialog] code")
+    opened.page.wait_for_function(
+        "scheme => getComputedStyle(document.querySelector('[role=dialog]')).colorScheme === scheme", arg=color_scheme
+    )
+    assert violations(opened, "[role=dialog]") == ""
+    opened.page.keyboard.press("Escape")
+    opened.page.wait_for_selector("[role=dialog]", state="detached")
 
 
 def test_axe_finds_nothing_in_a_phones_sidebar(open_page):
-    tab = open_page(width=390, height=844, has_touch=True, is_mobile=True)
+    tab = open_page(width=390, height=844, has_touch=True, is_mobile=True, near=False)
     tab.page.get_by_test_id("stExpandSidebarButton").click()
     tab.page.wait_for_function("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left >= 0")
     assert violations(tab, "[data-testid=stSidebar]") == ""

@@ -116,10 +116,11 @@ def test_what_the_pointer_passes_while_an_answer_is_awaited_is_skipped_and_the_l
 
 
 def test_on_the_whole_page_the_section_in_sight_follows(open_page):
-    tab = open_page()
+    tab = open_page(near=False)
+    for slug in ("number-formats", SECTION):
+        tab.come_near(slug)
     chart, status = tab.charts(SECTION).first, tab.page.locator(".status")
     chart.scroll_into_view_if_needed()
-    tab.settle()
     before, said = tab.drawing(chart), status.inner_text()
     elsewhere = tab.drawing(tab.charts("number-formats").first)
     x, y = grab(tab, "w")

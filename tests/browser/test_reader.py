@@ -7,7 +7,8 @@ import pytest
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_the_page_opens_and_w_moves_the_central_chart(open_page, color_scheme: str):
-    tab = open_page(color_scheme=color_scheme)
+    tab = open_page(color_scheme=color_scheme, near=False)
+    tab.come_near("k-steps")
     central = tab.charts("k-steps").first
     before = tab.drawing(central)
     assert before

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
+from explainer.page import take as page_take
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, find_browser, serving, wait_until
 from tests.facts import fact
 from tests.serving import free_port
@@ -46,28 +47,32 @@ def downloaded(page: Page, key: str, folder: Path) -> Path:
 
 
 def test_a_copied_link_opens_the_same_state_in_another_browser(open_page):
-    tab = open_page(STATE)
+    tab = open_page(STATE, near=False)
+    tab.come_near("k-steps")
     drawing = tab.drawing(tab.charts("k-steps").first)
     tab.slider("w").press("ArrowRight")
     drawing = tab.wait_until_redrawn(tab.charts("k-steps").first, drawing)
+    tab.come_near(page_take.ANCHOR)
     link = code_in(tab.page, ".st-key-take-link")
     assert "w=2.25" in link
-    other = open_page(f"?{urlsplit(link).query}")
+    other = open_page(f"?{urlsplit(link).query}", near=False)
+    other.come_near("k-steps")
     assert other.drawing(other.charts("k-steps").first) == drawing
 
 
 def test_the_link_of_a_section_comes_to_rest_there(open_page):
-    tab = open_page(STATE)
+    tab = open_page(STATE, near=False)
+    tab.come_near("product-of-gates")
     tab.page.locator(".st-key-take-product-of-gates summary").click()
     tab.page.wait_for_selector(".st-key-take-product-of-gates [data-testid=stCode]")
     link = urlsplit(code_in(tab.page, ".st-key-take-product-of-gates"))
     assert link.fragment == "product-of-gates"
-    other = open_page(f"?{link.query}#{link.fragment}")
+    other = open_page(f"?{link.query}#{link.fragment}", near=False)
     expect(other.page.locator("#product-of-gates")).to_be_in_viewport()
 
 
 def test_the_link_is_copied_with_one_press(open_page):
-    tab = open_page(STATE, permissions=["clipboard-read", "clipboard-write"])
+    tab = open_page(STATE, near=False, permissions=["clipboard-read", "clipboard-write"])
     tab.page.locator(".st-key-share").get_by_role("button", name="Copy link").click()
     shown = tab.page.get_by_role("dialog").get_by_test_id("stCode")
     shown.hover()
@@ -100,7 +105,7 @@ def test_an_embedded_section_fits_its_frame(open_page, width: int, theme: str):
 
 
 def test_the_embed_dialog_writes_code_that_shows_what_it_says(open_page, chromium: Browser, tmp_path: Path):
-    tab = open_page(STATE)
+    tab = open_page(f"{STATE}&section=k-steps")
     tab.page.locator(".st-key-take-k-steps summary").click()
     tab.page.locator(".st-key-embed-k-steps button").first.click()
     dialog = tab.page.get_by_role("dialog")
@@ -222,7 +227,7 @@ def test_an_embedded_section_answers_to_its_controls_and_needs_no_cookie(course_
 
 
 def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Browser, tmp_path: Path):
-    tab = open_page(STATE)
+    tab = open_page(STATE, near=False)
     notebook = nbformat.read(downloaded(tab.page, "take-notebook", tmp_path), as_version=4)
     nbformat.validate(notebook)
     (cell,) = [cell.source for cell in notebook.cells if cell.source.startswith("# the page's settings")]
@@ -265,7 +270,7 @@ def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Br
 
 
 def test_a_figures_csv_names_its_settings(open_page, tmp_path: Path):
-    tab = open_page(STATE)
+    tab = open_page(f"{STATE}&section=k-steps")
     tab.page.locator(".st-key-take-k-steps summary").click()
     tab.page.wait_for_selector(".st-key-csv-5-1")
     file = downloaded(tab.page, "csv-5-1", tmp_path)
@@ -281,7 +286,8 @@ def test_a_link_works_below_a_path(open_at, tmp_path: Path):
     port = free_port()
     address = f"http://localhost:{port}/a/lesson/"
     with serving(port, tmp_path / "streamlit.log", "--server.baseUrlPath", "a/lesson"):
-        tab = open_at(address, STATE)
+        tab = open_at(address, STATE, near=False)
+        tab.come_near(page_take.ANCHOR)
         link = code_in(tab.page, ".st-key-take-link")
         assert link == f"{address}?k=30&act=logistic&w=2&f=0.9"
         other = open_at(link, "#k-steps", near=False)

@@ -143,7 +143,8 @@ def test_a_slider_tells_the_server_when_the_pointer_lets_go_and_not_before(dragg
 
 @fact("sight first")
 def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
-    tab = open_page(f"#{SLUG}")
+    tab = open_page(near=False)
+    tab.come_near(SLUG)
     tab.charts(SLUG).first.scroll_into_view_if_needed()
     heard = Heard(tab)
     tab.slider("w").press("ArrowRight")  # gives it the focus first
