@@ -236,6 +236,15 @@ class Tab:
         self.page.wait_for_function("() => !document.querySelector('.undrawn')")
         self.settle()
 
+    def wear(self, color_scheme: str) -> None:
+        """Change the theme as a reader's system does, ``"light"`` or ``"dark"``, and wait until the page has it."""
+        self.page.emulate_media(color_scheme=color_scheme)
+        self.page.wait_for_function(
+            "scheme => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === scheme",
+            arg=color_scheme,
+        )
+        self.settle()
+
     def charts(self, slug: str | None = None) -> Locator:
         """The charts of the page, or of one of its sections, from top to bottom."""
         within = f".st-key-section-{slug} " if slug else ""

@@ -256,12 +256,9 @@ def opened(open_shared_page):
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["Copy link", "Embed …"])
 def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, name: str, opened):
-    opened.page.emulate_media(color_scheme=color_scheme)
+    opened.wear(color_scheme)
     opened.page.locator(".st-key-share").get_by_role("button", name=name).click()
     opened.page.wait_for_selector("[role=dialog] code")
-    opened.page.wait_for_function(
-        "scheme => getComputedStyle(document.querySelector('[role=dialog]')).colorScheme === scheme", arg=color_scheme
-    )
     assert violations(opened, "[role=dialog]") == ""
     opened.page.keyboard.press("Escape")
     opened.page.wait_for_selector("[role=dialog]", state="detached")

@@ -35,8 +35,7 @@ def resized(open_shared_page):
         if device["width"] not in tabs:
             tabs[device["width"]] = open_shared_page(**device)
         tab = tabs[device["width"]]
-        tab.page.emulate_media(color_scheme=scheme)
-        tab.page.wait_for_function("scheme => getComputedStyle(document.body).colorScheme === scheme", arg=scheme)
+        tab.wear(scheme)
         if tab.page.viewport_size != {"width": width, "height": height}:
             tab.page.set_viewport_size({"width": width, "height": height})
         fitted(tab)
@@ -173,6 +172,8 @@ def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(resized):
     small += tab.page.evaluate(SMALL, "[data-testid=stSidebar]")
     sidebar = tab.page.get_by_test_id("stSidebarContent")
     assert sidebar.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+    tab.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    tab.page.get_by_test_id("stExpandSidebarButton").wait_for()
     assert "\n".join(dict.fromkeys(small)) == ""
 
 
