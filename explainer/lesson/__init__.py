@@ -19,6 +19,7 @@ _ORDER = (
     "number_formats",
     "does_it_learn",
     "depth_is_time",
+    "gates_without_a_squashed_state",
 )
 
 

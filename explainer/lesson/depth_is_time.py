@@ -55,7 +55,7 @@ start (Xiong et al. 2020).
 ten times what is there, and its factor is large. Its gradient explodes in one block, norm or not.
 
 All of this is at the start of training, with weights drawn from $N(0, g^2/d)$. The transformer's figure is of the last
-of eight tokens, along every path, also through the other tokens.
+of four tokens, along every path, also through the other tokens.
 """
 
 _SERIES = tuple(

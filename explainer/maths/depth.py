@@ -25,12 +25,12 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, pad
 
 from explainer.maths.jacobians.norms import Norms, of_steps
-from explainer.maths.jacobians.steps import Steps, each_jacobian, frozen
+from explainer.maths.jacobians.steps import Steps, frozen
 from explainer.maths.logscale import log10_spectral
 from explainer.maths.squashing import WITHOUT_CANCELLING
 from explainer.serving.once import once
 
-TOKENS = 8
+TOKENS = 4
 HEADS = 4
 NORM_EPSILON = 1e-5  # as in torch's LayerNorm
 
@@ -228,10 +228,16 @@ def materialise(stack: Stack) -> tuple[dict[str, Tensor], Tensor]:
 
 
 def states(stack: Stack, weights: Weights, start: Tensor) -> list[Tensor]:
-    """x(0) … x(L), (seeds, m, d) each, one graph of autograd if the start asks for it."""
+    """x(0) … x(L), one graph of autograd if the start asks for it.
+
+    Args:
+        stack: whose blocks they are.
+        weights: (seeds, L, rows, columns), or of one draw (L, rows, columns).
+        start: (seeds, m, d), or (m, d).
+    """
     found = [start]
     for layer in range(stack.layers):
-        own = {name: weight[:, layer] for name, weight in weights.items()}
+        own = {name: weight[..., layer, :, :] for name, weight in weights.items()}
         found.append(stack.type.block(own, found[-1], found[-1]))
     return found
 
@@ -251,22 +257,38 @@ class ByDepth:
 
 @once(size=64)
 def by_depth(stack: Stack) -> ByDepth:
-    """The norms at all depths: one backward pass, vectorised over the numbers of the last token and over the seeds."""
+    """The norms at all depths: for each draw one backward pass, vectorised over the numbers of the last token."""
     weights, start = materialise(stack)
-    x = states(stack, weights, start.requires_grad_())
-    d = stack.width
-    rows = torch.eye(d, dtype=torch.float64)[:, None].expand(d, stack.seeds, d)
-    passed = torch.autograd.grad(x[-1][:, -1], x[::-1], rows, is_grads_batched=True)
-    jacobians = torch.stack([one[:, :, -1] for one in passed]).movedim(2, 0)  # (seeds, L+1, d, d)
-    sizes = torch.stack([one.detach()[:, -1].square().mean(-1).sqrt() for one in x], 1)
-    return ByDepth(frozen(log10_spectral(jacobians.numpy())), frozen(sizes.numpy()))
+    rows = torch.eye(stack.width, dtype=torch.float64)
+    norms, sizes = [], []
+    for draw, x0 in enumerate(start):  # the weights of one draw at a time: one matrix times many rows is quickest
+        own = {name: weight[draw] for name, weight in weights.items()}
+        x = states(stack, own, x0.requires_grad_())
+        passed = torch.autograd.grad(x[-1][-1], x[::-1], rows, is_grads_batched=True)
+        norms.append(log10_spectral(torch.stack([one[:, -1] for one in passed]).numpy()))
+        sizes.append(torch.stack([one.detach()[-1].square().mean().sqrt() for one in x]).numpy())
+    return ByDepth(frozen(np.stack(norms)), frozen(np.stack(sizes)))
 
 
-def _before_each_block(stack: Stack) -> tuple[dict[str, Tensor], Tensor]:
-    """The weights, and x(l) before each block, (seeds, L, m, d)."""
+def _each_block(stack: Stack) -> tuple[Tensor, Tensor]:
+    """The last token's derivatives of every block, by its own x and by what it carries: (seeds, L, d, d) each.
+
+    Each draw takes one backward pass, from all blocks at once.
+    """
     weights, start = materialise(stack)
-    with torch.no_grad():
-        return weights, torch.stack(states(stack, weights, start)[:-1], 1)
+    rows, by_x, by_carried = [torch.eye(stack.width, dtype=torch.float64)] * stack.layers, [], []
+    for draw, x0 in enumerate(start):
+        own = [{name: weight[draw, layer] for name, weight in weights.items()} for layer in range(stack.layers)]
+        with torch.no_grad():
+            before = states(stack, {name: weight[draw] for name, weight in weights.items()}, x0)[:-1]
+        x, carried = ([one.clone().requires_grad_() for one in before] for _ in range(2))
+        after = [stack.type.block(*block)[-1] for block in zip(own, x, carried, strict=True)]
+        passed = torch.autograd.grad(after, [*x, *carried], rows, is_grads_batched=True, allow_unused=True)
+        nothing = rows[0].new_zeros(stack.width, *x0.shape)
+        last = torch.stack([(nothing if one is None else one)[:, -1] for one in passed])
+        by_x.append(last[: stack.layers])
+        by_carried.append(last[stack.layers :])
+    return torch.stack(by_x), torch.stack(by_carried)
 
 
 def steps(stack: Stack) -> Steps:
@@ -279,10 +301,7 @@ def steps(stack: Stack) -> Steps:
     """
     if stack.type.tokens > 1:
         raise ValueError(f"the Jacobian of one token is not a product of its own in a {stack.type.label}")
-    weights, before = _before_each_block(stack)
-    x, carried = (before.squeeze(2).clone().requires_grad_() for _ in range(2))
-    after = stack.type.block(weights, x.unsqueeze(2), carried.unsqueeze(2)).squeeze(2)
-    gates, direct = each_jacobian(after, (x, carried))
+    gates, direct = _each_block(stack)
     gates, direct = pad(gates, (0, 0, 0, 0, 1, 0)), pad(direct.diagonal(dim1=-2, dim2=-1), (0, 0, 1, 0), value=1.0)
     nothing = gates.new_zeros(*gates.shape[:2], 0, stack.width)
     return Steps(direct, gates, nothing, nothing, gates.new_zeros(stack.seeds))
@@ -306,9 +325,4 @@ def branch_norms(stack: Stack) -> np.ndarray:
 
     The x that is carried past the layer is left out of it: of a residual block it is J, not 1 + J.
     """
-    weights, before = _before_each_block(stack)
-    x, d = before.clone().requires_grad_(), stack.width
-    after = stack.type.block(weights, x, before)
-    rows = torch.eye(d, dtype=torch.float64).view(d, 1, 1, d).expand(d, stack.seeds, stack.layers, d)
-    (passed,) = torch.autograd.grad(after[:, :, -1], x, rows, is_grads_batched=True)
-    return frozen(log10_spectral(passed[:, :, :, -1].movedim(0, 2).numpy()))
+    return frozen(log10_spectral(_each_block(stack)[0].numpy()))

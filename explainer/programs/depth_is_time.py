@@ -57,8 +57,8 @@ STACKS = {
     "plain": (plain_block, [(1, 1)], {0}, 1),
     "highway": (highway_block, [(1, 1), (1, 1)], {0}, 1),
     "residual": (residual_block, [(1, 1)], {0}, 1),
-    "pre-norm transformer": (pre_norm_block, SIX, {3, 5}, 8),
-    "transformer without norm": (bare_block, SIX, {3, 5}, 8),
+    "pre-norm transformer": (pre_norm_block, SIX, {3, 5}, 4),
+    "transformer without norm": (bare_block, SIX, {3, 5}, 4),
 }
 
 
@@ -66,7 +66,7 @@ def draw_stack(name, L, d, dg, dx, seed):
     """x(0) and the weights of each block, drawn from N(0, 1/columns)."""
     _, shapes, writes, tokens = STACKS[name]
     generator = torch.Generator().manual_seed(seed)
-    start = dx * torch.randn(8, d, generator=generator, dtype=torch.float64)[-tokens:]
+    start = dx * torch.randn(4, d, generator=generator, dtype=torch.float64)[-tokens:]
     blocks = []
     for _ in range(L):
         weights = []

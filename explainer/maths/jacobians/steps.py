@@ -101,7 +101,7 @@ class Steps:
         return self.direct.numpy(), self.gates.numpy(), self.beside.numpy(), self.lift.numpy()
 
 
-def each_jacobian(output: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+def _jacobians(output: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
     """∂output/∂input at every (batch, time), one vmapped backward pass: (b, T, m) by (b, T, p) -> (b, T, m, p)."""
     m = output.shape[-1]
     basis = torch.eye(m, dtype=output.dtype).view(m, 1, 1, m).expand(m, *output.shape)
@@ -125,12 +125,12 @@ def of_states(
     before = states[:, :-1].clone().requires_grad_()
     carried = cell.memory_of(states[:, :-1], n).clone().requires_grad_()
     memory = cell.update(used, weights, inputs, before, carried)
-    gates, direct = each_jacobian(memory, (before, carried))
+    gates, direct = _jacobians(memory, (before, carried))
     if cell.output is None:
         beside, lift = gates.new_zeros(*gates.shape[:2], 0, n), gates.new_zeros(*gates.shape[:2], 0, n)
     else:
         memory = memory.detach().requires_grad_()
-        beside, lift = each_jacobian(cell.output(used, weights, inputs, before, memory), (before, memory))
+        beside, lift = _jacobians(cell.output(used, weights, inputs, before, memory), (before, memory))
     error = torch.zeros(len(states)) if squash is not None else torch.from_numpy(watch.slope_error(len(states)))
     if not cell.turns:
         direct = direct.diagonal(dim1=-2, dim2=-1)
