@@ -244,17 +244,15 @@ RING = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     lag = _lag(settings)
-    (lstm, gates), (min_gru, product) = (
-        (10 ** float(one.whole[0, lag]), 10 ** float(one.direct[0, lag]))
-        for one in (_spectral(cell, settings) for cell in _PAIR)
-    )
+    lstm, min_gru = (_spectral(cell, settings) for cell in _PAIR)
+    through = ring.through_the_scan(networks.network("mingru", settings).essential(), lag)
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=0}^{k-1} a(t-i)",
-        Side(f"autograd through a minGRU, every path, lag {lag}, spectral norm", min_gru),
-        Side("∏ (1 − z), the product of what its gates keep, largest entry", product),
+        Side(f"autograd through a minGRU and its scan, every path, lag {lag}, spectral norm", through),
+        Side("∏ (1 − z), the product of what its gates keep, largest entry", 10 ** float(min_gru.direct[0, lag])),
         others=(
-            Side("an LSTM with the same inputs, every path", lstm),
-            Side("the product of the LSTM's forget gates", gates),
+            Side("an LSTM with the same inputs, every path", 10 ** float(lstm.whole[0, lag])),
+            Side("the product of the LSTM's forget gates", 10 ** float(lstm.direct[0, lag])),
         ),
         remark="For the LSTM the product is one path of many.",
     )

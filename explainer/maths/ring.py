@@ -40,6 +40,26 @@ def factors(network: Network, lag: int) -> np.ndarray:
     return frozen(blocks.diagonal()[::2] + 1j * blocks.diagonal(-1)[::2])
 
 
+@once(size=64)
+def through_the_scan(network: Network, lag: int) -> float:
+    """The spectral norm of ∂h(T)/∂h(T−lag) through a network's own scan of the last ``lag`` steps, by autograd.
+
+    Raises:
+        ValueError: the cell reads its state, so that there is nothing to scan.
+    """
+    cell = network.type
+    if cell.reads_state:
+        raise ValueError(f"{cell.label} reads its state: its steps cannot be joined before they are taken")
+    if lag == 0:
+        return 1.0
+    module, inputs, _ = network.materialise()
+    before, after = inputs[: len(inputs) - lag], inputs[len(inputs) - lag :]
+    jacobian = torch.autograd.functional.jacobian(
+        lambda state: module(after, state)[0][-1], module(before)[0][-1].detach(), vectorize=True
+    )
+    return float(torch.linalg.matrix_norm(jacobian, 2))
+
+
 @dataclass(frozen=True)
 class Scan:
     """A network's states by a parallel scan, beside one step after the other.
