@@ -150,11 +150,7 @@ def compare(program: Program, left: dict, figure: Figure, rtol: float) -> None:
 def test_the_program_behind_a_figure_gives_its_numbers(section, settings: Settings, ran):
     for plot in section.plots_at(settings):
         # the norms of real networks are taken another way here: singular values in place of eigenvalues
-        rtol = (
-            1e-7
-            if "log10_norms" in plot.program.code(settings) or "matrix_norm" in plot.program.code(settings)
-            else 1e-9
-        )
+        rtol = 1e-7 if "log10_norms" in plot.program.code(settings) else 1e-9
         compare(plot.program, ran[text_of(plot.program, settings)], plot.at(settings), rtol)
 
 

@@ -20,6 +20,7 @@ _ORDER = (
     "does_it_learn",
     "depth_is_time",
     "gates_without_a_squashed_state",
+    "remembering_on_purpose",
 )
 
 

@@ -64,7 +64,8 @@ def relu_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carri
 
 def leaky_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
     (a,) = _arrives(weights, x, h, slice(0, 1))
-    return _mix(squash, weights["keep_l0"], carried, squash.tanh(a))
+    keep = weights["keep_l0"]  # a parameter: no derivative by a state goes through its logistic function
+    return torch.sigmoid(keep) * carried + torch.sigmoid(-keep) * squash.tanh(a)
 
 
 def lstm_update(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, carried: Tensor) -> Tensor:

@@ -27,8 +27,10 @@ from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import norms
 from explainer.maths.network import build
 from explainer.maths.plans import PROBES, Learner, Plan, Training
+from explainer.maths.starts import STARTS
 from explainer.maths.tasks import TASKS, Task
 from explainer.serving import jobs
+from explainer.serving.once import once
 
 _KEPT_RUNS = 400  # one run of 200 steps at k = 50 is about 7 kB, the longest allowed about 60 kB
 
@@ -94,6 +96,10 @@ class _Run:
             generator=weights,
             dtype=torch.float32,
         )
+        if key.learner.start is not None:
+            with torch.no_grad():
+                own = dict(self.network.named_parameters())
+                STARTS[key.learner.start].apply(key.learner.cell, own, key.k, weights)
         bound = 1 / math.sqrt(key.hidden_size)
         readout = nn.Linear(key.hidden_size, 1, device="meta").to_empty(device="cpu")
         with torch.no_grad():
@@ -192,6 +198,17 @@ def recall(plan: Plan) -> Training | None:
     if any(record is None for row in records for record in row):
         return None
     return _so_far(plan, records, plan.steps)
+
+
+@once(size=16)
+def at_start(plan: Plan) -> np.ndarray:
+    """log10 of the norm of ∂s(t)/∂s(t−lag) before the first step, lag = 0…k, (L, S, k+1): what the gradient predicts.
+
+    The same numbers as the first of :attr:`Training.log10_norm`, without any training.
+    """
+    norms = np.stack([np.stack([_Run(key).record.log10_norm[0] for key in row]) for row in _keys(plan)])
+    norms.flags.writeable = False
+    return norms
 
 
 def train(plan: Plan, should_stop: Callable[[], bool] = lambda: False, every: int = 5) -> Iterator[Training]:

@@ -198,15 +198,22 @@ NETWORKS = {
 }
 
 
+def draw_weights(network, inputs, n, generator):
+    """Weights of a network with so many inputs, drawn as torch's own modules draw theirs."""
+    rows, bound = network["blocks"] * n, 1 / math.sqrt(n)
+    shapes = [(rows, inputs), (rows, n), (rows,), (rows,)]
+    if not network.get("recurrent", True):
+        shapes = [(rows, inputs), (rows,)]
+    shapes += [(size,) for size in network.get("vectors", lambda n: [])(n)]
+    return [torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator) for shape in shapes]
+
+
 def draw(network, seed, n, T, gain, bf, xs):
-    """Inputs, target and weights, drawn as torch's own modules draw theirs."""
+    """Inputs, target and weights."""
     generator = torch.Generator().manual_seed(seed)
     inputs = xs * torch.randn(200, 1, generator=generator, dtype=torch.float64)[:T]
     target = torch.randn(n, generator=generator, dtype=torch.float64)
-    rows, bound = network["blocks"] * n, 1 / math.sqrt(n)
-    shapes = [(rows, 1), (rows, n), (rows,), (rows,)] if network.get("recurrent", True) else [(rows, 1), (rows,)]
-    shapes += [(size,) for size in network.get("vectors", lambda n: [])(n)]
-    weights = [torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator) for shape in shapes]
+    weights = draw_weights(network, 1, n, generator)
     if network.get("recurrent", True):
         weights[1] *= gain
     if bf is not None and "open" in network:
