@@ -19,6 +19,7 @@ from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
 from explainer.maths.logscale import first_below
 from explainer.maths.plans import Learner, Plan, Training
+from explainer.maths.tasks import TASKS
 from explainer.programs import remembering_on_purpose as programs
 
 _ARGUMENT = r"""
@@ -83,19 +84,26 @@ def _at_start(settings: Settings) -> np.ndarray:
 
 def _question(settings: Settings) -> Prediction:
     middle = np.median(_at_start(settings), axis=1)
-    enough = [label for label, log10 in zip(_LABELS, middle, strict=True) if log10 >= math.log10(HORIZON)]
-    count, of = len(enough), len(_LABELS)
-    told = f"{count} of {of}: {'; '.join(enough) if enough else 'none of them'}."
+    enough = {label for label, log10 in zip(_LABELS, middle, strict=True) if log10 >= math.log10(HORIZON)}
+    result, right, told = training.recall(plan(settings)), None, "Press Train: nobody knows before."
+    if result is not None:
+        learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
+        told = f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}."
+        right = 0 if learned == enough else 1 if learned < enough else 2
     return Prediction(
-        f"Of these {of} networks, how many start with at least {words.percent(HORIZON)} of the gradient left at lag "
-        f"{settings.tk}?",
+        f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
+        f"left at lag {settings.tk}. Which will have learned the task after {words.steps(STEPS)} of training?",
         (
-            Option("Fewer than a third of them", told),
-            Option("A third to two thirds", told),
-            Option("More than two thirds", told),
+            Option("Just those", told),
+            Option("Only some of those", told),
+            Option("Others as well, or instead", told),
         ),
-        0 if count < of / 3 else 1 if count <= 2 * of / 3 else 2,
+        right,
     )
+
+
+def _in_order(labels: set[str]) -> list[str]:
+    return [label for label in _LABELS if label in labels]
 
 
 # --- at the start -------------------------------------------------------------------------------------------
@@ -197,14 +205,20 @@ def _outcome_drawing() -> alt.LayerChart:
     x, y = style.x("accuracy", "accuracy at the end, each seed", scale, format="%"), _rows()
     color = alt.Color("series:N", scale=_colors(), legend=None)
     shapes = alt.Scale(domain=["learned", "not learned"], range=["circle", "cross"])
-    shape = alt.Shape("outcome:N", scale=shapes, legend=style.line_legend())
-    shape.legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolSize=90)
+    legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolSize=90)
+    shape = alt.Shape("outcome:N", scale=shapes, legend=legend)
     return style.finish(
         alt.layer(
             style.data("guess").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="accuracy:Q"),
             style.data("came")
             .mark_point(filled=True, size=90, opacity=0.85)
-            .encode(x=x, y=y, color=color, shape=shape, tooltip=["series:N", "seed:N", "accuracy:Q", "outcome:N"]),
+            .encode(
+                x=x,
+                y=y,
+                color=color,
+                shape=shape,
+                tooltip=["series:N", alt.Tooltip("order:Q", title="seed"), "accuracy:Q", "outcome:N"],
+            ),
         ),
         _ROW * len(_LABELS),
     )
@@ -225,12 +239,12 @@ def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[
                 table(
                     series=text([label] * len(learned)),
                     accuracy=accuracy[i],
-                    seed=text([str(result.plan.seed + s) for s in range(len(learned))]),
+                    order=np.arange(float(len(learned))),
                     outcome=text(["learned" if yes else "not learned" for yes in learned]),
                 )
             )
-    nothing = table(series=text([]), accuracy=np.empty(0), seed=text([]), outcome=text([]))
-    return {"came": stack(nothing, *rows), "guess": table(accuracy=[0.5])}
+    nothing = table(series=text([]), accuracy=np.empty(0), order=np.empty(0), outcome=text([]))
+    return {"came": stack(nothing, *rows), "guess": table(accuracy=[TASKS["memory"].accuracy_of_guessing])}
 
 
 def _outcome_caption(settings: Settings, result: Training | None = None) -> str:

@@ -80,6 +80,27 @@ def _streams(seed: int) -> tuple[torch.Generator, torch.Generator, torch.Generat
     return weights, sequences, probes
 
 
+def _drawn(key: _RunKey, weights: torch.Generator) -> nn.Module:
+    """The network before training."""
+    network = build(
+        key.learner.cell,
+        input_size=TASKS[key.task].input_size,
+        hidden_size=key.hidden_size,
+        forget_bias=key.learner.forget_bias,
+        generator=weights,
+        dtype=torch.float32,
+    )
+    if key.learner.start is not None:
+        with torch.no_grad():
+            STARTS[key.learner.start].apply(key.learner.cell, dict(network.named_parameters()), key.k, weights)
+    return network
+
+
+def _probes(key: _RunKey, probes: torch.Generator) -> Tensor:
+    """The sequences on which the gradient by lag is measured, (T, PROBES, I)."""
+    return TASKS[key.task].draw(key.k, PROBES, key.noise, probes)[0]
+
+
 class _Run:
     """One network in training. Every learner of a seed reads the same sequences."""
 
@@ -88,25 +109,14 @@ class _Run:
         self.key = key
         self.task: Task = TASKS[key.task]
         weights, self.sequences, probes = _streams(key.seed)
-        self.network = build(
-            key.learner.cell,
-            input_size=self.task.input_size,
-            hidden_size=key.hidden_size,
-            forget_bias=key.learner.forget_bias,
-            generator=weights,
-            dtype=torch.float32,
-        )
-        if key.learner.start is not None:
-            with torch.no_grad():
-                own = dict(self.network.named_parameters())
-                STARTS[key.learner.start].apply(key.learner.cell, own, key.k, weights)
+        self.network = _drawn(key, weights)
         bound = 1 / math.sqrt(key.hidden_size)
         readout = nn.Linear(key.hidden_size, 1, device="meta").to_empty(device="cpu")
         with torch.no_grad():
             for weight in readout.parameters():
                 weight.uniform_(-bound, bound, generator=weights)
         self.readout = readout
-        self.probes, _ = self.task.draw(key.k, PROBES, key.noise, probes)
+        self.probes = _probes(key, probes)
         self.parameters = [*self.network.parameters(), *readout.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=key.learning_rate)
         self.record = _Record(
@@ -200,13 +210,20 @@ def recall(plan: Plan) -> Training | None:
     return _so_far(plan, records, plan.steps)
 
 
+def _norms_at_start(key: _RunKey) -> np.ndarray:
+    """log10 of the norms by lag before training, (k+1,), the mean over the probes."""
+    torch.set_num_threads(1)
+    weights, _, probes = _streams(key.seed)
+    return log10_norm_by_lag(key.learner.cell, _drawn(key, weights), _probes(key, probes)).mean(axis=1)
+
+
 @once(size=16)
 def at_start(plan: Plan) -> np.ndarray:
     """log10 of the norm of ∂s(t)/∂s(t−lag) before the first step, lag = 0…k, (L, S, k+1): what the gradient predicts.
 
     The same numbers as the first of :attr:`Training.log10_norm`, without any training.
     """
-    norms = np.stack([np.stack([_Run(key).record.log10_norm[0] for key in row]) for row in _keys(plan)])
+    norms = np.stack([np.stack([_norms_at_start(key) for key in row]) for row in _keys(plan)])
     norms.flags.writeable = False
     return norms
 
