@@ -173,6 +173,7 @@ PATHS = Plot(
 # --- complex a ----------------------------------------------------------------------------------------------
 
 _ONE, _MANY = "one step: a", "k steps: aᵏ"
+_ROUND = 430  # pixels: about what makes the circle round on a wide page
 
 
 @figure.drawing
@@ -201,7 +202,7 @@ def _ring_drawing() -> alt.LayerChart:
                 ],
             ),
         ),
-        style.FULL_HEIGHT,
+        _ROUND,
     )
 
 
