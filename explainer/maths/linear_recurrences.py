@@ -33,7 +33,7 @@ def _from_input(weights: Weights, x: Tensor, blocks: int) -> tuple[Tensor, ...]:
 
 
 def _normalised(keep: Tensor) -> Tensor:
-    """√(1 − a²) for a = logistic(keep): with it the memory stays as large as its input, however slow it is.
+    """√(1 − a²) for a = logistic(keep): with it the memory of noise is as large as the noise, however slow it is.
 
     1 − a² as (1 + a)·logistic(−keep), so that it keeps its digits.
     """
