@@ -43,16 +43,17 @@ proportion to $x$, and the product grows by the same factor again and again.
 """
 
 _LOOK_CLOSER = r"""
-**A residual layer is a gate in another sense too.** With $t = 1/2$ a highway layer is half of a residual one. What the
-residual layer lacks is the gate's promise that nothing grows: a highway layer mixes $F(x)$ and $x$ in shares that add
-up to 1.
+**A residual layer is a gate in another sense too.** With $t = 1/2$ a highway layer is half of a residual one. The
+highway mixes $F(x)$ and $x$ in shares that add up to 1, so $x$ cannot grow beyond them; the residual layer only adds.
+Srivastava, Greff & Schmidhuber start the gate's bias below 0, at −2 or −4 for instance, so that most of $x$ passes.
 
 **The norm must stand inside the branch.** Here it does (*pre-norm*). In the first transformers it stood behind the
 sum, on the path itself, where every block rescales what passes; those need a learning rate that rises slowly at the
 start (Xiong et al. 2020).
 
-**The scale of $x^{(0)}$ decides how fast the norm takes hold.** Give it a small start, 0.1: the first block then adds
-ten times what is there, and its factor is large. Its gradient explodes in one block, norm or not.
+**The norm can also make a factor large.** Give $x^{(0)}$ a small scale, 0.1: the norm multiplies it by ten, and the
+first block adds many times what is there; its $\mathbf{J}$ alone is larger than 10. Without the norm it makes no such
+difference how large $x^{(0)}$ is.
 
 All of this is at the start of training, with weights drawn from $N(0, g^2/d)$. The transformer's figure is of the last
 of four tokens, along every path, also through the other tokens.
