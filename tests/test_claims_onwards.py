@@ -195,6 +195,28 @@ def test_claim_an_lru_turns_and_shrinks_by_the_size_of_a():
     assert measured[0, 1] == pytest.approx(-math.log10(1 + math.exp(-3.0)), rel=1e-10)
 
 
+@claim("gates-without-a-squashed-state", "where less than 10^{-5} of the gradient reaches the bit; with a bias of 3")
+def test_claim_what_reaches_the_bit_of_a_min_gru_before_training():
+    plan = Plan(k=100, learners=tuple(Learner("mingru", bias) for bias in (1.0, 2.0, 3.0)), seeds=5)
+    one, two, three = np.median(training.at_start(plan)[:, :, 100], axis=1)
+    assert one < two < -5
+    assert three == pytest.approx(-2, abs=0.3)
+
+
+@pytest.mark.claims
+@claim("gates-without-a-squashed-state", "only guesses with a forget bias of 2 or less")
+@claim("gates-without-a-squashed-state", "most draws of it learn, and with 4 they learn sooner")
+def test_claim_a_min_gru_learns_lag_100_with_a_forget_bias_of_3_and_not_with_2():
+    learners = tuple(Learner("mingru", bias) for bias in (None, 2.0, 3.0, 4.0))
+    *_, result = training.train(Plan(k=100, learners=learners, seeds=10), every=200)
+    drawn, two, three, four = (result.outcome(i) for i in range(4))
+    assert sum(drawn.learned) == sum(two.learned) == 0
+    assert sum(three.learned) >= 6
+    assert sum(four.learned) >= 9
+    sooner = [np.median([200 if at is None else at for at in one.learned_at]) for one in (four, three)]
+    assert sooner[0] < sooner[1]
+
+
 # --- remembering on purpose ---------------------------------------------------------------------------------
 
 

@@ -56,6 +56,10 @@ fast as for any other gated cell; it even falls behind the LSTM, which has its p
 bias does here what it does there. The figures set it for all cells alike: without input, each keeps
 $\mathrm{logistic}(b_f)$ of its memory.
 
+**Does a minGRU learn to remember?** Choose it as the fifth network in section 12. On the memory task at $k = 100$ it
+only guesses with a forget bias of 2 or less, where less than $10^{-5}$ of the gradient reaches the bit; with a bias of
+3, where about a hundredth does, most draws of it learn, and with 4 they learn sooner.
+
 **The state space and the minGRU are relatives.** With $A = -1$, $\exp(-\mathrm{softplus}(x)) = 1 - \sigma(x)$: the
 selective state space of one state then *is* a gated recurrence (Gu & Dao 2023, Theorem 1).
 

@@ -12,9 +12,10 @@ So the derivative of `update` by `carried` *is* the direct path, and its derivat
 
 The state is packed into one vector: [h] where the memory is h, [h, c] where it is c.
 
-Some cells' gates do not read the state at all: :mod:`explainer.maths.linear_recurrences` has their equations.
+The equations stand in :mod:`explainer.maths.equations`, and those of cells whose gates do not read the state at all in
+:mod:`explainer.maths.linear_recurrences`.
 
-To add a cell type: one entry in `CELLS`, and one oracle in `tests/test_networks.py`.
+To add a cell type: its equations, one entry in `CELLS`, and one oracle in `tests/test_networks.py`.
 """
 
 from __future__ import annotations
