@@ -117,8 +117,8 @@ def _colors() -> alt.Scale:
 
 
 def _rows() -> alt.Y:
-    axis = style.axis(None, labelLimit=260, grid=True)
-    return alt.Y("series:N", sort=_LABELS, axis=axis, scale=alt.Scale(domain=_LABELS))
+    axis = style.axis(None, labelLimit=180, grid=True)
+    return alt.Y("series:N", sort=_LABELS, axis=axis, scale=alt.Scale(domain=_LABELS, padding=0.8))
 
 
 def _log10_x(title: str) -> alt.X:
@@ -127,7 +127,8 @@ def _log10_x(title: str) -> alt.X:
 
 @figure.drawing
 def _start_drawing() -> alt.LayerChart:
-    x, y = _log10_x("norm of the gradient at lag k, before training"), _rows()
+    x, y = _log10_x("gradient at lag k, before training"), _rows()
+    placed, nothing = "isValid(datum.log10_magnitude)", "!isValid(datum.log10_magnitude)"
     color = alt.Color("series:N", scale=_colors(), legend=None)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=["gated", "vanilla"], range=["square", "circle"]), legend=None)
     base = style.data("start").encode(y=y)
@@ -136,13 +137,25 @@ def _start_drawing() -> alt.LayerChart:
             style.data("frame").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x),
             style.data("frame").mark_rule(color=style.REFERENCE, aria=False).encode(x="one:Q"),
             style.data("frame").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="horizon:Q"),
-            base.mark_rule(strokeWidth=4, opacity=0.35, aria=False).encode(
-                x="log10_lowest:Q", x2="log10_highest:Q", color=color
-            ),
-            base.mark_point(filled=True, size=110, opacity=1).encode(
+            base.transform_filter("isValid(datum.log10_lowest)")
+            .mark_rule(strokeWidth=4, opacity=0.35, aria=False)
+            .encode(x="log10_lowest:Q", x2="log10_highest:Q", color=color),
+            base.transform_filter(placed)
+            .mark_point(filled=True, size=110, opacity=1)
+            .encode(
                 x=x, color=color, shape=shape, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
             ),
-            base.mark_text(align="left", dx=10, dy=-9, **style.LABEL).encode(x=x, text="reads:N"),
+            base.transform_filter(placed)
+            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
+            .encode(x=x, text="reads:N"),
+            base.transform_filter(nothing)
+            .mark_point(shape="cross", size=60, filled=True)
+            .encode(
+                x=alt.value(0), color=color, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
+            ),
+            base.transform_filter(nothing)
+            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
+            .encode(x=alt.value(0), text="reads:N"),
         ),
         _ROW * len(_LABELS),
     )
@@ -152,7 +165,7 @@ def _frame(log10: np.ndarray) -> pa.Table:
     """The line of 1, the line of the horizon, and room for the words beside the last mark."""
     finite = log10[np.isfinite(log10)]
     low, high = math.floor(min(finite.min(), -3.0)), math.ceil(max(finite.max(), 0.0))
-    high += max(1, round(0.15 * (high - low)))
+    high += max(1, round(0.25 * (high - low)))
     return table(log10_magnitude=[float(low), float(high)], one=[0.0, 0.0], horizon=[math.log10(HORIZON)] * 2)
 
 
@@ -205,7 +218,14 @@ def _outcome_drawing() -> alt.LayerChart:
     x, y = style.x("accuracy", "accuracy at the end, each seed", scale, format="%"), _rows()
     color = alt.Color("series:N", scale=_colors(), legend=None)
     shapes = alt.Scale(domain=["learned", "not learned"], range=["circle", "cross"])
-    legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolSize=90)
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        labelFontSize=style.FONT_SIZE,
+        symbolSize=90,
+        symbolFillColor=style.REFERENCE,
+        symbolStrokeColor=style.REFERENCE,
+    )
     shape = alt.Shape("outcome:N", scale=shapes, legend=legend)
     return style.finish(
         alt.layer(
@@ -294,8 +314,8 @@ def _receipt(settings: Settings) -> Receipt:
     f = (settings.tk - 1) / settings.tk
     gated = gradients.gated(Settings(gate="constant", f=f, k=settings.tk))
     return Receipt(
-        r"b = \log(k - 1) \;\Rightarrow\; f = \frac{k-1}{k} \;\Rightarrow\; "
-        r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \left(1 - \frac{1}{k}\right)^{k}",
+        r"\begin{aligned} b = \log(k - 1) & \Rightarrow f = 1 - \frac{1}{k} \\ "
+        r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} & = \left(1 - \frac{1}{k}\right)^{k} \end{aligned}",
         Side("autograd, every gate at the bias log(k − 1)", float(gated.gradient[-1])),
         Side("(1 − 1/k)ᵏ", f**settings.tk),
         others=(Side("1/e, which it nears as k grows", math.exp(-1)),),

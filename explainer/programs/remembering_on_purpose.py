@@ -7,17 +7,17 @@ from explainer.programs.training import make_network, mean_log10_norms, probes, 
 
 # a network, a forget bias, a way to start
 REMEDIES = {
-    "RNN (tanh), as drawn": ("rnn", None, None),
-    "RNN (tanh), orthogonal weights": ("rnn", None, "orthogonal"),
-    "RNN (ReLU), identity weights": ("relu", None, "identity"),
-    "Leaky units, by time scale": ("leaky", None, "time-scale"),
+    "RNN, as drawn": ("rnn", None, None),
+    "RNN, orthogonal": ("rnn", None, "orthogonal"),
+    "ReLU RNN, identity": ("relu", None, "identity"),
+    "leaky, time scale": ("leaky", None, "time-scale"),
     "LSTM, as drawn": ("lstm", None, None),
-    "LSTM, forget bias 1": ("lstm", 1.0, None),
-    "LSTM, forget bias 3": ("lstm", 3.0, None),
-    "LSTM, by time scale": ("lstm", None, "time-scale"),
-    "LSTM, coupled gates, forget bias 3": ("coupled", 3.0, None),
-    "LRU on its ring": ("lru", None, "ring"),
-    "minGRU, by time scale": ("mingru", None, "time-scale"),
+    "LSTM, bias 1": ("lstm", 1.0, None),
+    "LSTM, bias 3": ("lstm", 3.0, None),
+    "LSTM, time scale": ("lstm", None, "time-scale"),
+    "coupled LSTM, bias 3": ("coupled", 3.0, None),
+    "LRU, ring": ("lru", None, "ring"),
+    "minGRU, time scale": ("mingru", None, "time-scale"),
 }
 
 
