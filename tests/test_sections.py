@@ -571,14 +571,11 @@ def stacks(settings: Settings, shown: tuple[Figure, ...]) -> None:
     labels = {kind: depth.KINDS[kind].label for kind in depth.KINDS}
     by_depth = {labels[kind]: depth.by_depth(stack(kind)).log10_norm for kind in labels}
     draws_by(shown[0].tables["bands"], by_depth)
-    by_path = [depth.by_path(stack(kind)) for kind in ("residual", "highway")]
-    names = sorted(
-        set(column(shown[1].tables["bands"], "series")), key=column(shown[1].tables["bands"], "series").index
-    )
-    values = [one for norms in by_path for one in (norms.whole, norms.direct, norms.rest)]
-    draws_by(shown[1].tables["bands"], dict(zip(names, values, strict=True)))
+    for figure, kind in zip(shown[1:3], ("residual", "highway"), strict=True):
+        norms = depth.by_path(stack(kind))
+        draws_by(figure.tables["bands"], {"whole": norms.whole, "direct path": norms.direct, "rest": norms.rest})
     added = {labels[kind]: depth.branch_norms(stack(kind)) for kind in ("pre-norm", "no-norm")}
-    draws_by(shown[2].tables["bands"], added)
+    draws_by(shown[3].tables["bands"], added)
 
 
 def linear_recurrences(settings: Settings, shown: tuple[Figure, ...]) -> None:

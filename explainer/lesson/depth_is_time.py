@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -16,6 +18,7 @@ from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import depth
 from explainer.maths.depth import KINDS, Stack
 from explainer.maths.gradients import EXPLODED, HORIZON
+from explainer.maths.jacobians import Norms
 from explainer.programs import depth_is_time as programs
 
 _ARGUMENT = r"""
@@ -70,12 +73,9 @@ _SERIES = tuple(
     )
 )
 _PATHS = (
-    Series("residual: whole", style.BLUE, (1, 0)),
-    Series("residual: direct path, 1", style.BLUE, (7, 3)),
-    Series("residual: rest", style.BLUE, (2, 2)),
-    Series("highway: whole", style.VERMILION, (1, 0)),
-    Series("highway: direct path, ∏(1 − t)", style.VERMILION, (7, 3)),
-    Series("highway: rest", style.VERMILION, (2, 2)),
+    Series("whole", style.BLUE, (1, 0)),
+    Series("direct path", style.BLUE, (7, 3)),
+    Series("rest", style.BLUE, (2, 2)),
 )
 _NORM_PAIR = ("pre-norm", "no-norm")
 
@@ -139,41 +139,41 @@ BY_DEPTH = Plot(
 # --- by path ------------------------------------------------------------------------------------------------
 
 
-def _path_tables(settings: Settings) -> dict[str, pa.Table]:
-    paths = [
-        values
-        for kind in ("residual", "highway")
-        for norms in (depth.by_path(_stack(kind, settings)),)
-        for values in (norms.whole, norms.direct, norms.rest)
-    ]
-    names = [one.name for one in _PATHS]
-    return bands.tables(dict(zip(names, paths, strict=True)), "lag", np.arange(settings.L + 1))
+def _path_plot(kind: str, title: str, direct: str, program: Callable[..., Mapping]) -> Plot:
+    def paths(settings: Settings) -> Norms:
+        return depth.by_path(_stack(kind, settings))
 
+    def tables(settings: Settings) -> dict[str, pa.Table]:
+        norms = paths(settings)
+        lines = zip(_PATHS, (norms.whole, norms.direct, norms.rest), strict=True)
+        return bands.tables({one.name: values for one, values in lines}, "lag", np.arange(settings.L + 1))
 
-def _path_caption(settings: Settings) -> str:
-    residual, highway = (depth.by_path(_stack(kind, settings)) for kind in ("residual", "highway"))
-    rest, straight, around = (
-        words.magnitude(float(np.median(values[:, -1]))) for values in (residual.rest, highway.direct, highway.rest)
+    def caption(settings: Settings) -> str:
+        norms = paths(settings)
+        whole, straight, rest = (
+            words.magnitude(float(np.median(values[:, -1]))) for values in (norms.whole, norms.direct, norms.rest)
+        )
+        return f"At k = {settings.L}: direct path, {direct}, {straight}; the rest {rest}; the whole {whole}."
+
+    return Plot(
+        title=title,
+        reads=tuple(name for name in names_of(DEPTH) if name != "db" or KINDS[kind].gated),
+        drawing=bands.drawing(
+            *_PATHS,
+            x="lag",
+            x_title="depth k (layers back)",
+            y_title=style.GRADIENT_TITLE,
+            half=True,
+        ),
+        tables=tables,
+        caption=caption,
+        program=Program(program, "log10_magnitude"),
+        half=True,
     )
-    return (
-        f"At k = {settings.L}: the residual stack's direct path is exactly 1, the rest {rest}. With a gate bias of "
-        f"{words.number(settings.db)} the highway's direct path is {straight}, its rest {around}."
-    )
 
 
-BY_PATH = Plot(
-    title="Two stacks by path: direct, and the rest",
-    reads=names_of(DEPTH),
-    drawing=bands.drawing(
-        *_PATHS,
-        x="lag",
-        x_title="depth k (layers back from the last)",
-        y_title=f"{style.GRADIENT_TITLE} (spectral norm)",
-    ),
-    tables=_path_tables,
-    caption=_path_caption,
-    program=Program(programs.depth_paths, "log10_magnitude"),
-)
+RESIDUAL = _path_plot("residual", "A residual stack by path", "a product of ones", programs.residual_paths)
+HIGHWAY = _path_plot("highway", "A highway stack by path", "∏ (1 − t)", programs.highway_paths)
 
 # --- what a layer norm does ---------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ def _first(stack: Stack) -> np.ndarray:
 SECTION = Section(
     title="Depth is time",
     argument=_ARGUMENT,
-    plots=(BY_DEPTH, BY_PATH, BRANCHES),
+    plots=(BY_DEPTH, RESIDUAL, HIGHWAY, BRANCHES),
     question=_question,
     receipt=_receipt,
     remember="Through layers as through time a gradient is a product, and “+ x” is a gate that is always open.",

@@ -132,8 +132,8 @@ NORMS = Plot(
 # --- whole and product --------------------------------------------------------------------------------------
 
 _PATH_SERIES = (
-    Series("LSTM: whole", style.VERMILION, (1, 0)),
-    Series("LSTM: product of gates", style.VERMILION, (7, 3)),
+    Series("LSTM: whole", style.REFERENCE, (1, 0)),
+    Series("LSTM: product of gates", style.REFERENCE, (7, 3)),
     Series("minGRU: whole", style.BLUE, (1, 0)),
     Series("minGRU: product of gates", style.BLUE, (7, 3)),
 )
@@ -186,7 +186,7 @@ def _ring_drawing() -> alt.LayerChart:
     scale = {"domain": [-1.08, 1.08], "nice": False, "zero": False}
     x, y = style.x("real", "real part", scale), style.y("imaginary", "imaginary part", scale)
     legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolSize=120, symbolOpacity=1)
-    color = alt.Color("series:N", legend=legend, scale=alt.Scale(domain=names, range=[style.BLUE, style.VERMILION]))
+    color = alt.Color("series:N", legend=legend, scale=alt.Scale(domain=names, range=[style.BLUE, style.REFERENCE]))
     shape = alt.Shape("series:N", legend=legend, scale=alt.Scale(domain=names, range=["circle", "diamond"]))
     return style.finish(
         alt.layer(

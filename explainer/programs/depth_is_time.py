@@ -99,28 +99,33 @@ def depth_norms(L, d, dg, db, dx, ds):
     return figure
 
 
-def depth_paths(L, d, dg, db, dx, ds):
-    """The same of two stacks by path: ∏(D + J), along the direct path ∏D, and all the rest."""
-    figure = {}
-    for name, direct_name in {"residual": "direct path, 1", "highway": "direct path, ∏(1 − t)"}.items():
-        draws = []
-        for seed in range(ds, ds + 5):
-            x, blocks = run_stack(name, L, d, dg, db, dx, seed)
-            straight = torch.eye(d, dtype=torch.float64)
-            rest, norms = torch.zeros_like(straight), [(0.0, 0.0, -math.inf)]
-            for before, after, (_, *W_gate) in zip(x[-2::-1], x[:0:-1], blocks[::-1], strict=True):
-                whole = jacobians(after[0], [before], retain_graph=True)[0, :, 0]
-                D = torch.eye(d, dtype=torch.float64)
-                if W_gate:
-                    D = torch.diag(1 - torch.sigmoid(before[0] @ W_gate[0].T + db)).detach()
-                rest = rest @ whole + straight @ (whole - D)
-                straight = straight @ D
-                both = torch.stack((straight + rest, straight, rest))
-                norms.append(torch.linalg.matrix_norm(both, 2).log10().tolist())
-            draws.append(norms)
-        whole, straight, rest = torch.tensor(draws, dtype=torch.float64).median(0).values.T
-        figure |= {f"{name}: whole": whole, f"{name}: {direct_name}": straight, f"{name}: rest": rest}
-    return figure
+def stack_paths(name, L, d, dg, db, dx, ds):
+    """The same of one stack by path: ∏(D + J), along the direct path ∏D, and all the rest."""
+    draws = []
+    for seed in range(ds, ds + 5):
+        x, blocks = run_stack(name, L, d, dg, db, dx, seed)
+        straight = torch.eye(d, dtype=torch.float64)
+        rest, norms = torch.zeros_like(straight), [(0.0, 0.0, -math.inf)]
+        for before, after, (_, *W_gate) in zip(x[-2::-1], x[:0:-1], blocks[::-1], strict=True):
+            both = jacobians(after[0], [before], retain_graph=True)[0, :, 0]
+            D = torch.eye(d, dtype=torch.float64)
+            if W_gate:
+                D = torch.diag(1 - torch.sigmoid(before[0] @ W_gate[0].T + db)).detach()
+            rest = rest @ both + straight @ (both - D)
+            straight = straight @ D
+            parts = torch.stack((straight + rest, straight, rest))
+            norms.append(torch.linalg.matrix_norm(parts, 2).log10().tolist())
+        draws.append(norms)
+    middle = torch.tensor(draws, dtype=torch.float64).median(0).values
+    return dict(zip(("whole", "direct path", "rest"), middle.T, strict=True))
+
+
+def residual_paths(L, d, dg, dx, ds):
+    return stack_paths("residual", L, d, dg, 0.0, dx, ds)
+
+
+def highway_paths(L, d, dg, db, dx, ds):
+    return stack_paths("highway", L, d, dg, db, dx, ds)
 
 
 def block_norms(L, d, dg, dx, ds):
