@@ -19,7 +19,6 @@ from explainer.maths.gradients import HORIZON
 from explainer.maths.jacobians import Norms
 from explainer.maths.logscale import first_below
 from explainer.programs import gates_without_a_squashed_state as programs
-from explainer.programs.many_paths import norms
 
 _ARGUMENT = r"""
 *Beyond the lab.* Who still trains LSTMs? The LSTM's gates read $h$, into which the memory has been squashed. That is
@@ -126,7 +125,7 @@ NORMS = Plot(
     drawing=networks.norms_drawing(CELLS_SHOWN),
     tables=_norms_tables,
     caption=_norms_caption,
-    program=Program(norms, "log10_magnitude", {"nets": CELLS_SHOWN}),
+    program=Program(programs.linear_norms, "log10_magnitude"),
 )
 
 # --- whole and product --------------------------------------------------------------------------------------

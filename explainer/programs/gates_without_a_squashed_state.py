@@ -2,8 +2,13 @@
 
 import torch
 
-from explainer.programs.many_paths import log10_direct, run_lstm
+from explainer.programs.many_paths import log10_direct, norms, run_lstm
 from explainer.programs.networks import MIN_GRU, TURNING, draw, jacobians, log10_norms, run_network
+
+
+def linear_norms(n, T, gain, bf, xs, ns):
+    """log10 of the gradient's norm by lag of linear recurrences beside an LSTM."""
+    return norms(("lstm", "linear", "lru", "mingru", "minlstm", "ssm"), n, T, gain, bf, xs, ns)
 
 
 def run_min_gru(seed, n, T, gain, bf, xs):
