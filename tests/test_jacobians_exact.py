@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_jacobians import one_pass
-from test_networks import ORACLES, numpy_weights
+from test_networks import ORACLES, READING, numpy_weights
 
 from explainer.choices.controls import CONTROL
 from explainer.maths import jacobians
@@ -168,9 +168,10 @@ def test_every_norm_by_lag_is_right_where_float64_can_know(cell, n):
         np.testing.assert_allclose(
             measured.spectral.whole[0, known], expected[known], rtol=0, atol=RIGHT, err_msg=str(network)
         )
-        assert np.isfinite(measured.spectral.whole[0]).all(), f"a false “exactly 0”: {network}"
+        exact = np.isneginf(measured.spectral.whole[0]) == np.isneginf(expected)  # ReLU units may all be off
+        assert exact.all(), f"a false “exactly 0”: {network}"
         compared += known.sum()
-    assert compared > 20 * COUNTS[n]
+    assert compared > (20 if cell != "relu" else 1) * COUNTS[n]
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -178,7 +179,8 @@ def test_every_norm_by_lag_is_right_where_float64_can_know(cell, n):
 def test_every_norm_between_two_times_is_right_where_float64_can_know(cell, n):
     for network in networks(cell, n, COUNTS[n])[:4]:
         measured = jacobians.pairs(network, SPECTRAL if n == 1 else FROBENIUS).log10_norm
-        assert np.isfinite(measured[np.tril_indices(network.length)]).all(), f"a false “exactly 0”: {network}"
+        alive = np.isfinite(measured[np.tril_indices(network.length)])
+        assert alive.all() or cell == "relu", f"a false “exactly 0”: {network}"
         for end in {network.length, network.length // 2, 3}:
             known, expected = known_and_expected(network, end, "fro")
             np.testing.assert_allclose(
@@ -186,7 +188,7 @@ def test_every_norm_between_two_times_is_right_where_float64_can_know(cell, n):
             )
 
 
-@pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.gated])
+@pytest.mark.parametrize("cell", [name for name in READING if CELLS[name].gated])
 @pytest.mark.parametrize("n", [1, 4])
 def test_the_rest_is_right_where_the_memory_is_saturated(cell, n):
     """Forget bias 6 and large inputs: |c| grows far beyond 15, where torch's 1 − tanh² is 0 or noise."""
@@ -252,7 +254,7 @@ def oracle_shares(network, rounding=None):
     return np.array(found)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", READING)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -273,7 +275,7 @@ def test_every_share_is_right_also_where_the_cell_is_saturated(cell, fields):
 
 some_corner = st.builds(
     Network,
-    cell=st.sampled_from(list(CELLS)),
+    cell=st.sampled_from(READING),
     hidden_size=st.integers(1, 3),
     length=st.integers(1, 10),
     gain=st.sampled_from([0.0, 1e-300, 1e-9, 1.0, 100.0]),
@@ -303,7 +305,7 @@ def test_every_share_is_right_at_the_corners_of_what_a_network_takes(network):
     assert (measured[np.isneginf(expected)] == -np.inf).all()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", READING)
 def test_backward_on_the_module_agrees_wherever_its_slopes_keep_their_digits(cell):
     """A share's path has at most three slopes a step, each with torch's error; the rest is rounding."""
     for n in (1, 2, 4, 16):

@@ -94,7 +94,7 @@ def test_what_a_link_asks_for(sections, controls, view):
 
 
 def test_only_controls_that_move_what_is_shown_are_shown():
-    assert View(("does-it-learn",)).movable(MOVED_BY) == ("task", "tk", "tb", "tn", "clip")
+    assert View(("does-it-learn",)).movable(MOVED_BY) == ("task", "tk", "tb", "tn", "clip", "also")
     assert View(("k-steps",), ("w", "tk")).movable(MOVED_BY) == ("w",)
     assert View(("k-steps",), ()).movable(MOVED_BY) == ()
     assert set(View().movable(MOVED_BY)) == set(NAMES)

@@ -62,7 +62,81 @@ def _mgu(weights, x, h, c, nudge):
     return one_minus_f * h + f * candidate + nudge, c, one_minus_f
 
 
-ORACLES = {"rnn": _rnn, "lstm": _lstm, "gru": _gru, "peephole": _peephole, "mgu": _mgu}
+def _relu(weights, x, h, c, nudge):
+    ((a, b),) = _gate_inputs(weights, x, h)
+    return np.where((a + b).real > 0, a + b, 0) + nudge, c, None
+
+
+def _leaky(weights, x, h, c, nudge):
+    ((a, b),) = _gate_inputs(weights, x, h)
+    bias = weights["keep_l0"][:, None]
+    return _logistic(bias) * h + _logistic(-bias) * np.tanh(a + b) + nudge, c, _logistic(bias) + 0 * h
+
+
+def _coupled(weights, x, h, c, nudge):
+    f, g, o = (a + b for a, b in _gate_inputs(weights, x, h))
+    c = _logistic(f) * c + _logistic(-f) * np.tanh(g) + nudge
+    return _logistic(o) * np.tanh(c), c, _logistic(f)
+
+
+def _from_input(weights, x, blocks):
+    return np.split((weights["weight_ih_l0"] @ x + weights["bias_ih_l0"])[:, None], blocks)
+
+
+def _linear(weights, x, h, c, nudge):
+    a = _logistic(weights["keep_l0"])[:, None]
+    return a * h + np.sqrt(1 - a**2) * _from_input(weights, x, 1)[0] + nudge, c, a + 0 * h
+
+
+def _lru(weights, x, h, c, nudge):
+    """Pairs of numbers, turned and shrunk; a last one without a partner is only shrunk. keep is the shrinking."""
+    n, (u,) = len(h), _from_input(weights, x, 1)
+    after, keep = np.zeros_like(h + u + nudge), np.zeros_like(h)
+    for j, modulus in enumerate(_logistic(weights["keep_l0"])):
+        angle = np.pi * np.sqrt(n) * weights["angle_l0"][j] if 2 * j + 1 < n else 0
+        re, im = h[2 * j], h[2 * j + 1] if 2 * j + 1 < n else 0
+        rows = (np.cos(angle) * re - np.sin(angle) * im, np.sin(angle) * re + np.cos(angle) * im)
+        for i, turned in zip(range(2 * j, n), rows, strict=False):
+            after[i] = modulus * turned + np.sqrt(1 - modulus**2) * u[i]
+            keep[i] = modulus
+    return after + nudge, c, keep
+
+
+def _mingru(weights, x, h, c, nudge):
+    z, candidate = _from_input(weights, x, 2)
+    return _logistic(-z) * h + _logistic(z) * candidate + nudge, c, _logistic(-z) + 0 * h
+
+
+def _minlstm(weights, x, h, c, nudge):
+    f, i, candidate = _from_input(weights, x, 3)
+    f, i = _logistic(f), _logistic(i)
+    return f / (f + i) * h + i / (f + i) * candidate + nudge, c, f / (f + i) + 0 * h
+
+
+def _ssm(weights, x, h, c, nudge):
+    step, written = _from_input(weights, x, 2)
+    rate, step = np.exp(weights["rate_l0"])[:, None], np.logaddexp(0, step)
+    a = np.exp(-step * rate)
+    return a * h - np.expm1(-step * rate) / rate * written + nudge, c, a + 0 * h
+
+
+ORACLES = {
+    "rnn": _rnn,
+    "lstm": _lstm,
+    "gru": _gru,
+    "peephole": _peephole,
+    "mgu": _mgu,
+    "relu": _relu,
+    "leaky": _leaky,
+    "coupled": _coupled,
+    "linear": _linear,
+    "lru": _lru,
+    "mingru": _mingru,
+    "minlstm": _minlstm,
+    "ssm": _ssm,
+}
+TURNING = [name for name, cell in CELLS.items() if cell.turns]
+READING = [name for name, cell in CELLS.items() if cell.reads_state]
 
 
 def numpy_weights(module):
@@ -71,7 +145,7 @@ def numpy_weights(module):
 
 def run_oracle(name, weights, inputs):
     """(h, c, keep) at times 0…T, shape (T+1, n) each, from a zero state; keep[0] is not used."""
-    n = weights[RECURRENT_WEIGHT].shape[1]
+    n = CELLS[name].hidden_size(weights)
     h = c = np.zeros((n, 1))
     rows = [(h, c, np.zeros((n, 1)))]
     for x in inputs:
@@ -86,7 +160,7 @@ def test_every_cell_has_an_oracle():
 
 def direct_path(cell, weights, x, state):
     """The derivative of a step's memory by its carried memory, by autograd, shape (..., n)."""
-    carried = cell.memory_of(state, weights[RECURRENT_WEIGHT].shape[-1]).clone().requires_grad_()
+    carried = cell.memory_of(state, cell.hidden_size(weights)).clone().requires_grad_()
     return torch.autograd.grad(cell.update(TORCHS_OWN, weights, x, state, carried).sum(), carried)[0]
 
 
@@ -120,7 +194,7 @@ def test_module_and_step_agree_with_the_oracle(name, n, gain, forget_bias):
     np.testing.assert_array_equal(cell.memory_of(after, n), after[:, -n:])
     np.testing.assert_allclose(cell.memory_of(after, n), memory[1:], rtol=1e-11, atol=1e-15)
     assert cell.state_size(n) == packed.shape[1]
-    if cell.gated:
+    if cell.gated and not cell.turns:
         gate = direct_path(cell, own, inputs, states)
         np.testing.assert_allclose(gate, keep[1:], rtol=1e-11)
 
@@ -137,7 +211,11 @@ def test_the_carried_memory_is_multiplied_by_the_gate_and_nothing_else(name):
     h, c = (state[:n], state[-n:]) if cell.memory == "c" else (state, torch.zeros(n))
     _, _, keep = ORACLES[name](numpy_weights(module), x.numpy(), h.numpy()[:, None], c.numpy()[:, None], 0.0)
     expected = keep[:, 0] if cell.gated else np.zeros(n)
-    np.testing.assert_allclose(jacobian, np.diag(expected), atol=0, rtol=1e-14)
+    if cell.turns:  # pairs are turned as well: each column is as long as the gate says, and they stay at right angles
+        np.testing.assert_allclose(jacobian.mT @ jacobian, np.diag(expected**2), atol=1e-15, rtol=1e-14)
+        assert (jacobian - jacobian.diag().diag()).abs().max() > 0.1
+    else:
+        np.testing.assert_allclose(jacobian, np.diag(expected), atol=0, rtol=1e-14)
     memory = torch.randn(n, generator=_seeded(8), dtype=torch.float64)
     assert torch.equal(cell.memory_of(cell.expose(TORCHS_OWN, weights, x, state, memory), n), memory)
 
@@ -207,6 +285,7 @@ def test_weights_come_from_the_generator_alone(name):
 def test_gain_multiplies_the_recurrent_weights_and_nothing_else(name):
     plain = numpy_weights(build(name, input_size=3, hidden_size=4, generator=_seeded()))
     scaled = numpy_weights(build(name, input_size=3, hidden_size=4, gain=2.5, generator=_seeded()))
+    assert (RECURRENT_WEIGHT in plain) == CELLS[name].reads_state
     for key, weight in plain.items():
         np.testing.assert_array_equal(scaled[key], weight * (2.5 if key == RECURRENT_WEIGHT else 1.0))
 
@@ -219,10 +298,14 @@ def test_the_forget_bias_is_the_effective_one(name, forget_bias):
     module = build(name, input_size=2, hidden_size=n, forget_bias=forget_bias, generator=_seeded())
     plain = build(name, input_size=2, hidden_size=n, generator=_seeded())
     zero = torch.zeros(2, dtype=torch.float64), torch.zeros(cell.state_size(n), dtype=torch.float64)
-    keep = direct_path(cell, dict(module.named_parameters()), *zero)
-    np.testing.assert_allclose(keep, np.full(n, 1 / (1 + math.exp(-forget_bias))), rtol=1e-14)
+    own = dict(module.named_parameters())
+    carried = torch.zeros(n, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda m: cell.update(TORCHS_OWN, own, *zero, m), carried)
+    keep = jacobian.square().sum(0).sqrt()
+    np.testing.assert_allclose(keep, np.full(n, 1 / (1 + math.exp(-forget_bias))), rtol=1e-13)
     changed = sum(int((a != b).sum()) for a, b in zip(module.parameters(), plain.parameters(), strict=True))
-    assert changed == 2 * n
+    biases = {"minlstm": 2 * n, "lru": (n + 1) // 2} | dict.fromkeys(("leaky", "linear", "mingru", "ssm"), n)
+    assert changed == biases.get(name, 2 * n)
 
 
 def test_a_cell_without_a_gate_has_no_forget_bias_to_set():

@@ -514,7 +514,7 @@ def until(at: AppTest, done: Callable[[], bool]) -> None:
         ran(at.run())
 
 
-@pytest.mark.parametrize("section", LONG, ids=lambda section: section.slug)
+@pytest.mark.parametrize("section", LONG[:1], ids=lambda section: section.slug)  # the same buttons in all of them
 def test_long_work_is_done_on_demand_and_kept(untouched: AppTest, section: Section):
     slug, plan = section.slug, section.work.plan(SHORTEST)
     training.forget()  # another test may have done the same work

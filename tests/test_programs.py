@@ -16,30 +16,39 @@ import pytest
 from explainer import programs, words
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
+from explainer.figures import networks
 from explainer.figures.figure import Figure, Plot
 from explainer.figures.program import Program
 from explainer.lesson import SECTIONS
 from explainer.maths import training
 from explainer.take.notebook import LINES
 
-EVERY_NETWORK = ("rnn", "lstm", "gru", "peephole", "mgu")
+EVERY_NETWORK = CONTROL["nets"].values
 SITUATIONS = (
     Settings(),
-    Settings(act="logistic", w=-2.0, h0=-0.4, k=7, gate="varying", f=0.8, spread=2.0, seed=5, ls=10, T=30),
-    Settings(act="identity", w=1.1, k=30, gate="state", f=0.9, u=-2.0, T=20, n=4, bf=2.0, gain=2.0, nets=EVERY_NETWORK),
-    Settings(act="relu", w=-0.9, k=2, gate="state", f=0.5, u=3.0, T=50, n=2, xs=0.0, ns=7, nets=("mgu",)),
-    Settings(act="tanh", w=1.5, h0=0.1, k=200, gate="varying", f=1.0, T=30, bf=-1.0),
-    Settings(act="logistic", w=8.0, k=1, f=0.0, T=10, n=1),
+    Settings(
+        act="logistic", w=-2.0, h0=-0.4, k=7, gate="varying", f=0.8, spread=2.0, seed=5, ls=10, T=30, L=8, d=8, dg=2.0
+    ),
+    Settings(
+        act="identity", w=1.1, k=30, gate="state", f=0.9, u=-2.0, T=20, n=4, bf=2.0, gain=2.0, nets=EVERY_NETWORK, L=4
+    ),
+    Settings(
+        act="relu", w=-0.9, k=2, gate="state", f=0.5, u=3.0, T=50, n=2, xs=0.0, ns=7, nets=("mgu",), L=1, db=1.0, dx=0.1
+    ),
+    Settings(
+        act="tanh", w=1.5, h0=0.1, k=200, gate="varying", f=1.0, T=30, bf=-1.0, L=12, dg=0.5, db=-4.0, dx=4.0, ds=7
+    ),
+    Settings(act="logistic", w=8.0, k=1, f=0.0, T=10, n=1, L=2, nets=("relu", "lru")),
 )
 TRAININGS = (
     Settings(task="memory", tk=10, tn=2),
-    Settings(task="adding", tk=10, tn=1, clip="on", tb=1.0),
+    Settings(task="adding", tk=10, tn=1, clip="on", tb=1.0, also="mingru"),
     Settings(task="memory-in-noise", tk=10, tn=1),
 )
 STEPS = 12  # of training; the page takes hundreds
 
 QUICK = [section for section in SECTIONS if section.work is None]
-(LONG,) = [section for section in SECTIONS if section.work is not None]
+LONG = [section for section in SECTIONS if section.work is not None]
 
 # One process for all programs, each in an empty namespace of its own; numbers and figures go as JSON.
 RUN_ALL = """
@@ -77,7 +86,7 @@ def plots_of(sections, settings: Settings) -> list[Plot]:
 
 
 ALL = [(plot, settings) for settings in SITUATIONS for plot in plots_of(QUICK, settings)]
-ALL += [(plot, settings) for settings in TRAININGS for plot in LONG.plots]
+ALL += [(plot, settings) for settings in TRAININGS for plot in plots_of(LONG, settings)]
 
 
 @pytest.fixture(scope="module")
@@ -147,19 +156,22 @@ def test_the_program_behind_a_figure_gives_its_numbers(section, settings: Settin
 
 @pytest.mark.parametrize("settings", TRAININGS, ids=lambda settings: settings.task)
 def test_the_programs_behind_training_give_its_curves(settings: Settings, ran):
-    *_, result = training.train(dataclasses.replace(LONG.work.plan(settings), steps=STEPS))
-    for plot, figure in zip(LONG.plots, LONG.figures_of(settings, result), strict=True):
-        assert plot.program.minutes
-        assert f"steps={result.plan.steps}" in text_of(plot.program, settings)
-        # float32, and sums in another order
-        compare(plot.program, ran[text_of(plot.program, settings)], figure, rtol=1e-4)
+    for section in LONG:
+        *_, result = training.train(dataclasses.replace(section.work.plan(settings), steps=STEPS))
+        for plot, figure in zip(section.plots, section.figures_of(settings, result), strict=True):
+            text = text_of(plot.program, settings)
+            assert plot.program.minutes == (f"steps={result.plan.steps}" in text)
+            # float32, and sums in another order
+            compare(plot.program, ran[text], figure, rtol=1e-4)
 
 
 @pytest.mark.parametrize("plot", plots_of(SECTIONS, SITUATIONS[2]), ids=name_of)
 def test_a_program_is_called_with_what_its_plot_reads(plot: Plot):
     arguments = plot.program.arguments(SITUATIONS[2])
     assert set(arguments) <= set(CONTROL) | set(plot.program.fixed)
-    idle = {"bf", "tb"} if arguments.get("cell") == "rnn" else set()  # an RNN has no gate for a forget bias
+    # an RNN has no gate for a forget bias; what does not read its state has no gain, and of fixed a no input matters
+    cell = arguments.get("cell")
+    idle = {"bf", "tb"} if cell == "rnn" else set(networks.NETWORK) - set(networks.moves(cell)) if cell else set()
     assert set(arguments) - set(plot.program.fixed) <= set(plot.reads) | idle
 
 

@@ -18,6 +18,8 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 import pytest
+import test_jacobians
+import torch
 
 from explainer import lesson
 from explainer.choices.controls import CONTROL, CONTROLS, Several
@@ -26,7 +28,7 @@ from explainer.figures import networks as network_drawings
 from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section
-from explainer.maths import gradients, jacobians, number_formats, training
+from explainer.maths import depth, gradients, jacobians, number_formats, training
 from explainer.maths.grid import gated_grid, vanilla_grid
 from explainer.maths.paths import by_path
 
@@ -552,7 +554,53 @@ def test_the_figures_of_training_hold_its_numbers_as_far_as_it_has_got():
             assert figure.drawing() is empty.drawing()
 
 
+def draws_by(table: pa.Table, names: Mapping[str, np.ndarray]) -> None:
+    """Each line is the middle of its draws, in its range; and there is no other line."""
+    assert table.num_rows == sum(values.shape[1] for values in names.values())
+    for name, values in names.items():
+        rows = rows_of(table, **{"series" if "series" in table.column_names else "cell": name})
+        for label, over_draws in (("magnitude", np.median), ("lowest", np.min), ("highest", np.max)):
+            same([row[f"log10_{label}"] for row in rows], over_draws(values, axis=0))
+
+
+def stacks(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    def stack(kind: str) -> depth.Stack:
+        bias = {"gate_bias": settings.db} if kind == "highway" else {}
+        return depth.Stack(kind, settings.L, settings.d, settings.dg, input_scale=settings.dx, seed=settings.ds, **bias)
+
+    labels = {kind: depth.KINDS[kind].label for kind in depth.KINDS}
+    by_depth = {labels[kind]: depth.by_depth(stack(kind)).log10_norm for kind in labels}
+    draws_by(shown[0].tables["bands"], by_depth)
+    for figure, kind in zip(shown[1:3], ("residual", "highway"), strict=True):
+        norms = depth.by_path(stack(kind))
+        draws_by(figure.tables["bands"], {"whole": norms.whole, "direct path": norms.direct, "rest": norms.rest})
+    added = {labels[kind]: depth.branch_norms(stack(kind)) for kind in ("pre-norm", "no-norm")}
+    draws_by(shown[3].tables["bands"], added)
+
+
+def linear_recurrences(settings: Settings, shown: tuple[Figure, ...]) -> None:
+    def norms(cell: str) -> jacobians.Norms:
+        return jacobians.by_lag(network_drawings.network(cell, settings), network_drawings.SEEDS).spectral
+
+    cells = ("lstm", "linear", "lru", "mingru", "minlstm", "ssm")
+    draws_by(shown[0].tables["bands"], {network_drawings.label(cell): norms(cell).whole for cell in cells})
+    for cell, name in (("lstm", "LSTM"), ("mingru", "minGRU")):
+        for log10, what in ((norms(cell).whole, "whole"), (norms(cell).direct, "product of gates")):
+            rows = rows_of(shown[1].tables["gradients"], series=f"{name}: {what}")
+            same([row["log10_magnitude"] for row in rows], np.median(log10, axis=0))
+    sizes = norms("lru").direct[0]
+    for name, lag in (("one step: a", 1), ("k steps: aᵏ", min(settings.k, settings.T - 1))):
+        rows = rows_of(shown[2].tables["factors"], series=name)
+        assert len(rows) == (settings.n + 1) // 2
+        assert max(row["size"] for row in rows) == pytest.approx(10 ** sizes[lag], rel=1e-9)
+        np.testing.assert_allclose(
+            [math.hypot(row["real"], row["imaginary"]) for row in rows], [r["size"] for r in rows]
+        )
+
+
 PLOTTED = {
+    "depth-is-time": stacks,
+    "gates-without-a-squashed-state": linear_recurrences,
     "through-time": unrolled_network,
     "one-recurrence": cobwebs,
     "one-step": derivative_of_one_step,
@@ -689,7 +737,46 @@ def left_in_float16(settings: Settings) -> int:
     return 0 if at_k == 0 else 1 if at_k < 2.0**-14 else 2
 
 
+def reach_of_a_residual_stack(settings: Settings) -> int:
+    """Without autograd: the Jacobian 1 + J of each block, J = diag(1 − tanh²)·W, multiplied in numpy."""
+    norms = []
+    for seed in range(settings.ds, settings.ds + 5):
+        generator = torch.Generator().manual_seed(seed)
+        x = settings.dx * torch.randn(4, settings.d, generator=generator, dtype=torch.float64).numpy()[-1]
+        product = np.eye(settings.d)
+        for _ in range(settings.L):
+            weight = torch.randn(settings.d, settings.d, generator=generator, dtype=torch.float64).numpy()
+            weight *= settings.dg / math.sqrt(settings.d)
+            y = np.tanh(weight @ x)
+            product, x = (np.eye(settings.d) + (1 - y**2)[:, None] * weight) @ product, x + y
+        norms.append(np.linalg.norm(product, 2))
+    middle = np.median(norms)
+    return 0 if middle < 0.01 else 2 if middle > 100 else 1
+
+
+def larger_of_lstm_and_min_gru(settings: Settings) -> int:
+    lag = min(settings.k, settings.T - 1)
+    lstm, min_gru = (
+        np.median([np.linalg.norm(one[-1, -1 - lag], 2) for one in map(derivatives, draws_of(cell, settings))])
+        for cell in ("lstm", "mingru")
+    )
+    return 2 if 0.5 <= lstm / min_gru <= 2 else 0 if lstm > min_gru else 1
+
+
+def draws_of(cell: str, settings: Settings) -> list:
+    network = network_drawings.network(cell, settings)
+    return [dataclasses.replace(network, seed=network.seed + i) for i in range(5)]
+
+
+@functools.cache
+def derivatives(network) -> np.ndarray:
+    """∂s(t)/∂s(u) of a network by complex steps."""
+    return test_jacobians.derivatives(network)
+
+
 ANSWERS = {
+    "depth-is-time": reach_of_a_residual_stack,
+    "gates-without-a-squashed-state": larger_of_lstm_and_min_gru,
     "through-time": latest_lags_for_nine_tenths,
     "one-recurrence": last_factor,
     "one-step": share_of_the_largest_factor,
@@ -702,6 +789,7 @@ ANSWERS = {
     "many-paths": whole_beside_direct,
     "number-formats": left_in_float16,
     "does-it-learn": lambda settings: None,  # nothing is trained in these tests
+    "remembering-on-purpose": lambda settings: None,
 }
 
 
@@ -783,7 +871,7 @@ def test_the_receipt_of_the_product_shows_the_labs_index_beside_the_right_one():
 
 # --- what moves a section -----------------------------------------------------------------------------------
 
-SMALL = {"n": 4, "T": 20, "nets": ("rnn", "gru")}
+SMALL = {"n": 4, "T": 20, "nets": ("rnn", "gru"), "L": 4}
 BASES = (
     Settings(k=20, **SMALL),
     Settings(k=20, gate="varying", act="logistic", w=1.0, **SMALL),

@@ -34,7 +34,7 @@ FROZEN = {
     "seed": (0, 0, 99, 100),
     "u": (1.0, -4.0, 4.0, 81),
     "ls": (0, 0, 24, 25),
-    "nets": (("rnn", "lstm", "gru"), "rnn", "mgu", 5),
+    "nets": (("rnn", "lstm", "gru"), "rnn", "ssm", 13),
     "n": (16, 1, 64, 7),
     "T": (100, 10, 200, 8),
     "gain": (1.0, 0.25, 8.0, 20),
@@ -46,11 +46,22 @@ FROZEN = {
     "tb": (3.0, 0.5, 6.0, 12),
     "tn": (3, 1, 5, 5),
     "clip": ("off", "off", "on", 2),
+    "also": ("none", "none", "ssm", 10),
+    "L": (24, 1, 100, 11),
+    "d": (16, 8, 64, 4),
+    "dg": (1.0, 0.25, 4.0, 16),
+    "db": (-2.0, -6.0, 2.0, 17),
+    "dx": (1.0, 0.01, 10.0, 8),
+    "ds": (0, 0, 99, 100),
 }
 NAMES = {
     "act": ("identity", "relu", "tanh", "logistic"),
     "gate": ("constant", "varying", "state"),
-    "nets": ("rnn", "lstm", "gru", "peephole", "mgu"),
+    "nets": (
+        *("rnn", "lstm", "gru", "peephole", "mgu", "relu", "leaky", "coupled"),
+        *("linear", "lru", "mingru", "minlstm", "ssm"),
+    ),
+    "also": ("none", "peephole", "mgu", "leaky", "coupled", "linear", "lru", "mingru", "minlstm", "ssm"),
     "task": ("memory", "memory-in-noise", "adding"),
     "clip": ("off", "on"),
 }

@@ -159,10 +159,11 @@ class Number(Control):
 
 
 BOTH, VANILLA, GATED, FORMATS = "Both cells", "Vanilla cell", "Gated cell", "Number formats"
-NETWORKS, TRAINING = "Real networks", "Training"
+NETWORKS, TRAINING, DEPTH = "Real networks", "Training", "Depth"
 
 _W = _mirrored(_steps((0.05, 0.8, 0.05), (0.8, 1.2, 0.01), (1.2, 2.0, 0.05), (2.0, 8.0, 0.25)))
 _F = _steps((0, 0.9, 0.05), (0.9, 0.99, 0.01), (0.99, 0.999, 0.001), (0.999, 1.0, 0.0001))
+_FIFTH = ("none", "peephole", "mgu", "leaky", "coupled", "linear", "lru", "mingru", "minlstm", "ssm")
 
 CONTROLS: tuple[Control, ...] = (
     Number(
@@ -243,7 +244,10 @@ CONTROLS: tuple[Control, ...] = (
         NETWORKS,
         "Which networks the figures show.",
         ("rnn", "lstm", "gru"),
-        ("rnn", "lstm", "gru", "peephole", "mgu"),
+        (
+            *("rnn", "lstm", "gru", "peephole", "mgu", "relu", "leaky", "coupled"),
+            *("linear", "lru", "mingru", "minlstm", "ssm"),
+        ),
     ),
     Number("n", "Hidden size n", NETWORKS, "How many numbers each state has.", 16, (1, 2, 4, 8, 16, 32, 64)),
     Number("T", "Length T", NETWORKS, "How many steps the networks read.", 100, (10, 20, 30, 50, 75, 100, 150, 200)),
@@ -302,6 +306,17 @@ CONTROLS: tuple[Control, ...] = (
         "off",
         ("off", "on"),
     ),
+    Choice("also", "A fifth network", TRAINING, "Trains one more, with your forget bias.", "none", _FIFTH),
+    Number("L", "Depth L", DEPTH, "How many blocks stand in a row.", 24, (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100)),
+    Number("d", "Width d", DEPTH, "How many numbers a token has.", 16, (8, 16, 32, 64)),
+    Number(
+        "dg", "Gain of the layers", DEPTH, "Multiplies the weights that write into x.", 1.0, _steps((0.25, 4.0, 0.25))
+    ),
+    Number("db", "Gate bias of the highway", DEPTH, "The lower, the more of x passes.", -2.0, _steps((-6.0, 2.0, 0.5))),
+    Number(
+        "dx", "Scale of x(0)", DEPTH, "Standard deviation of x(0).", 1.0, (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)
+    ),
+    Number("ds", "Seed of the layers", DEPTH, "The first of five draws of weights and x(0).", 0, tuple(range(100))),
 )
 CONTROL: Mapping[str, Control] = {control.name: control for control in CONTROLS}
 

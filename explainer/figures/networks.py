@@ -27,7 +27,11 @@ BPTT_PAIR = ("rnn", "lstm")  # whose weight gradient is opened up
 NETWORK = tuple(name for name in names_of(NETWORKS) if name != "nets")
 """Names of the controls of one network, whatever its cell type."""
 
-_GATED_DASHES = ([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3])
+_GATED_DASHES = (
+    *([1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [1, 3], [12, 3], [5, 2, 1, 2]),
+    *([9, 2, 2, 2, 2, 2], [14, 4, 4, 4], [2, 1], [6, 6]),
+)
+_VANILLA_DASHES = ([1, 0], [5, 3])
 
 Tables = Callable[[Settings], dict[str, pa.Table]]
 
@@ -99,20 +103,31 @@ def with_lag_mark(build: Tables) -> Tables:
     return tables
 
 
+def moves(cell: str) -> tuple[str, ...]:
+    """Names of the controls that change the gradients of a network of this cell type."""
+    kind = CELLS[cell]
+    idle = {"bf": not kind.gated, "gain": not kind.reads_state, "xs": not kind.reads_input}
+    return tuple(name for name in NETWORK if not idle.get(name))
+
+
 def bias_words(bias: float | None) -> str:
     """The forget bias in words."""
     return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
 
 
+def _dashes(gated: bool) -> dict[str, list[int]]:
+    """The dashes of each cell type's line, by its name: no two of one colour are alike."""
+    alike = [name for name, cell in CELLS.items() if cell.gated == gated]
+    return dict(zip(alike, _GATED_DASHES if gated else _VANILLA_DASHES, strict=False))
+
+
 def _palette(cells: Sequence[str]) -> tuple[list[str], list[str], list[list[int]]]:
     """(labels, colours, dashes) of the cell types: the kind of cell by colour, the type by dashes."""
-    gated = [cell for cell in CELLS.values() if cell.gated]
-    dashes = {cell.label: _GATED_DASHES[i % len(_GATED_DASHES)] for i, cell in enumerate(gated)}
-    labels = [CELLS[cell].label for cell in cells]
+    dashes = _dashes(True) | _dashes(False)
     return (
-        labels,
+        [label(cell) for cell in cells],
         [style.BLUE if CELLS[cell].gated else style.VERMILION for cell in cells],
-        [dashes.get(label, [1, 0]) for label in labels],
+        [dashes[cell] for cell in cells],
     )
 
 
@@ -120,6 +135,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     """Lines of the column ``middle``, which y must name too, in bands from ``low`` to ``high``."""
     labels, colors, dashes = _palette(cells)
     legend = style.line_legend(columns=style.columns(1, 3, limit=420))
+    legend.values = alt.ExprRef("pluck(data('drawn'), 'cell')")  # not the cells that the reader has left out
     color_scale = alt.Scale(domain=labels, range=colors)
     color = alt.Color("cell:N", scale=color_scale, legend=legend)
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
@@ -128,6 +144,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     return style.finish(
         alt.layer(
             style.invisible_frame(x, y),
+            style.data("drawn").mark_point(opacity=0, tooltip=None, aria=False).encode(detail="cell:N"),
             *below,
             style.lag_marker(),
             base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=color),
@@ -141,24 +158,34 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     )
 
 
-@figure.drawing
-def norms_by_lag() -> alt.LayerChart:
-    """Spectral norm against lag on a log axis, for every cell type: a band over the seeds, and its middle."""
-    return _band_chart(
-        tuple(CELLS),
-        style.log10_y(f"{style.GRADIENT_TITLE} (spectral norm)"),
-        "log10_lowest",
-        "log10_magnitude",
-        "log10_highest",
-        style.line_of_one(),
-    )
+def drawn(cells: Sequence[str]) -> pa.Table:
+    """Which cell types a figure shows: the entries of its legend."""
+    return table(cell=[label(cell) for cell in cells])
 
 
-@with_lag_mark
-def norms_tables(settings: Settings) -> dict[str, pa.Table]:
-    """Tables for :func:`norms_by_lag`, of the cell types that the reader has chosen."""
+def norms_drawing(cells: Sequence[str]) -> figure.Drawing:
+    """Spectral norm against lag on a log axis, for these cell types: a band over the seeds, and its middle."""
+
+    def build() -> alt.LayerChart:
+        return _band_chart(
+            cells,
+            style.log10_y(f"{style.GRADIENT_TITLE} (spectral norm)"),
+            "log10_lowest",
+            "log10_magnitude",
+            "log10_highest",
+            style.line_of_one(),
+        )
+
+    return figure.drawing(build)
+
+
+norms_by_lag = norms_drawing(tuple(CELLS))
+
+
+def norms_of(cells: Sequence[str], settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`norms_drawing`, without the mark of the lag."""
     rows, ends, lag = [], [], np.arange(settings.T)
-    for cell in settings.nets:
+    for cell in cells:
         band = jacobians.band(by_lag(cell, settings).spectral.whole)
         ends += [band.low, band.high]
         rows.append(
@@ -170,7 +197,13 @@ def norms_tables(settings: Settings) -> dict[str, pa.Table]:
                 log10_highest=decades(band.high),
             )
         )
-    return {"bands": stack(*rows), "frame": figure.frame((0, settings.T - 1), ends)}
+    return {"bands": stack(*rows), "frame": figure.frame((0, settings.T - 1), ends), "drawn": drawn(cells)}
+
+
+@with_lag_mark
+def norms_tables(settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`norms_by_lag`, of the cell types that the reader has chosen."""
+    return norms_of(settings.nets, settings)
 
 
 @figure.drawing
@@ -189,7 +222,8 @@ def shares_tables(settings: Settings) -> dict[str, pa.Table]:
         rows.append(
             table(lag=steps(lag), cell=names, share=band.middle, lowest_share=band.low, highest_share=band.high)
         )
-    return {"bands": stack(*rows), "frame": table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1])}
+    frame = table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1])
+    return {"bands": stack(*rows), "frame": frame, "drawn": drawn(BPTT_PAIR)}
 
 
 # --- every two times ----------------------------------------------------------------------------------------

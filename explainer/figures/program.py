@@ -138,6 +138,16 @@ def literal(value: object) -> str:
     return repr(value)
 
 
+def _line(argument: str) -> str:
+    """One argument on a line of its own; a long tuple with one value a line."""
+    line = f"    {argument},"
+    if len(line) > LINE:
+        name, _, values = argument.partition("=(")
+        rows = "".join(f"        {value},\n" for value in values.rstrip(",)").split(", "))
+        line = f"    {name}=(\n{rows}    ),"
+    return line + "\n"
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """The few lines of plain torch behind a figure.
@@ -168,10 +178,10 @@ class Program:
             name if by_name and name in CONTROL and name not in self.fixed else f"{name}={literal(value)}"
             for name, value in self.arguments(settings).items()
         ]
-        line = f"{self.function.__name__}({', '.join(arguments)})"
-        if len(line) > LINE - len("figure = "):
-            line = f"{self.function.__name__}(\n    {', '.join(arguments)}\n)"
-        return line
+        inside = ", ".join(arguments)
+        if len(f"figure = {self.function.__name__}({inside})") > LINE:
+            inside = f"\n    {inside}\n" if len(inside) <= LINE - 4 else "\n" + "".join(map(_line, arguments))
+        return f"{self.function.__name__}({inside})"
 
     def code(self, settings: Settings) -> str:
         """The whole program at the reader's settings, ready to run; it leaves its numbers in ``figure``."""

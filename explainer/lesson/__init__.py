@@ -18,6 +18,9 @@ _ORDER = (
     "many_paths",
     "number_formats",
     "does_it_learn",
+    "depth_is_time",
+    "gates_without_a_squashed_state",
+    "remembering_on_purpose",
 )
 
 

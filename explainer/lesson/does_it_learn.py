@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
-from explainer.choices.controls import TRAINING, names_of
+from explainer.choices.controls import CONTROL, TRAINING, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
+from explainer.maths.cell_types import CELLS
 from explainer.maths.plans import Outcome, Plan, Training
 from explainer.maths.tasks import TASKS
 from explainer.programs import does_it_learn as programs
@@ -64,21 +65,33 @@ def plan(settings: Settings) -> Plan:
     return Plan(
         task=settings.task,
         k=settings.tk,
-        learners=plans.usual_learners(settings.tb),
+        learners=(*plans.usual_learners(settings.tb), *_fifth(settings)),
         seeds=settings.tn,
         steps=STEPS.get(settings.task, USUAL_STEPS),
         clip=1.0 if settings.clip == "on" else None,
     )
 
 
+def _fifth(settings: Settings) -> tuple[plans.Learner, ...]:
+    return () if settings.also == "none" else (plans.Learner(settings.also, settings.tb),)
+
+
 def _steps(settings: Settings) -> int:
     return plan(settings).steps
 
 
-# in the order of plans.usual_learners; the same at every setting, so that the drawings can stand still
+# in the order of plans.usual_learners
 _LABELS = ("RNN (tanh)", "LSTM, torch's biases", "LSTM, your forget bias", "GRU")
-_COLOR = alt.Scale(domain=list(_LABELS), range=[style.VERMILION, style.BLUE, style.BLUE, style.BLUE])
-_DASH = alt.Scale(domain=list(_LABELS), range=[[1, 0], [3, 3], [1, 0], [9, 3, 2, 3]])
+_FIFTH = {name: f"{CELLS[name].label}, your forget bias" for name in CONTROL["also"].values if name != "none"}
+# all that there can be, at every setting, so that the drawings stand still
+_DOMAIN = [*_LABELS, *_FIFTH.values()]
+_COLOR = alt.Scale(domain=_DOMAIN, range=[style.VERMILION, *[style.BLUE] * (len(_DOMAIN) - 1)])
+_DASH = alt.Scale(domain=_DOMAIN, range=[[1, 0], [3, 3], [1, 0], [9, 3, 2, 3], *[[1, 4]] * len(_FIFTH)])
+
+
+def _labels(chosen: Plan) -> tuple[str, ...]:
+    """The names of a plan's learners in the legend."""
+    return (*_LABELS, *(_FIFTH[learner.cell] for learner in chosen.learners[len(_LABELS) :]))
 
 
 def _question(settings: Settings) -> Prediction:
@@ -108,6 +121,7 @@ def _most(values: tuple[bool, ...]) -> bool:
 
 def _legend_channels() -> dict:
     legend = style.line_legend(columns=style.columns(1, 2))
+    legend.values = alt.ExprRef("pluck(data('drawn'), 'learner')")  # a fifth network only where there is one
     return {
         "color": alt.Color("learner:N", scale=_COLOR, legend=legend),
         "strokeDash": alt.StrokeDash("learner:N", scale=_DASH, legend=legend),
@@ -123,6 +137,7 @@ def _curve_drawing(title: str, label_format: str) -> Drawing:
         return style.finish(
             alt.layer(
                 style.data("guess").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y),
+                style.data("drawn").mark_point(opacity=0, tooltip=None, aria=False).encode(detail="learner:N"),
                 guess.transform_filter("isValid(datum.label)").mark_rule(
                     aria=False, color=style.REFERENCE, strokeDash=[2, 3]
                 ),
@@ -142,20 +157,22 @@ def _curve_drawing(title: str, label_format: str) -> Drawing:
 
 def _curve_tables(what: str, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
     """Trailing means over a few steps, middle and range over the seeds."""
-    nothing = np.empty((len(_LABELS), 0))
+    labels = _labels(plan(settings))
+    nothing = np.empty((len(labels), 0))
     low, middle, high = plans.over_seeds(plans.trailing_mean(getattr(result, what))) if result else [nothing] * 3
     step = np.arange(1, middle.shape[1] + 1)
     rows = [
         table(
             step=steps(step.astype(float)), learner=text([label] * len(step)), lowest=low, middle=middle, highest=high
         )
-        for label, low, middle, high in zip(_LABELS, low, middle, high, strict=True)
+        for label, low, middle, high in zip(labels, low, middle, high, strict=True)
     ]
     guess = getattr(TASKS[settings.task], f"{what}_of_guessing")
     ends = (0.0, 1.0) if what == "accuracy" else (0.0, guess)
     return {
         "curves": stack(*rows),
         "guess": table(step=[0, 0, plan(settings).steps], middle=[guess, *ends], label=["guessing", None, None]),
+        "drawn": table(learner=text(labels)),
     }
 
 
@@ -170,7 +187,7 @@ def _curve_caption(what: str, settings: Settings, result: Training | None = None
         return f"{said}."
     _, middle, _ = plans.over_seeds(plans.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
-    ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_LABELS))
+    ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_labels(result.plan)))
     return f"{said}, mean of the last {plans.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
 
 
@@ -236,7 +253,7 @@ LSTM_NORMS = _norms(
 
 def outcomes(result: Training) -> str:
     """Who has learned, beside what the gradient at the start said, as a Markdown table."""
-    rows = [_outcome_row(label, result.outcome(i)) for i, label in enumerate(_LABELS)]
+    rows = [_outcome_row(label, result.outcome(i)) for i, label in enumerate(_labels(result.plan))]
     head = (
         f"| | learned, of {result.plan.seeds} | horizon at the start | the gradient predicted | right |\n"
         "|---|---:|---:|---|---:|\n"

@@ -214,7 +214,7 @@ def _square(cell: str) -> Plot:
 
     return Plot(
         title=f"{networks.label(cell)}: gradients between every two times",
-        reads=tuple(name for name in networks.NETWORK if name != "bf" or CELLS[cell].gated),
+        reads=networks.moves(cell),
         drawing=networks.all_times,
         tables=lambda settings: networks.all_times_tables(pairs(settings)),
         caption=caption,

@@ -12,11 +12,15 @@ So the derivative of `update` by `carried` *is* the direct path, and its derivat
 
 The state is packed into one vector: [h] where the memory is h, [h, c] where it is c.
 
-To add a cell type: one entry in `CELLS`, and one oracle in `tests/test_networks.py`.
+The equations stand in :mod:`explainer.maths.equations`, and those of cells whose gates do not read the state at all in
+:mod:`explainer.maths.linear_recurrences`.
+
+To add a cell type: its equations, one entry in `CELLS`, and one oracle in `tests/test_networks.py`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,13 +29,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explainer.maths import equations
+from explainer.maths import linear_recurrences as linear
+from explainer.maths.equations import RECURRENT_WEIGHT, Equation, Weights
 from explainer.maths.squashing import TORCHS_OWN, Squashing
-
-Weights = Mapping[str, Tensor]
-Equation = Callable[[Squashing, Weights, Tensor, Tensor, Tensor], Tensor]
-
-RECURRENT_WEIGHT = "weight_hh_l0"
-"""The name of W_hh in torch's recurrent modules, and in the ones written here."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,12 @@ class CellType:
         update: (squash, weights, x (..., I), state (..., S), carried (..., n)) → memory (..., n).
         output: (squash, weights, x (..., I), previous state (..., S), memory (..., n)) → h (..., n); None where the
             memory is h.
-        keep_block: which block of n rows in the biases belongs to the gate that multiplies the carried memory; None
-            for a cell without such a gate, which has no direct path.
-        keep_sign: 1 where that gate is what is kept, −1 where its complement is.
+        blocks: how many blocks of n rows weight_ih_l0 has.
+        set_keep: (parameters, b) sets them in place so that, with no other input, logistic(b) of the carried memory is
+            kept; b is one number or one for each unit. None for a cell without such a gate: it has no direct path.
+        reads_state: whether gates or candidate read the state before; without it there is no weight_hh_l0.
+        reads_input: whether what one step does to the memory before depends on what is read.
+        turns: whether the direct path turns pairs of numbers besides scaling them, as complex a does.
     """
 
     label: str
@@ -58,18 +62,25 @@ class CellType:
     module: Callable[..., nn.Module]
     update: Equation
     output: Equation | None = None
-    keep_block: int | None = None
-    keep_sign: int = 1
+    blocks: int = 1
+    set_keep: Callable[[Weights, Tensor | float], None] | None = None
+    reads_state: bool = True
+    reads_input: bool = True
+    turns: bool = False
 
     @property
     def gated(self) -> bool:
         """Whether a gate multiplies the memory on its way from one step to the next."""
-        return self.keep_block is not None
+        return self.set_keep is not None
 
     @property
     def memory(self) -> str:
         """The letter of the state that carries the memory."""
         return "h" if self.output is None else "c"
+
+    def hidden_size(self, weights: Weights) -> int:
+        """n, from weight_ih_l0 (..., rows, I)."""
+        return weights["weight_ih_l0"].shape[-2] // self.blocks
 
     def state_size(self, hidden_size: int) -> int:
         """Length S of the packed state: n, or 2n where h and c are both part of it."""
@@ -87,88 +98,8 @@ class CellType:
 
     def step(self, squash: Squashing, weights: Weights, x: Tensor, state: Tensor) -> Tensor:
         """The packed state at t (..., S) from the input at t (..., I) and the packed state at t−1 (..., S)."""
-        carried = self.memory_of(state, hidden_size_of(weights))
+        carried = self.memory_of(state, self.hidden_size(weights))
         return self.expose(squash, weights, x, state, self.update(squash, weights, x, state, carried))
-
-
-# --- what reaches a gate ------------------------------------------------------------------------------------
-
-
-def hidden_size_of(weights: Weights) -> int:
-    """n, from W_hh (..., rows, n)."""
-    return weights[RECURRENT_WEIGHT].shape[-1]
-
-
-def _from(x: Tensor, weight: Tensor, bias: Tensor, n: int, blocks: slice) -> tuple[Tensor, ...]:
-    rows = slice(blocks.start * n, blocks.stop * n)
-    return (x @ weight[..., rows, :].mT + bias[..., rows]).split(n, -1)
-
-
-def _from_input(weights: Weights, x: Tensor, blocks: slice) -> tuple[Tensor, ...]:
-    """W·x + b of these blocks of n rows, in torch's order."""
-    return _from(x, weights["weight_ih_l0"], weights["bias_ih_l0"], hidden_size_of(weights), blocks)
-
-
-def _from_hidden(weights: Weights, h: Tensor, blocks: slice) -> tuple[Tensor, ...]:
-    """U·h + b of these blocks of n rows."""
-    return _from(h, weights[RECURRENT_WEIGHT], weights["bias_hh_l0"], hidden_size_of(weights), blocks)
-
-
-def _arrives(weights: Weights, x: Tensor, h: Tensor, blocks: slice) -> tuple[Tensor, ...]:
-    """W·x + U·h + both biases, of these blocks of n rows."""
-    pairs = zip(_from_input(weights, x, blocks), _from_hidden(weights, h, blocks), strict=True)
-    return tuple(from_input + from_hidden for from_input, from_hidden in pairs)
-
-
-def _mix(squash: Squashing, keep: Tensor, carried: Tensor, candidate: Tensor) -> Tensor:
-    """z·carried + (1 − z)·candidate, z = logistic(keep); 1 − z as logistic(−keep), so that it keeps its digits."""
-    return squash.logistic(keep) * carried + squash.logistic(-keep) * candidate
-
-
-# --- the equations ------------------------------------------------------------------------------------------
-
-
-def _rnn_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
-    (a,) = _arrives(weights, x, h, slice(0, 1))
-    return squash.tanh(a)
-
-
-def _lstm_update(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, carried: Tensor) -> Tensor:
-    h, _ = state.chunk(2, -1)
-    i, f, g = _arrives(weights, x, h, slice(0, 3))
-    return squash.logistic(f) * carried + squash.logistic(i) * squash.tanh(g)
-
-
-def _lstm_output(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, c: Tensor) -> Tensor:
-    h, _ = state.chunk(2, -1)
-    (o,) = _arrives(weights, x, h, slice(3, 4))
-    return squash.logistic(o) * squash.tanh(c)
-
-
-def _peephole_update(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, carried: Tensor) -> Tensor:
-    h, c = state.chunk(2, -1)
-    i, f, g = _arrives(weights, x, h, slice(0, 3))
-    f, i = f + weights["weight_cf_l0"] * c, i + weights["weight_ci_l0"] * c
-    return squash.logistic(f) * carried + squash.logistic(i) * squash.tanh(g)
-
-
-def _peephole_output(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, c: Tensor) -> Tensor:
-    h, _ = state.chunk(2, -1)
-    (o,) = _arrives(weights, x, h, slice(3, 4))
-    return squash.logistic(o + weights["weight_co_l0"] * c) * squash.tanh(c)
-
-
-def _gru_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
-    r_x, z_x, n_x = _from_input(weights, x, slice(0, 3))
-    r_h, z_h, n_h = _from_hidden(weights, h, slice(0, 3))
-    candidate = squash.tanh(n_x + squash.logistic(r_x + r_h) * n_h)
-    return _mix(squash, z_x + z_h, carried, candidate)
-
-
-def _mgu_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
-    (f,) = _arrives(weights, x, h, slice(0, 1))
-    (a,) = _arrives(weights, x, squash.logistic(f) * h, slice(1, 2))
-    return _mix(squash, -f, carried, squash.tanh(a))
 
 
 # --- modules that torch does not have -----------------------------------------------------------------------
@@ -178,8 +109,9 @@ class SteppedModule(nn.Module):
     """A recurrent module made of an entry of `CELLS`, with the calling convention of `nn.LSTM`.
 
     Parameters are named as torch names its own: weight_ih_l0 (m·n, I), weight_hh_l0 (m·n, n), bias_ih_l0 and
-    bias_hh_l0 (m·n), for m blocks; with peepholes, weight_ci_l0, weight_cf_l0 and weight_co_l0 (n): the diagonal
-    weights from c to the input, forget and output gate.
+    bias_hh_l0 (m·n), for m blocks. ``vectors`` names further ones, one number a unit: with peepholes weight_ci_l0,
+    weight_cf_l0 and weight_co_l0, the diagonal weights from c to the input, forget and output gate; of leaky units
+    keep_l0.
     """
 
     def __init__(
@@ -189,7 +121,7 @@ class SteppedModule(nn.Module):
         *,
         cell: str,
         blocks: int,
-        peepholes: bool = False,
+        vectors: tuple[str, ...] = (),
         **factory: Any,
     ) -> None:
         super().__init__()
@@ -199,12 +131,11 @@ class SteppedModule(nn.Module):
         rows = blocks * hidden_size
         shapes = {
             "weight_ih_l0": (rows, input_size),
-            "weight_hh_l0": (rows, hidden_size),
+            RECURRENT_WEIGHT: (rows, hidden_size),
             "bias_ih_l0": (rows,),
             "bias_hh_l0": (rows,),
         }
-        if peepholes:
-            shapes |= {f"weight_c{gate}_l0": (hidden_size,) for gate in "ifo"}
+        shapes |= dict.fromkeys(vectors, (hidden_size,))
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, **factory)))
 
@@ -227,43 +158,127 @@ class SteppedModule(nn.Module):
         return torch.stack(hidden), parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def _peephole_module(input_size: int, hidden_size: int, **factory: Any) -> nn.Module:
-    return SteppedModule(input_size, hidden_size, cell="peephole", blocks=4, peepholes=True, **factory)
+def _stepped(cell: str, blocks: int, *vectors: str) -> Callable[..., nn.Module]:
+    return functools.partial(SteppedModule, cell=cell, blocks=blocks, vectors=vectors)
 
 
-def _mgu_module(input_size: int, hidden_size: int, **factory: Any) -> nn.Module:
-    return SteppedModule(input_size, hidden_size, cell="mgu", blocks=2, **factory)
+def _scanned(terms: linear.Terms, blocks: int, shapes: linear.Shapes = lambda n: {}) -> Callable[..., nn.Module]:
+    return functools.partial(linear.ScannedModule, terms=terms, blocks=blocks, shapes=shapes)
+
+
+def _linear_update(terms: linear.Terms) -> Equation:
+    """a(t)·carried + u(t): nothing of the step reads the state."""
+
+    def update(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, carried: Tensor) -> Tensor:
+        a, u = terms(weights, x)
+        return (
+            linear.as_real(a * linear.as_complex(carried) + u, carried.shape[-1]) if a.is_complex() else a * carried + u
+        )
+
+    return update
 
 
 # --- the registry -------------------------------------------------------------------------------------------
 
 CELLS: Mapping[str, CellType] = MappingProxyType(
     {
-        "rnn": CellType("RNN (tanh)", "Elman 1990", nn.RNN, _rnn_update),
+        "rnn": CellType("RNN (tanh)", "Elman 1990", nn.RNN, equations.rnn_update),
         "lstm": CellType(
             "LSTM",
             "Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000",
             nn.LSTM,
-            _lstm_update,
-            _lstm_output,
-            keep_block=1,
+            equations.lstm_update,
+            equations.lstm_output,
+            blocks=4,
+            set_keep=equations.keep_block(1),
         ),
-        "gru": CellType("GRU", "Cho et al. 2014", nn.GRU, _gru_update, keep_block=1),
+        "gru": CellType(
+            "GRU", "Cho et al. 2014", nn.GRU, equations.gru_update, blocks=3, set_keep=equations.keep_block(1)
+        ),
         "peephole": CellType(
             "Peephole LSTM",
             "Gers & Schmidhuber 2000",
-            _peephole_module,
-            _peephole_update,
-            _peephole_output,
-            keep_block=1,
+            _stepped("peephole", 4, "weight_ci_l0", "weight_cf_l0", "weight_co_l0"),
+            equations.peephole_update,
+            equations.peephole_output,
+            blocks=4,
+            set_keep=equations.keep_block(1),
         ),
         "mgu": CellType(
             "Minimal gated unit",
             "Zhou, Wu, Zhang & Zhou 2016",
-            _mgu_module,
-            _mgu_update,
-            keep_block=0,
-            keep_sign=-1,
+            _stepped("mgu", 2),
+            equations.mgu_update,
+            blocks=2,
+            set_keep=equations.keep_block(0, -1),
+        ),
+        "relu": CellType(
+            "RNN (ReLU)",
+            "Le, Jaitly & Hinton 2015",
+            functools.partial(nn.RNN, nonlinearity="relu"),
+            equations.relu_update,
+        ),
+        "leaky": CellType(
+            "Leaky units",
+            "Jaeger, Lukoševičius, Popovici & Siewert 2007",
+            _stepped("leaky", 1, "keep_l0"),
+            equations.leaky_update,
+            set_keep=linear.keep_by_parameter,
+        ),
+        "coupled": CellType(
+            "LSTM, coupled gates",
+            "Greff, Srivastava, Koutník, Steunebrink & Schmidhuber 2017",
+            _stepped("coupled", 3),
+            equations.coupled_update,
+            equations.coupled_output,
+            blocks=3,
+            set_keep=equations.keep_block(0),
+        ),
+        "linear": CellType(
+            "Linear, fixed a",
+            "Orvieto et al. 2023",
+            _scanned(linear.fixed_terms, 1, lambda n: {"keep_l0": (n,)}),
+            _linear_update(linear.fixed_terms),
+            set_keep=linear.keep_by_parameter,
+            reads_state=False,
+            reads_input=False,
+        ),
+        "lru": CellType(
+            "LRU, complex a",
+            "Orvieto et al. 2023",
+            _scanned(linear.complex_terms, 1, lambda n: {"keep_l0": ((n + 1) // 2,), "angle_l0": (n // 2,)}),
+            _linear_update(linear.complex_terms),
+            set_keep=linear.keep_by_parameter,
+            reads_state=False,
+            reads_input=False,
+            turns=True,
+        ),
+        "mingru": CellType(
+            "minGRU",
+            "Feng et al. 2024",
+            _scanned(linear.min_gru_terms, 2),
+            _linear_update(linear.min_gru_terms),
+            blocks=2,
+            set_keep=linear.keep_by_input_gate,
+            reads_state=False,
+        ),
+        "minlstm": CellType(
+            "minLSTM",
+            "Feng et al. 2024",
+            _scanned(linear.min_lstm_terms, 3),
+            _linear_update(linear.min_lstm_terms),
+            blocks=3,
+            set_keep=linear.keep_by_both_gates,
+            reads_state=False,
+        ),
+        "ssm": CellType(
+            "Selective state space",
+            "Gu & Dao 2023",
+            _scanned(linear.state_space_terms, 2, lambda n: {"rate_l0": (n,)}),
+            _linear_update(linear.state_space_terms),
+            blocks=2,
+            set_keep=linear.keep_by_step_size,
+            reads_state=False,
         ),
     }
 )

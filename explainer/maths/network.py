@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,14 +58,15 @@ def build(
 
     All parameters are drawn from torch's default for these modules, U(-1/√n, 1/√n), in float64 and from
     `generator` alone, so the same seed means the same network in every dtype. `gain` then multiplies
-    weight_hh.
+    weight_hh, where the cell reads its state.
 
     `forget_bias` is the *effective* bias b_f of the gate that keeps the memory. torch adds two biases, so
     bias_ih gets b_f and bias_hh gets 0 in that gate's rows; None leaves both as drawn. It means the same
     for every cell: with no other input the cell keeps logistic(b_f) of its memory. For an LSTM this is the
     forget gate; for a GRU the update gate z (torch computes h(t) = (1-z)·candidate + z·h(t-1)); for the
-    minimal gated unit, which keeps 1-f, the bias is set to -b_f. A cell without such a gate has nothing to
-    set.
+    minimal gated unit and the minGRU, which keep 1-f, the bias is set to -b_f; for the minLSTM the input gate gets
+    -b_f as well; for fixed a and leaky units it is the parameter itself; for the state space Δ's bias follows from
+    it. A cell without such a gate has nothing to set.
 
     Raises:
         ValueError: the name is unknown, a size below 1, or the gain or the bias out of range.
@@ -80,13 +82,12 @@ def build(
         for weight in module.parameters():
             drawn = torch.empty(weight.shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             weight.copy_(drawn)
-        module.get_parameter(RECURRENT_WEIGHT).mul_(gain)
+        if cell.reads_state:
+            module.get_parameter(RECURRENT_WEIGHT).mul_(gain)
         if forget_bias is not None:
             forget_bias = _real("forget_bias", forget_bias, -MAX_FORGET_BIAS, MAX_FORGET_BIAS)
-            if cell.keep_block is not None:
-                rows = slice(cell.keep_block * n, (cell.keep_block + 1) * n)
-                module.get_parameter("bias_ih_l0")[rows] = cell.keep_sign * forget_bias
-                module.get_parameter("bias_hh_l0")[rows] = 0.0
+            if cell.set_keep is not None:
+                cell.set_keep(dict(module.named_parameters()), forget_bias)
     return module
 
 
@@ -132,6 +133,12 @@ class Network:
     def type(self) -> CellType:
         """The cell's entry in the registry."""
         return CELLS[self.cell]
+
+    def essential(self) -> Network:
+        """The same network but for what cannot change its gradient: one value for all that share it."""
+        cell, default = self.type, {field.name: field.default for field in dataclasses.fields(self)}
+        idle = {"forget_bias": not cell.gated, "gain": not cell.reads_state, "input_scale": not cell.reads_input}
+        return dataclasses.replace(self, **{name: default[name] for name, is_idle in idle.items() if is_idle})
 
     def materialise(self) -> Materialised:
         """The module, its inputs and a target, drawn from the seed alone.

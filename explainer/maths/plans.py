@@ -11,6 +11,7 @@ from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
 from explainer.maths.logscale import first_below
 from explainer.maths.network import MAX_FORGET_BIAS, MAX_HIDDEN_SIZE
+from explainer.maths.starts import STARTS
 from explainer.maths.tasks import TASKS
 
 WINDOW = 20
@@ -26,7 +27,7 @@ MAX_LAG = 200
 MAX_SEEDS = 10
 MAX_SEED = 2**30 - MAX_SEEDS  # three streams a seed, and torch's generator takes 32 bits
 MAX_STEPS = 2000
-MAX_LEARNERS = 8
+MAX_LEARNERS = 12
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,22 @@ class Learner:
         cell: a name in `cell_types.CELLS`.
         forget_bias: the effective bias b_f of the gate that keeps the memory (see `network.build`), or None for torch's
             default.
+        start: a name in `starts.STARTS`: how the drawn weights are changed before training; None leaves them.
 
     Raises:
-        ValueError: the cell is unknown, or the bias is out of range, or there is no gate to set it on.
+        ValueError: the cell is unknown, or the bias is out of range, or there is no gate to set it on; or the start is
+            unknown, or not for this cell.
     """
 
     cell: str
     forget_bias: float | None = None
+    start: str | None = None
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ValueError(f"unknown cell type {self.cell!r}; known are {', '.join(CELLS)}")
+        if self.start is not None and (self.start not in STARTS or self.cell not in STARTS[self.start].cells):
+            raise ValueError(f"start must be one of {', '.join(STARTS)} that is for {self.cell}, not {self.start!r}")
         bias, limit = self.forget_bias, MAX_FORGET_BIAS
         if bias is None:
             return
@@ -60,6 +66,8 @@ class Learner:
     def label(self) -> str:
         """As it stands in legends, for instance "LSTM, b_f = 3"."""
         cell = CELLS[self.cell]
+        if self.start is not None:
+            return f"{cell.label}, {STARTS[self.start].label}"
         if not cell.gated:
             return cell.label
         return f"{cell.label}, {'default biases' if self.forget_bias is None else f'b_f = {self.forget_bias:g}'}"

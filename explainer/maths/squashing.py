@@ -78,11 +78,13 @@ class Watch:
         self._note(x, 0.5)
         return WITHOUT_CANCELLING.logistic(x)
 
-    def slope_error(self) -> np.ndarray:
+    def slope_error(self, networks: int) -> np.ndarray:
         """The largest relative error of a slope that torch forms from an output, by network; at most 1.
 
         An output of tanh near 1 may be off by a unit in its last place, ε/2; 1 − y² is then off by ε, and is itself
         about 4·exp(−2|x|).
         """
+        if self._largest is None:  # nothing was squashed
+            return np.zeros(networks)
         rounding = torch.finfo(torch.float64).eps / 4
         return (rounding * torch.exp(2 * self._largest.clamp(max=math.log(1 / rounding) / 2))).numpy()

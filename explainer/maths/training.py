@@ -27,8 +27,10 @@ from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import norms
 from explainer.maths.network import build
 from explainer.maths.plans import PROBES, Learner, Plan, Training
+from explainer.maths.starts import STARTS
 from explainer.maths.tasks import TASKS, Task
 from explainer.serving import jobs
+from explainer.serving.once import once
 
 _KEPT_RUNS = 400  # one run of 200 steps at k = 50 is about 7 kB, the longest allowed about 60 kB
 
@@ -78,6 +80,27 @@ def _streams(seed: int) -> tuple[torch.Generator, torch.Generator, torch.Generat
     return weights, sequences, probes
 
 
+def _drawn(key: _RunKey, weights: torch.Generator) -> nn.Module:
+    """The network before training."""
+    network = build(
+        key.learner.cell,
+        input_size=TASKS[key.task].input_size,
+        hidden_size=key.hidden_size,
+        forget_bias=key.learner.forget_bias,
+        generator=weights,
+        dtype=torch.float32,
+    )
+    if key.learner.start is not None:
+        with torch.no_grad():
+            STARTS[key.learner.start].apply(key.learner.cell, dict(network.named_parameters()), key.k, weights)
+    return network
+
+
+def _probes(key: _RunKey, probes: torch.Generator) -> Tensor:
+    """The sequences on which the gradient by lag is measured, (T, PROBES, I)."""
+    return TASKS[key.task].draw(key.k, PROBES, key.noise, probes)[0]
+
+
 class _Run:
     """One network in training. Every learner of a seed reads the same sequences."""
 
@@ -86,21 +109,14 @@ class _Run:
         self.key = key
         self.task: Task = TASKS[key.task]
         weights, self.sequences, probes = _streams(key.seed)
-        self.network = build(
-            key.learner.cell,
-            input_size=self.task.input_size,
-            hidden_size=key.hidden_size,
-            forget_bias=key.learner.forget_bias,
-            generator=weights,
-            dtype=torch.float32,
-        )
+        self.network = _drawn(key, weights)
         bound = 1 / math.sqrt(key.hidden_size)
         readout = nn.Linear(key.hidden_size, 1, device="meta").to_empty(device="cpu")
         with torch.no_grad():
             for weight in readout.parameters():
                 weight.uniform_(-bound, bound, generator=weights)
         self.readout = readout
-        self.probes, _ = self.task.draw(key.k, PROBES, key.noise, probes)
+        self.probes = _probes(key, probes)
         self.parameters = [*self.network.parameters(), *readout.parameters()]
         self.optimiser = torch.optim.Adam(self.parameters, lr=key.learning_rate)
         self.record = _Record(
@@ -192,6 +208,24 @@ def recall(plan: Plan) -> Training | None:
     if any(record is None for row in records for record in row):
         return None
     return _so_far(plan, records, plan.steps)
+
+
+def _norms_at_start(key: _RunKey) -> np.ndarray:
+    """log10 of the norms by lag before training, (k+1,), the mean over the probes."""
+    torch.set_num_threads(1)
+    weights, _, probes = _streams(key.seed)
+    return log10_norm_by_lag(key.learner.cell, _drawn(key, weights), _probes(key, probes)).mean(axis=1)
+
+
+@once(size=16)
+def at_start(plan: Plan) -> np.ndarray:
+    """log10 of the norm of ∂s(t)/∂s(t−lag) before the first step, lag = 0…k, (L, S, k+1): what the gradient predicts.
+
+    The same numbers as the first of :attr:`Training.log10_norm`, without any training.
+    """
+    norms = np.stack([np.stack([_norms_at_start(key) for key in row]) for row in _keys(plan)])
+    norms.flags.writeable = False
+    return norms
 
 
 def train(plan: Plan, should_stop: Callable[[], bool] = lambda: False, every: int = 5) -> Iterator[Training]:

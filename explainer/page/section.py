@@ -47,7 +47,7 @@ def draw(number: int, section: Section) -> None:
 
 def _moving_parts(number: int, section: Section) -> None:
     settings = page_state().now
-    if "n" in section.moved_by:
+    if {"n", "d"} & set(section.moved_by):
         # large networks take seconds; says so if it takes longer than half of one
         with st.spinner("Computing these networks …", show_time=True), parts.turn():
             section.figures_at(settings)

@@ -5,6 +5,8 @@ import functools
 import torch
 from torch import nn
 
+from explainer.programs.networks import NETWORKS, draw_weights
+
 
 def memory(k, generator, batch=64):
     """One bit at the start; then k steps of noise on another line."""
@@ -37,19 +39,86 @@ def adding(k, generator, batch=64):
 SEQUENCES = {"memory": memory, "memory-in-noise": memory_in_noise, "adding": adding}
 
 
+def start_orthogonal(weights, k, generator):
+    q, r = torch.linalg.qr(torch.randn(16, 16, generator=generator, dtype=torch.float64))
+    weights[1].copy_(q * r.diagonal().sign())
+
+
+def start_identity(weights, k, generator):
+    weights[1].copy_(torch.eye(16))
+    weights[2].zero_()
+    weights[3].zero_()
+
+
+def start_by_time_scale(weights, k, generator):
+    """Forget biases log u, u from 1 to k − 1, where they are: of an LSTM, of leaky units or of a minGRU."""
+    bias = torch.empty(16, dtype=torch.float64).uniform_(1, k - 1, generator=generator).log()
+    if len(weights) == 4:  # input and forget gate of an LSTM
+        weights[2][:32], weights[3][:32] = torch.cat((-bias, bias)), 0.0
+    elif len(weights) == 5:
+        weights[4][:] = bias
+    else:
+        weights[1][:16] = -bias
+
+
+def start_on_a_ring(weights, k, generator):
+    """The a of a linear recurrent unit, uniform on the area between the radii 0.9 and 0.999."""
+    share = torch.empty(8, dtype=torch.float64).uniform_(0, 1, generator=generator)
+    weights[2].copy_((share * (0.999**2 - 0.9**2) + 0.9**2).sqrt().logit())
+
+
+STARTS = {
+    "orthogonal": start_orthogonal,
+    "identity": start_identity,
+    "time-scale": start_by_time_scale,
+    "ring": start_on_a_ring,
+}
+
+
+class StepByStep(nn.Module):
+    """A network that torch does not have."""
+
+    def __init__(self, network, inputs):
+        super().__init__()
+        self.step = network["step"]
+        weights = draw_weights(network, inputs, 16, torch.Generator())
+        self.weights = nn.ParameterList([nn.Parameter(weight.float()) for weight in weights])
+
+    def forward(self, x):
+        h = memory = x.new_zeros(x.shape[1], 16)
+        outputs = []
+        for now in x:
+            h, memory = self.step(now, h, memory, *self.weights)
+            outputs.append(h)
+        return torch.stack(outputs), h
+
+
+TORCHS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def make_network(name, bias, start, k, inputs, generator):
+    """One of the networks with 16 units; its weights are changed where a forget bias or a way to start says so."""
+    network = TORCHS[name](inputs, 16) if name in TORCHS else StepByStep(NETWORKS[name], inputs)
+    own = list(network.parameters())
+    with torch.no_grad():
+        for p, weight in zip(own, draw_weights(NETWORKS[name], inputs, 16, generator), strict=True):
+            p.copy_(weight)
+        if bias is not None:
+            NETWORKS[name]["open"](own, 16, bias)
+        if start is not None:
+            STARTS[start](own, k, generator)
+    return network
+
+
 @functools.cache  # figures of the same networks share one training
-def train(module, bias, seed, task, k, clip, steps):
+def train(name, bias, start, seed, task, k, clip, steps):
     """Loss and accuracy of every step, on sequences never seen before, and the weights at four of the steps."""
     weights, fresh = (torch.Generator().manual_seed(3 * seed + i) for i in range(2))
-    network, readout = module(1 if task == "memory-in-noise" else 2, 16), nn.Linear(16, 1)
+    network = make_network(name, bias, start, k, 1 if task == "memory-in-noise" else 2, weights)
+    readout = nn.Linear(16, 1)
     with torch.no_grad():
-        for p in network.parameters():
-            p.copy_(torch.empty(p.shape, dtype=torch.float64).uniform_(-0.25, 0.25, generator=weights))
         for p in readout.parameters():
             p.uniform_(-0.25, 0.25, generator=weights)
-        if bias is not None:
-            network.bias_ih_l0[16:32] = bias  # the forget bias
-            network.bias_hh_l0[16:32] = 0.0
     parameters = [*network.parameters(), *readout.parameters()]
     adam, losses, accuracies, kept = torch.optim.Adam(parameters, lr=0.01), [], [], []
     for step in range(steps + 1):
@@ -71,3 +140,22 @@ def train(module, bias, seed, task, k, clip, steps):
         if step in (0, steps // 4, steps // 2, steps):
             kept.append([p.detach().clone() for p in network.parameters()])
     return {"loss": losses, "accuracy": accuracies, "weights": kept}
+
+
+def mean_log10_norms(step, weights, inputs):
+    """log10 of the spectral norm of ∂s(t)/∂s(t−lag) for lag 0 … k, the mean over the sequences."""
+    weights = [p.detach().double() for p in weights]
+    h = memory = torch.zeros(inputs.shape[1], 16, dtype=torch.float64, requires_grad=True)
+    memories = []
+    for x in inputs.double():
+        h, memory = step(x, h, memory, *weights)
+        memories.append(memory)
+    eye = torch.eye(16, dtype=torch.float64)[:, None].expand(16, len(h), 16)
+    rows = torch.stack(torch.autograd.grad(memories[-1], memories[::-1], eye, is_grads_batched=True))
+    return torch.linalg.matrix_norm(rows.movedim(1, 2), 2).log10().mean(1)
+
+
+def probes(task, k, seed):
+    """Four sequences on which the gradient is measured."""
+    x, _ = SEQUENCES[task](k, torch.Generator().manual_seed(3 * seed + 2), 4)
+    return x

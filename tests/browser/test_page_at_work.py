@@ -255,7 +255,7 @@ def test_the_page_works_within_another_page(open_page):
 
 
 def test_training_is_watched_until_it_is_done(open_page):
-    (section,) = [section for section in SECTIONS if section.work]
+    section = next(section for section in SECTIONS if section.work)
     slug = section.slug
     tab = open_page("?tk=10&tn=1")
     chart = tab.charts(slug).first

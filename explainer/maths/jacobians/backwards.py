@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from explainer.maths.jacobians.steps import Steps
+from explainer.maths.jacobians.steps import Steps, carry
 from explainer.maths.logscale import rescaled
 
 
@@ -40,7 +40,7 @@ def backwards(steps: Steps, start: np.ndarray) -> Iterator[AtLag]:
             by_memory = by_memory + by_state[..., :e] @ lift[:, t]
         yield AtLag(t, by_state, by_memory, exponent)
         before = by_memory @ gates[:, t]
-        before[..., e:] += by_memory * direct[:, t, None]
+        before[..., e:] += carry(by_memory, direct[:, t])
         if e:
             before += by_state[..., :e] @ beside[:, t]
         by_state = before

@@ -16,6 +16,7 @@ from explainer.maths.jacobians.steps import (
     Progress,
     Steps,
     Unrolled,
+    carry,
     chunks,
     draws,
     frozen,
@@ -88,7 +89,7 @@ class ByLag:
         lag: 0, 1, …, T−1 (steps), shape (T,); T−lag = 1 is the first state that the network computes.
         spectral: the largest singular value. frobenius: the root of the sum of squares.
         gate: the gate that multiplies the memory at step T−lag, shape (seeds, T, n), by autograd as the derivative of
-            a step by its carried memory; 0 for a cell without a direct path.
+            a step by its carried memory; |a| where a is complex; 0 for a cell without a direct path.
         growth_rate: log10 of the spectral norm at the longest lag divided by that lag, in decades per step, shape
             (seeds,): the finite-time Lyapunov exponent, in powers of ten, of the memory. NaN where T = 1.
         slope_error: how wrong, relatively, the worst slope is that torch forms from an output here, shape (seeds,).
@@ -147,7 +148,7 @@ def _rests(steps: Steps) -> Iterator[tuple[AtLag, np.ndarray, np.ndarray]]:
         leaving = at.by_memory @ gates[:, at.t, :, e:]
         if e:
             leaving += by_h @ beside[:, at.t, :, e:]
-        left, exponent = added(rest * direct[:, at.t, None], rest_exponent, leaving, at.exponent)
+        left, exponent = added(carry(rest, direct[:, at.t]), rest_exponent, leaving, at.exponent)
         left, exponent = rescaled(left, exponent)
 
 
@@ -158,7 +159,7 @@ def _norms_by_lag(run: Unrolled, gated: bool) -> tuple[dict[str, list[np.ndarray
     else:
         lags = tuple(_by_last_memory(run.steps))
     wholes, exponent = np.stack([at.by_memory for at in lags], 1), np.stack([at.exponent for at in lags], 1)
-    gate = run.steps.direct.numpy()[:, ::-1].copy()
+    gate = run.steps.gate[:, ::-1].copy()
     direct = _log10_directs(gate)
     norms = {}
     for name, log10_norm in LOG10_NORM.items():
@@ -225,6 +226,18 @@ def by_lag(network: Network, seeds: int = 5, *, progress: Progress = ignore) -> 
     )
 
 
+def of_steps(steps: Steps) -> Norms:
+    """Spectral norms of the product of the last steps' Jacobians, lag = 0…T−1, whole and by path, from one-part states.
+
+    The norms of ∂s(T)/∂s(T−lag) as in :func:`by_lag`, for any chain of steps whose state is its memory.
+    """
+    lags, rests, rest_exponents = zip(*_rests(steps), strict=True)
+    wholes, exponent = np.stack([at.by_memory for at in lags], 1), np.stack([at.exponent for at in lags], 1)
+    direct = _log10_directs(steps.gate[:, ::-1])[SPECTRAL]
+    rest = log10_spectral(np.stack(rests, 1), np.stack(rest_exponents, 1))
+    return Norms(frozen(log10_spectral(wholes, exponent)), frozen(direct), frozen(rest))
+
+
 def log10_spectral_of(cell: CellType, weights: Weights, inputs: Tensor) -> np.ndarray:
     """log10 of the spectral norm of ∂s(T)/∂s(T−lag), lag = 0…T−1, of one network on b sequences: shape (b, T).
 
@@ -233,7 +246,7 @@ def log10_spectral_of(cell: CellType, weights: Weights, inputs: Tensor) -> np.nd
         weights: its parameters by name, in float64.
         inputs: (b, T, I), in float64, read from a zero state.
     """
-    state = inputs.new_zeros(len(inputs), cell.state_size(weights["weight_hh_l0"].shape[-1]))
+    state = inputs.new_zeros(len(inputs), cell.state_size(cell.hidden_size(weights)))
     states = [state]
     for x in inputs.unbind(1):
         states.append(cell.step(TORCHS_OWN, weights, x, states[-1]))

@@ -61,7 +61,7 @@ def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = ignor
         latest_first[: length - u, u] = LOG10_NORM[norm](by_memory.swapaxes(0, 1), exponent)
         if u:
             before = _each(gates[u].T, by_memory)
-            before[e:] += by_memory * direct[u][:, None, None]
+            before[e:] += by_memory * direct[u][:, None, None] if direct.ndim == 2 else _each(direct[u].T, by_memory)
             if e:
                 before += _each(beside[u].T, by_state[:e])
             largest = np.abs(before).max((0, 2))

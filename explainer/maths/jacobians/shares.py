@@ -85,8 +85,11 @@ def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Pro
     costs as much as the rest together. ``progress`` is told the share that is done.
 
     Raises:
-        ValueError: seeds is not a whole number from 1 to 64, or receipts not one from 1 to seeds.
+        ValueError: seeds is not a whole number from 1 to 64, or receipts not one from 1 to seeds; or the cell does not
+            read its state, so that there is no W_hh.
     """
+    if not network.type.reads_state:
+        raise ValueError(f"{network.type.label} does not read its state: it has no W_hh to share a gradient of")
     drawn = draws(network, seeds)
     if isinstance(receipts, bool) or not isinstance(receipts, int) or not 1 <= receipts <= seeds:
         raise ValueError(f"receipts must be a whole number from 1 to {seeds}, not {receipts!r}")

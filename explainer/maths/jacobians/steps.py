@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explainer.maths.cell_types import CellType, Weights, hidden_size_of
+from explainer.maths.cell_types import CellType, Weights
 from explainer.maths.network import MAX_SEED, Network, stacked_weights
 from explainer.maths.squashing import TORCHS_OWN, Squashing, Watch
 from explainer.serving.once import Kept
@@ -40,7 +40,7 @@ def ignore(fraction: float) -> None:
 def kept(entries: int) -> Callable:
     """Keep the latest results by the value of the arguments; of several askers at once, one computes.
 
-    Settings that cannot change a result are not part of its key: a forget bias where the cell has no gate.
+    Settings that cannot change a gradient are not part of its key: a forget bias where the cell has no gate.
     ``progress`` is called only by the one who computes.
     """
 
@@ -50,8 +50,7 @@ def kept(entries: int) -> Callable:
 
         @functools.wraps(function)
         def call(network: Network, *arguments, progress: Progress = ignore, **options):
-            if not network.type.gated:
-                network = dataclasses.replace(network, forget_bias=None)
+            network = network.essential()
             bound = signature.bind(network, *arguments, **options)
             bound.apply_defaults()
             return results.get(bound.args, lambda: function(*bound.args, progress=progress))
@@ -78,7 +77,8 @@ class Steps:
 
     With state = [h, memory], or [memory] alone where e = S − n is 0:
 
-        memory(t) = update(state(t−1), carried)  by state: ``gates`` (b, T, n, S), by carried: diag ``direct`` (b, T, n)
+        memory(t) = update(state(t−1), carried)  by state: ``gates`` (b, T, n, S), by carried: ``direct``, the diagonal
+                    (b, T, n) of the Jacobian, or all of it (b, T, n, n) where the cell turns its memory
         h(t) = output(state(t−1), memory(t))     by state: ``beside`` (b, T, e, S), by memory: ``lift`` (b, T, e, n)
 
     ``slope_error`` (b,): see :meth:`explainer.maths.squashing.Watch.slope_error`; 0 where torch's own slopes are used.
@@ -89,6 +89,12 @@ class Steps:
     beside: Tensor
     lift: Tensor
     slope_error: Tensor
+
+    @property
+    def gate(self) -> np.ndarray:
+        """By how much each number of the carried memory is multiplied, (b, T, n), without the turn if there is one."""
+        direct = self.direct.numpy()
+        return direct if direct.ndim == 3 else np.sqrt(np.square(direct).sum(-2))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The four as numpy arrays: what autograd gave is multiplied there, three times as fast for small matrices."""
@@ -113,7 +119,7 @@ def of_states(
 
     ``squash`` is watched, without cancelling, unless it is given.
     """
-    n = hidden_size_of(weights)
+    n = cell.hidden_size(weights)
     watch = Watch()
     used = watch.squash if squash is None else squash
     before = states[:, :-1].clone().requires_grad_()
@@ -125,8 +131,20 @@ def of_states(
     else:
         memory = memory.detach().requires_grad_()
         beside, lift = _jacobians(cell.output(used, weights, inputs, before, memory), (before, memory))
-    error = torch.zeros(len(states)) if squash is not None else torch.from_numpy(watch.slope_error())
-    return Steps(direct.diagonal(dim1=-2, dim2=-1), gates, beside, lift, error)
+    error = torch.zeros(len(states)) if squash is not None else torch.from_numpy(watch.slope_error(len(states)))
+    if not cell.turns:
+        direct = direct.diagonal(dim1=-2, dim2=-1)
+    return Steps(direct, gates, beside, lift, error)
+
+
+def carry(derivative: np.ndarray, direct: np.ndarray) -> np.ndarray:
+    """Derivatives by a memory (..., m, n) as derivatives by what it has carried: through the diagonal or the matrix.
+
+    ``direct`` is of one step, (..., n) or (..., n, n); its leading axes are those of ``derivative`` without m.
+    """
+    if direct.ndim == derivative.ndim:
+        return derivative @ direct
+    return derivative * direct[..., None, :]
 
 
 def trajectory(cell: CellType, weights: Weights, inputs: Tensor, hidden: Tensor) -> Tensor:

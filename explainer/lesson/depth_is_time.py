@@ -1,0 +1,240 @@
+"""Beyond the lab: a gradient through L layers is the same product as through k steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.choices.controls import DEPTH, names_of
+from explainer.choices.settings import Settings
+from explainer.figures import bands, style
+from explainer.figures.by_lag import Series
+from explainer.figures.figure import Plot
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.maths import depth
+from explainer.maths.depth import KINDS, Stack
+from explainer.maths.gradients import EXPLODED, HORIZON
+from explainer.maths.jacobians import Norms
+from explainer.programs import depth_is_time as programs
+
+_ARGUMENT = r"""
+*Beyond the lab.* Networks of today are deep rather than recurrent. Layer $l$ takes $x^{(l-1)}$ to $x^{(l)}$, and the
+gradient that reaches the first layer is a product again, of as many factors as there are layers:
+
+$$
+\frac{\partial x^{(L)}}{\partial x^{(L-k)}} = \prod_{i=1}^{k} \frac{\partial x^{(L-i+1)}}{\partial x^{(L-i)}}
+$$
+
+Everything that you know of $k$ steps holds for $k$ layers. An unrolled network *is* a deep one, whose layers happen to
+share their weights; here each has its own. A :orange[plain] stack, $x^{(l)} = F(x^{(l-1)})$, vanishes or explodes as
+the vanilla cell does.
+
+A :blue[highway] layer puts a gate in its place, $t \odot F(x) + (1-t) \odot x$: its authors took the idea from the
+LSTM (Srivastava, Greff & Schmidhuber 2015). A :blue[residual] layer, $x + F(x)$ (He et al. 2016), is the same with a
+gate that is always open: what is carried past the layer is multiplied by exactly 1, at every depth. So one factor is
+$\mathbf{1} + \mathbf{J}$, and the product has a **direct path** that cannot vanish. Nothing says that it cannot
+explode: the factors $\mathbf{1} + \mathbf{J}$ are larger than $\mathbf{1}$ in some directions, and those multiply too.
+
+A **transformer** adds two such branches a block, attention and a small network (Vaswani et al. 2017). The *layer norm*
+before each branch divides by the size of $x$. As more and more is added to it, $x$ grows, so each further
+block adds less in proportion: factors ever nearer to 1, whose product grows slowly. Without it, every block adds in
+proportion to $x$, and the product grows by the same factor again and again.
+"""
+
+_LOOK_CLOSER = r"""
+**A residual layer is a gate in another sense too.** With $t = 1/2$ a highway layer is half of a residual one. The
+highway mixes $F(x)$ and $x$ in shares that add up to 1, so $x$ cannot grow beyond them; the residual layer only adds.
+Srivastava, Greff & Schmidhuber start the gate's bias below 0, at −2 or −4 for instance, so that most of $x$ passes.
+
+**The norm must stand inside the branch.** Here it does (*pre-norm*). In the first transformers it stood behind the
+sum, on the path itself, where every block rescales what passes; those need a learning rate that rises slowly at the
+start (Xiong et al. 2020).
+
+**The norm can also make a factor large.** Give $x^{(0)}$ a small scale, 0.1: the norm multiplies it by ten, and the
+first block adds many times what is there; its $\mathbf{J}$ alone is larger than 10. Without the norm it makes no such
+difference how large $x^{(0)}$ is.
+
+All of this is at the start of training, with weights drawn from $N(0, g^2/d)$. The transformer's figure is of the last
+of four tokens, along every path, also through the other tokens.
+"""
+
+_SERIES = tuple(
+    Series(KINDS[kind].label, color, dash)
+    for kind, color, dash in (
+        ("plain", style.VERMILION, (1, 0)),
+        ("highway", style.BLUE, (7, 3)),
+        ("residual", style.BLUE, (1, 0)),
+        ("pre-norm", style.BLUE, (9, 3, 2, 3)),
+        ("no-norm", style.BLUE, (2, 2)),
+    )
+)
+_PATHS = (
+    Series("whole", style.BLUE, (1, 0)),
+    Series("direct path", style.BLUE, (7, 3)),
+    Series("rest", style.BLUE, (2, 2)),
+)
+_NORM_PAIR = ("pre-norm", "no-norm")
+
+
+def _stack(kind: str, settings: Settings) -> Stack:
+    """The reader's stack of one kind; the bias of a gate where there is one."""
+    bias = {"gate_bias": settings.db} if KINDS[kind].gated else {}
+    return Stack(kind, settings.L, settings.d, settings.dg, input_scale=settings.dx, seed=settings.ds, **bias)
+
+
+def _log10_at_start(kind: str, settings: Settings) -> float:
+    """log10 of the norm that reaches x(0), the middle of the draws."""
+    return float(np.median(depth.by_depth(_stack(kind, settings)).log10_norm[:, -1]))
+
+
+def _question(settings: Settings) -> Prediction:
+    residual, plain = (_log10_at_start(kind, settings) for kind in ("residual", "plain"))
+    told = f"Residual: {words.magnitude(residual)}. Plain: {words.magnitude(plain)}."
+    return Prediction(
+        f"A residual stack of {words.counted(settings.L, 'layer')} with gain {words.number(settings.dg)}: how large is "
+        "the gradient that reaches x(0)?",
+        (
+            Option("Less than a hundredth: it vanishes", told),
+            Option("In between", told),
+            Option("More than a hundred: it explodes", f"{told} The direct path is 1 all the same; the rest is not."),
+        ),
+        0 if residual < np.log10(HORIZON) else 2 if residual > np.log10(EXPLODED) else 1,
+    )
+
+
+# --- by depth -----------------------------------------------------------------------------------------------
+
+
+def _depth_tables(settings: Settings) -> dict[str, pa.Table]:
+    lines = {kind.label: depth.by_depth(_stack(name, settings)).log10_norm for name, kind in KINDS.items()}
+    return bands.tables(lines, "lag", np.arange(settings.L + 1))
+
+
+def _depth_caption(settings: Settings) -> str:
+    ends = "; ".join(f"{kind.label} {words.magnitude(_log10_at_start(name, settings))}" for name, kind in KINDS.items())
+    return (
+        f"Spectral norms of what reaches x(0) through {words.counted(settings.L, 'block')} of width {settings.d}: "
+        f"{ends}. Line and band: middle and range of five draws."
+    )
+
+
+BY_DEPTH = Plot(
+    title="Gradient against depth, five kinds of stack",
+    reads=names_of(DEPTH),
+    drawing=bands.drawing(
+        *_SERIES,
+        x="lag",
+        x_title="depth k (layers back from the last)",
+        y_title=f"{style.GRADIENT_TITLE} (spectral norm)",
+    ),
+    tables=_depth_tables,
+    caption=_depth_caption,
+    program=Program(programs.depth_norms, "log10_magnitude"),
+)
+
+# --- by path ------------------------------------------------------------------------------------------------
+
+
+def _path_plot(kind: str, title: str, direct: str, program: Callable[..., Mapping]) -> Plot:
+    def paths(settings: Settings) -> Norms:
+        return depth.by_path(_stack(kind, settings))
+
+    def tables(settings: Settings) -> dict[str, pa.Table]:
+        norms = paths(settings)
+        lines = zip(_PATHS, (norms.whole, norms.direct, norms.rest), strict=True)
+        return bands.tables({one.name: values for one, values in lines}, "lag", np.arange(settings.L + 1))
+
+    def caption(settings: Settings) -> str:
+        norms = paths(settings)
+        whole, straight, rest = (
+            words.magnitude(float(np.median(values[:, -1]))) for values in (norms.whole, norms.direct, norms.rest)
+        )
+        return f"At k = {settings.L}: direct path, {direct}, {straight}; the rest {rest}; the whole {whole}."
+
+    return Plot(
+        title=title,
+        reads=tuple(name for name in names_of(DEPTH) if name != "db" or KINDS[kind].gated),
+        drawing=bands.drawing(
+            *_PATHS,
+            x="lag",
+            x_title="depth k (layers back)",
+            y_title=style.GRADIENT_TITLE,
+            half=True,
+        ),
+        tables=tables,
+        caption=caption,
+        program=Program(program, "log10_magnitude"),
+        half=True,
+    )
+
+
+RESIDUAL = _path_plot("residual", "A residual stack by path", "a product of ones", programs.residual_paths)
+HIGHWAY = _path_plot("highway", "A highway stack by path", "∏ (1 − t)", programs.highway_paths)
+
+# --- what a layer norm does ---------------------------------------------------------------------------------
+
+
+def _branch_tables(settings: Settings) -> dict[str, pa.Table]:
+    lines = {KINDS[kind].label: depth.branch_norms(_stack(kind, settings)) for kind in _NORM_PAIR}
+    return bands.tables(lines, "step", np.arange(1, settings.L + 1))
+
+
+def _branch_caption(settings: Settings) -> str:
+    said = []
+    for kind in _NORM_PAIR:
+        norms = np.median(depth.branch_norms(_stack(kind, settings)), axis=0)
+        size = np.median(depth.by_depth(_stack(kind, settings)).size[:, -1])
+        said.append(
+            f"{KINDS[kind].label}: {words.magnitude(float(norms[0]))} in the first block and "
+            f"{words.magnitude(float(norms[-1]))} in the last, where x is of size {words.number(float(size))}"
+        )
+    return f"The norm of J alone, without the 1. {'; '.join(said)}."
+
+
+BRANCHES = Plot(
+    title="What each block adds, with layer norm and without",
+    reads=tuple(name for name in names_of(DEPTH) if name != "db"),
+    drawing=bands.drawing(
+        *_SERIES[-2:], x="step", x_title="block, from the first to the last", y_title="norm of J, what the block adds"
+    ),
+    tables=_branch_tables,
+    caption=_branch_caption,
+    program=Program(programs.block_norms, "log10_magnitude"),
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
+    stack = _stack("residual", settings)
+    paths = depth.by_path(stack)
+    whole, rest = (10 ** float(values[0, -1]) for values in (paths.whole, paths.rest))
+    return Receipt(
+        r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = \prod_{l=1}^{L} (\mathbf{1} + \mathbf{J}_l) \\ "
+        r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
+        r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}",
+        Side("autograd, one backward pass through the residual stack, spectral norm", 10 ** float(_first(stack)[-1])),
+        Side("∏ (1 + J), the blocks' own Jacobians multiplied, spectral norm", whole),
+        others=(
+            Side("the direct path, a product of ones", 10 ** float(paths.direct[0, -1])),
+            Side("the rest, added up by itself, spectral norm", rest),
+        ),
+        remark="The norm of a sum is at most the sum of the norms.",
+    )
+
+
+def _first(stack: Stack) -> np.ndarray:
+    return depth.by_depth(stack).log10_norm[0]
+
+
+SECTION = Section(
+    title="Depth is time",
+    argument=_ARGUMENT,
+    plots=(BY_DEPTH, RESIDUAL, HIGHWAY, BRANCHES),
+    question=_question,
+    receipt=_receipt,
+    remember="Through layers as through time a gradient is a product, and “+ x” is a gate that is always open.",
+    look_closer=_LOOK_CLOSER,
+)

@@ -1,0 +1,273 @@
+"""Beyond the lab: linear recurrences of today, for which the lab's formula is exact."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import by_lag, figure, networks, style
+from explainer.figures.by_lag import Series
+from explainer.figures.figure import Plot, stack, table, text
+from explainer.figures.program import Program
+from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.maths import ring
+from explainer.maths.cell_types import CELLS
+from explainer.maths.gradients import HORIZON
+from explainer.maths.jacobians import Norms
+from explainer.maths.logscale import first_below
+from explainer.programs import gates_without_a_squashed_state as programs
+
+_ARGUMENT = r"""
+*Beyond the lab.* Who still trains LSTMs? The LSTM's gates read $h$, into which the memory has been squashed. That is
+where the paths round about come from, and why its steps have to be computed one after the other. Since 2023 many
+networks leave it out. Their memory is a **linear recurrence**, in which nothing but the memory itself reads the past:
+
+$$
+h^{(t)} = a(t) \odot h^{(t-1)} + u(t)
+$$
+
+- In a **linear recurrent unit**, LRU (Orvieto et al. 2023), :blue[$a$] is a parameter, the same at every step: a real
+  number, or a complex one within the unit circle, which turns a pair of numbers as it shrinks them.
+- In the **minGRU** (Feng et al. 2024) it is a gate, $1 - z(t)$, that the *input* sets, and in the **minLSTM** of the
+  same authors it is made of two, $f/(f+i)$.
+- In the **selective state space** of Mamba (Gu & Dao 2023) it is $\exp(\Delta(t) \cdot A)$ with $A < 0$ and a step
+  length $\Delta(t) > 0$ that the input sets.
+
+For all of these the lab's formula is no simplification. It is exact:
+
+$$
+\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=0}^{k-1} a(t-i)
+$$
+
+Two things are gained. There are **no paths round about**: where $|a| \le 1$ no gradient can explode, whatever the
+weights. And all $a(t)$ are known before the first step is taken. Two steps in a row are one such step again, with
+$a(t)\,a(t-1)$ in place of $a$, so they can be joined in pairs, and the pairs in pairs: $T$ states take
+$\lceil \log_2 T \rceil$ rounds of a **parallel scan** instead of $T$ steps. What is lost: no gate can react to what the
+memory already holds.
+"""
+
+_LOOK_CLOSER = r"""
+**Exact does not mean long.** With the biases that torch draws, the gates start half open, and the product is gone as
+fast as for any other gated cell; it even falls behind the LSTM, which has its paths round about besides. The forget
+bias does here what it does there. The figures set it for all cells alike: without input, each keeps
+$\mathrm{logistic}(b_f)$ of its memory.
+
+**Does a minGRU learn to remember?** Choose it as the fifth network in section 12. On the memory task at $k = 100$ it
+only guesses with a forget bias of 2 or less, where less than $10^{-5}$ of the gradient reaches the bit; with a bias of
+3, where about a hundredth does, most draws of it learn, and with 4 they learn sooner.
+
+**The state space and the minGRU are relatives.** With $A = -1$, $\exp(-\mathrm{softplus}(x)) = 1 - \sigma(x)$: the
+selective state space of one state then *is* a gated recurrence (Gu & Dao 2023, Theorem 1).
+
+**Complex $a$.** Each pair of numbers turns by a fixed angle a step, so that a memory can mark *when* something was.
+The size of the gradient is $|a|^k$ all the same. Orvieto et al. 2023 start their $a$ on a ring just within the unit
+circle and scale the input by $\sqrt{1-|a|^2}$, as is done here.
+
+These are the recurrences alone, one layer of each. In the networks of the papers each stands in a residual block, with
+layers between that are not linear.
+"""
+
+CELLS_SHOWN = ("lstm", *(name for name, cell in CELLS.items() if not cell.reads_state))
+_PAIR = ("lstm", "mingru")
+
+
+def _lag(settings: Settings) -> int:
+    """The reader's lag, as far as the networks reach."""
+    return min(settings.k, settings.T - 1)
+
+
+def _spectral(cell: str, settings: Settings) -> Norms:
+    return networks.by_lag(cell, settings).spectral
+
+
+def _question(settings: Settings) -> Prediction:
+    lag = _lag(settings)
+    lstm, min_gru = (float(np.median(_spectral(cell, settings).whole[:, lag])) for cell in _PAIR)
+    told = f"At lag {lag} the LSTM has {words.magnitude(lstm)}, the minGRU {words.magnitude(min_gru)}."
+    return Prediction(
+        f"An LSTM and a minGRU with {networks.bias_words(settings.bf)}: which of them has the larger gradient at lag "
+        f"{lag}?",
+        (
+            Option("The LSTM", f"{told} Its paths round about add to the product of its gates."),
+            Option("The minGRU", f"{told} Nothing that reads the state gets in its way."),
+            Option("Within a factor of 2 they are equal", told),
+        ),
+        2 if abs(lstm - min_gru) <= np.log10(2) else 0 if lstm > min_gru else 1,
+    )
+
+
+# --- by lag -------------------------------------------------------------------------------------------------
+
+
+@networks.with_lag_mark
+def _norms_tables(settings: Settings) -> dict[str, pa.Table]:
+    return networks.norms_of(CELLS_SHOWN, settings)
+
+
+def _norms_caption(settings: Settings) -> str:
+    ends = "; ".join(
+        f"{networks.label(cell)} {words.magnitude(float(np.median(_spectral(cell, settings).whole[:, -1])), 1, 2)}"
+        for cell in CELLS_SHOWN
+    )
+    return (
+        f"With {words.counted(settings.n, 'unit')} and {networks.bias_words(settings.bf)}, at lag {settings.T - 1}: "
+        f"{ends}. Line and band: middle and range of {networks.SEEDS} draws."
+        + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
+    )
+
+
+NORMS = Plot(
+    title="Linear recurrences beside an LSTM",
+    reads=("k", *networks.NETWORK),
+    drawing=networks.norms_drawing(CELLS_SHOWN),
+    tables=_norms_tables,
+    caption=_norms_caption,
+    program=Program(programs.linear_norms, "log10_magnitude"),
+)
+
+# --- whole and product --------------------------------------------------------------------------------------
+
+_PATH_SERIES = (
+    Series("LSTM: whole", style.REFERENCE, (1, 0)),
+    Series("LSTM: product of gates", style.REFERENCE, (7, 3)),
+    Series("minGRU: whole", style.BLUE, (1, 0)),
+    Series("minGRU: product of gates", style.BLUE, (7, 3)),
+)
+
+
+def _middles(settings: Settings) -> list[np.ndarray]:
+    """log10 norms (T,) in the order of ``_PATH_SERIES``, middle of the seeds."""
+    measured = [_spectral(cell, settings) for cell in _PAIR]
+    return [np.median(log10, axis=0) for one in measured for log10 in (one.whole, one.direct)]
+
+
+@networks.with_lag_mark
+def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
+    pairs = zip(_PATH_SERIES, _middles(settings), strict=True)
+    return by_lag.tables_of([by_lag.line_of_norms(one.name, log10) for one, log10 in pairs], settings.k, settings.T - 1)
+
+
+def _paths_caption(settings: Settings) -> str:
+    lag, (lstm, gates, min_gru, product) = _lag(settings), _middles(settings)
+    scan = ring.scanned(networks.network("mingru", settings))
+    reach = first_below(min_gru, HORIZON)
+    held = f"from lag {reach} on" if reach is not None else f"nowhere up to lag {settings.T - 1}"
+    return (
+        f"At lag {lag} the LSTM's whole derivative is {words.magnitude(float(lstm[lag]))} and the product of its gates "
+        f"{words.magnitude(float(gates[lag]))}; the minGRU's are {words.magnitude(float(min_gru[lag]))} and "
+        f"{words.magnitude(float(product[lag]))}. Less than {words.percent(HORIZON)} is left of the minGRU's {held}. "
+        f"Its {words.counted(settings.T, 'state')} took {words.counted(scan.rounds, 'round')} of a parallel scan; step "
+        f"by step they come out the same, to within {words.number(scan.difference, 1)} of the largest."
+    )
+
+
+PATHS = Plot(
+    title="Whole derivative and product of gates, LSTM and minGRU",
+    reads=("k", *networks.NETWORK),
+    drawing=by_lag.drawing(*_PATH_SERIES),
+    tables=_paths_tables,
+    caption=_paths_caption,
+    program=Program(programs.exact_product, "gradient"),
+)
+
+# --- complex a ----------------------------------------------------------------------------------------------
+
+_ONE, _MANY = "one step: a", "k steps: aᵏ"
+_ROUND = 430  # pixels: about what makes the circle round on a wide page
+
+
+@figure.drawing
+def _ring_drawing() -> alt.LayerChart:
+    names = [_ONE, _MANY]
+    scale = {"domain": [-1.08, 1.08], "nice": False, "zero": False}
+    x, y = style.x("real", "real part", scale), style.y("imaginary", "imaginary part", scale)
+    legend = alt.Legend(title=None, orient="top", labelFontSize=style.FONT_SIZE, symbolSize=120, symbolOpacity=1)
+    color = alt.Color("series:N", legend=legend, scale=alt.Scale(domain=names, range=[style.BLUE, style.REFERENCE]))
+    shape = alt.Shape("series:N", legend=legend, scale=alt.Scale(domain=names, range=["circle", "diamond"]))
+    return style.finish(
+        alt.layer(
+            style.data("circle")
+            .mark_line(color=style.REFERENCE, strokeWidth=1.2, aria=False)
+            .encode(x=x, y=y, order="order:Q"),
+            style.data("factors")
+            .mark_point(filled=True, size=90, opacity=0.85)
+            .encode(
+                x=x,
+                y=y,
+                color=color,
+                shape=shape,
+                tooltip=[
+                    "series:N",
+                    *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("real", "imaginary", "size")),
+                ],
+            ),
+        ),
+        _ROUND,
+    )
+
+
+def _factors(settings: Settings) -> dict[str, np.ndarray]:
+    network = networks.network("lru", settings).essential()
+    return {name: ring.factors(network, lag) for name, lag in ((_ONE, 1), (_MANY, _lag(settings)))}
+
+
+def _ring_tables(settings: Settings) -> dict[str, pa.Table]:
+    rows = [
+        table(series=text([name] * len(one)), real=one.real, imaginary=one.imag, size=np.abs(one))
+        for name, one in _factors(settings).items()
+    ]
+    turn = np.linspace(0, 2 * np.pi, 73)
+    return {"factors": stack(*rows), "circle": table(real=np.cos(turn), imaginary=np.sin(turn), order=turn)}
+
+
+def _ring_caption(settings: Settings) -> str:
+    one, many = (np.abs(values) for values in _factors(settings).values())
+    sizes = words.number(float(one.min()))
+    if one.max() - one.min() > 1e-9:
+        sizes = f"{sizes} to {words.number(float(one.max()))}"
+    return (
+        f"The circle is where |a| = 1. One draw of an LRU with {words.counted(settings.n, 'number')}, two of which are "
+        f"one complex number: |a| is {sizes}, and after {words.steps(_lag(settings))} at most "
+        f"{words.number(float(many.max()))} is left, turned by as many times the angle."
+    )
+
+
+RING = Plot(
+    title="What a linear recurrent unit multiplies by, in the complex plane",
+    reads=("k", "n", "T", "bf", "ns"),
+    drawing=_ring_drawing,
+    tables=_ring_tables,
+    caption=_ring_caption,
+    program=Program(programs.ring, "real"),
+    half=True,
+)
+
+
+def _receipt(settings: Settings) -> Receipt:
+    lag = _lag(settings)
+    lstm, min_gru = (_spectral(cell, settings) for cell in _PAIR)
+    through = ring.through_the_scan(networks.network("mingru", settings).essential(), lag)
+    return Receipt(
+        r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=0}^{k-1} a(t-i)",
+        Side(f"autograd through a minGRU and its scan, every path, lag {lag}, spectral norm", through),
+        Side("∏ (1 − z), the product of what its gates keep, largest entry", 10 ** float(min_gru.direct[0, lag])),
+        others=(
+            Side("an LSTM with the same inputs, every path", 10 ** float(lstm.whole[0, lag])),
+            Side("the product of the LSTM's forget gates", 10 ** float(lstm.direct[0, lag])),
+        ),
+        remark="For the LSTM the product is one path of many.",
+    )
+
+
+SECTION = Section(
+    title="Gates without a squashed state",
+    argument=_ARGUMENT,
+    plots=(NORMS, PATHS, RING),
+    question=_question,
+    receipt=_receipt,
+    remember="Where no gate reads the state, the product of gates is the whole gradient, and a scan takes all steps.",
+    look_closer=_LOOK_CLOSER,
+)

@@ -1,0 +1,335 @@
+"""Beyond the lab: what each remedy does to the product at the start of training, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from explainer import words
+from explainer.choices.settings import Settings
+from explainer.figures import figure, style
+from explainer.figures.figure import Plot, decades, stack, table, text
+from explainer.figures.program import Program
+from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
+from explainer.maths import gradients, plans, training
+from explainer.maths.cell_types import CELLS
+from explainer.maths.gradients import HORIZON
+from explainer.maths.logscale import first_below
+from explainer.maths.plans import Learner, Plan, Training
+from explainer.maths.tasks import TASKS
+from explainer.programs import remembering_on_purpose as programs
+
+_ARGUMENT = r"""
+*Beyond the lab.* If a network must remember for $k$ steps, its product of $k$ factors should start near 1. There is
+more than one way to see to that, and each of them sets the same number:
+
+- **the forget bias** of an :blue[LSTM]: 1 (Jozefowicz, Zaremba & Sutskever 2015), or 3; or, unit by unit, from the
+  **time scale** that is needed, $b = \log u$ with $u$ from 1 to $k - 1$ (Tallec & Ollivier 2018);
+- **orthogonal** recurrent weights for an :orange[RNN] with tanh (Saxe, McClelland & Ganguli 2014), which keep every
+  length until tanh shrinks it; the **identity** with ReLU (Le, Jaitly & Hinton 2015), where $w = 1$ and the slope is 1;
+- **leaky units**, a vanilla cell that keeps a fixed share of its state (Jaeger et al. 2007);
+- **coupled gates**, $i = 1 - f$, so that an LSTM writes no more than it forgets (Greff et al. 2017);
+- a **ring** of eigenvalues just within the unit circle for a linear recurrent unit (Orvieto et al. 2023).
+
+The first figure computes for your $k$ what each of them does to the product before training. That is a prediction.
+Press **Train** and all of them learn the memory task of section 12, seed by seed on the same sequences; the second
+figure sets what came of it beside the start.
+"""
+
+_LOOK_CLOSER = r"""
+**The identity with ReLU is fragile.** It passes everything on, a factor of exactly 1, as long as a unit is on. The
+noise of this task switches the units off, now one and now another, and a gradient does not pass a unit that is off. At
+$k = 10$ the product starts at 1; at $k = 50$ there are sequences through which nothing reaches the bit.
+
+**Fair, but not tuned.** All have 16 units, Adam with learning rate 0.01 and 200 steps. Others choose the length of the
+steps for each network and each task. Not to have learned here does not mean never to learn.
+
+**By time scale** is done for the LSTM as in the paper, with its input gate at $-b$; leaky units and the minGRU get the
+same biases. The ring is between the radii 0.9 and 0.999.
+"""
+
+STEPS = 200
+
+# in the order of the figures; the same remedies as in the reader's program
+REMEDIES: dict[str, Learner] = {
+    label: Learner(cell, bias, start) for label, (cell, bias, start) in programs.REMEDIES.items()
+}
+_LABELS = list(REMEDIES)
+
+
+def plan(settings: Settings) -> Plan:
+    return Plan(
+        task="memory",
+        k=settings.tk,
+        learners=tuple(REMEDIES.values()),
+        seeds=settings.tn,
+        steps=STEPS,
+        clip=1.0 if settings.clip == "on" else None,
+    )
+
+
+def _before(settings: Settings) -> Plan:
+    """The plan as far as it decides how training starts."""
+    return plan(settings.replace(clip="off"))
+
+
+def _at_start(settings: Settings) -> np.ndarray:
+    """log10 of the norm at the decisive lag before training, (remedies, seeds)."""
+    asked = _before(settings)
+    return training.at_start(asked)[:, :, asked.decisive_lag]
+
+
+def _question(settings: Settings) -> Prediction:
+    middle = np.median(_at_start(settings), axis=1)
+    enough = {label for label, log10 in zip(_LABELS, middle, strict=True) if log10 >= math.log10(HORIZON)}
+    result, right, told = training.recall(plan(settings)), None, "Press Train: nobody knows before."
+    if result is not None:
+        learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
+        told = f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}."
+        right = 0 if learned == enough else 1 if learned < enough else 2
+    return Prediction(
+        f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
+        f"left at lag {settings.tk}. Which will have learned the task after {words.steps(STEPS)} of training?",
+        (
+            Option("Just those", told),
+            Option("Only some of those", told),
+            Option("Others as well, or instead", told),
+        ),
+        right,
+    )
+
+
+def _in_order(labels: set[str]) -> list[str]:
+    return [label for label in _LABELS if label in labels]
+
+
+# --- at the start -------------------------------------------------------------------------------------------
+
+_ROW = 30  # pixels
+
+
+def _colors() -> alt.Scale:
+    kinds = [style.BLUE if CELLS[learner.cell].gated else style.VERMILION for learner in REMEDIES.values()]
+    return alt.Scale(domain=_LABELS, range=kinds)
+
+
+def _rows() -> alt.Y:
+    axis = style.axis(None, labelLimit=180, grid=True)
+    return alt.Y("series:N", sort=_LABELS, axis=axis, scale=alt.Scale(domain=_LABELS, padding=0.8))
+
+
+def _log10_x(title: str) -> alt.X:
+    return style.x("log10_magnitude", title, style.PADDED, tickMinStep=1, labelExpr=style.POWER_OF_TEN_LABEL)
+
+
+@figure.drawing
+def _start_drawing() -> alt.LayerChart:
+    x, y = _log10_x("gradient at lag k, before training"), _rows()
+    placed, nothing = "isValid(datum.log10_magnitude)", "!isValid(datum.log10_magnitude)"
+    color = alt.Color("series:N", scale=_colors(), legend=None)
+    shape = alt.Shape("kind:N", scale=alt.Scale(domain=["gated", "vanilla"], range=["square", "circle"]), legend=None)
+    base = style.data("start").encode(y=y)
+    return style.finish(
+        alt.layer(
+            style.data("frame").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x),
+            style.data("frame").mark_rule(color=style.REFERENCE, aria=False).encode(x="one:Q"),
+            style.data("frame").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="horizon:Q"),
+            base.transform_filter("isValid(datum.log10_lowest)")
+            .mark_rule(strokeWidth=4, opacity=0.35, aria=False)
+            .encode(x="log10_lowest:Q", x2="log10_highest:Q", color=color),
+            base.transform_filter(placed)
+            .mark_point(filled=True, size=110, opacity=1)
+            .encode(
+                x=x, color=color, shape=shape, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
+            ),
+            base.transform_filter(placed)
+            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
+            .encode(x=x, text="reads:N"),
+            base.transform_filter(nothing)
+            .mark_point(shape="cross", size=60, filled=True)
+            .encode(
+                x=alt.value(0), color=color, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
+            ),
+            base.transform_filter(nothing)
+            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
+            .encode(x=alt.value(0), text="reads:N"),
+        ),
+        _ROW * len(_LABELS),
+    )
+
+
+def _frame(log10: np.ndarray) -> pa.Table:
+    """The line of 1, the line of the horizon, and room for the words beside the last mark."""
+    finite = log10[np.isfinite(log10)]
+    low, high = math.floor(min(finite.min(), -3.0)), math.ceil(max(finite.max(), 0.0))
+    high += max(1, round(0.25 * (high - low)))
+    return table(log10_magnitude=[float(low), float(high)], one=[0.0, 0.0], horizon=[math.log10(HORIZON)] * 2)
+
+
+def _start_tables(settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
+    norms, asked = _at_start(settings), _before(settings)
+    middle = np.median(norms, axis=1)
+    reach = [first_below(np.median(one, axis=0), HORIZON) for one in training.at_start(asked)]
+    return {
+        "start": table(
+            series=text(_LABELS),
+            kind=text(["gated" if CELLS[one.cell].gated else "vanilla" for one in REMEDIES.values()]),
+            log10_magnitude=decades(middle),
+            log10_lowest=decades(norms.min(1)),
+            log10_highest=decades(norms.max(1)),
+            reads=text([words.magnitude(value) for value in middle.tolist()]),
+            horizon=text(["beyond the task" if lag is None else f"lag {lag}" for lag in reach]),
+        ),
+        "frame": _frame(norms),
+    }
+
+
+def _start_caption(settings: Settings, result: Training | None = None) -> str:
+    middle = np.median(_at_start(settings), axis=1)
+    order = np.argsort(-middle)
+    ends = [f"{_LABELS[i]} {words.magnitude(float(middle[i]))}" for i in (order[0], order[-1])]
+    return (
+        f"Spectral norm of the gradient that reaches {words.steps(settings.tk)} back before the first training step, "
+        f"middle and range of {words.counted(settings.tn, 'seed')}; dashed, {words.percent(HORIZON)}. "
+        f"Most: {ends[0]}. Least: {ends[1]}."
+    )
+
+
+READS = ("tk", "tn", "clip")
+
+AT_START = Plot(
+    title="What each remedy does to the product at the start",
+    reads=READS,
+    drawing=_start_drawing,
+    tables=_start_tables,
+    caption=_start_caption,
+    program=Program(programs.products_at_start, "log10_magnitude"),
+)
+
+# --- what came of it ----------------------------------------------------------------------------------------
+
+
+@figure.drawing
+def _outcome_drawing() -> alt.LayerChart:
+    scale = {"domain": [0.3, 1.02], "nice": False, "zero": False, "clamp": True}
+    x, y = style.x("accuracy", "accuracy at the end, each seed", scale, format="%"), _rows()
+    color = alt.Color("series:N", scale=_colors(), legend=None)
+    shapes = alt.Scale(domain=["learned", "not learned"], range=["circle", "cross"])
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        labelFontSize=style.FONT_SIZE,
+        symbolSize=90,
+        symbolFillColor=style.REFERENCE,
+        symbolStrokeColor=style.REFERENCE,
+    )
+    shape = alt.Shape("outcome:N", scale=shapes, legend=legend)
+    return style.finish(
+        alt.layer(
+            style.data("guess").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="accuracy:Q"),
+            style.data("came")
+            .mark_point(filled=True, size=90, opacity=0.85)
+            .encode(
+                x=x,
+                y=y,
+                color=color,
+                shape=shape,
+                tooltip=["series:N", alt.Tooltip("order:Q", title="seed"), "accuracy:Q", "outcome:N"],
+            ),
+        ),
+        _ROW * len(_LABELS),
+    )
+
+
+def _accuracy(result: Training) -> np.ndarray:
+    """At the end, or as far as training has got, (remedies, seeds)."""
+    return plans.trailing_mean(result.accuracy)[:, :, -1]
+
+
+def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
+    rows = []
+    if result is not None and result.steps_done:
+        accuracy = _accuracy(result)
+        for i, label in enumerate(_LABELS):
+            learned = result.outcome(i).learned
+            rows.append(
+                table(
+                    series=text([label] * len(learned)),
+                    accuracy=accuracy[i],
+                    order=np.arange(float(len(learned))),
+                    outcome=text(["learned" if yes else "not learned" for yes in learned]),
+                )
+            )
+    nothing = table(series=text([]), accuracy=np.empty(0), order=np.empty(0), outcome=text([]))
+    return {"came": stack(nothing, *rows), "guess": table(accuracy=[TASKS["memory"].accuracy_of_guessing])}
+
+
+def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
+    if result is None:
+        return "Nothing is trained yet: press Train."
+    said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
+    if not result.steps_done:
+        return f"{said}."
+    learned = [
+        f"{label} {sum(result.outcome(i).learned)}" for i, label in enumerate(_LABELS) if any(result.outcome(i).learned)
+    ]
+    so_far = "; ".join(learned) if learned else "nobody"
+    return f"{said}, learned by so many of {words.counted(result.plan.seeds, 'seed')}: {so_far}. Dashed: guessing."
+
+
+OUTCOMES = Plot(
+    title="What came of each remedy",
+    reads=READS,
+    drawing=_outcome_drawing,
+    tables=_outcome_tables,
+    caption=_outcome_caption,
+    program=Program(programs.what_came_of_it, "accuracy", {"steps": STEPS}, minutes=True),
+)
+
+
+def outcomes(result: Training) -> str:
+    """The horizon and the product at the start beside what came of it, as a Markdown table."""
+    lag = result.plan.decisive_lag
+    head = (
+        f"| | norm at lag {lag} at the start | horizon | learned, of {result.plan.seeds} | by step |\n"
+        "|---|---:|---:|---:|---:|\n"
+    )
+    rows = []
+    for i, label in enumerate(_LABELS):
+        one = result.outcome(i)
+        reach = sorted(one.horizon, key=lambda at: math.inf if at is None else at)[len(one.horizon) // 2]
+        norm = words.magnitude(float(np.median(one.log10_at_decisive_lag)), 1, 2)
+        first = sorted(at for at in one.learned_at if at is not None)
+        rows.append(
+            f"| {label} | {norm} | {'beyond the task' if reach is None else f'lag {reach}'} | {sum(one.learned)} | "
+            f"{first[0] if first else '–'} |"
+        )
+    return head + "\n".join(rows)
+
+
+def _receipt(settings: Settings) -> Receipt:
+    f = (settings.tk - 1) / settings.tk
+    gated = gradients.gated(Settings(gate="constant", f=f, k=settings.tk))
+    return Receipt(
+        r"\begin{aligned} b = \log(k - 1) & \Rightarrow f = 1 - \frac{1}{k} \\ "
+        r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} & = \left(1 - \frac{1}{k}\right)^{k} \end{aligned}",
+        Side("autograd, every gate at the bias log(k − 1)", float(gated.gradient[-1])),
+        Side("(1 − 1/k)ᵏ", f**settings.tk),
+        others=(Side("1/e, which it nears as k grows", math.exp(-1)),),
+        remark="The largest of the biases by time scale keeps about a third over k steps, whatever k is.",
+    )
+
+
+SECTION = Section(
+    title="How a network is made to remember on purpose",
+    argument=_ARGUMENT,
+    plots=(AT_START, OUTCOMES),
+    question=_question,
+    receipt=_receipt,
+    remember="Every remedy sets the same number: what is left of the product after k steps, before training begins.",
+    look_closer=_LOOK_CLOSER,
+    work=LongWork("Train them all", plan, training.recall, training.start, outcomes),
+)

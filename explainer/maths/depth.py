@@ -1,0 +1,328 @@
+"""The gradient through layers: seeded stacks of plain, highway, residual and transformer blocks. One registry, `KINDS`.
+
+A block takes x(l), m tokens of d numbers, to x(l+1). It is written in two arguments, as a recurrent cell's step is:
+
+    x(l+1) = block(weights, x(l), carried)      carried = x(l)
+
+`carried` is the x that is passed on, kept apart from the same numbers inside x, which feed the layer itself. So the
+derivative by `carried` *is* the direct path, and the derivative by x everything else: 1 and J of a residual block.
+
+The plain, highway and residual stacks share one layer, F(x) = tanh(g·W·x), and read one token. The transformer blocks
+read `TOKENS` of them under a causal mask: x + attention(norm(x)), then x + mlp(norm(x)), with ReLU. The gain g
+multiplies what writes into the stream: W, or the last matrix of each of the two branches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import layer_norm, pad
+
+from explainer.maths.jacobians.norms import Norms, of_steps
+from explainer.maths.jacobians.steps import Steps, frozen
+from explainer.maths.logscale import log10_spectral
+from explainer.maths.squashing import WITHOUT_CANCELLING
+from explainer.serving.once import once
+
+TOKENS = 4
+HEADS = 4
+NORM_EPSILON = 1e-5  # as in torch's LayerNorm
+
+MAX_DEPTH = 200
+MAX_SEED = 2**31 - 1
+
+Weights = Mapping[str, Tensor]
+Block = Callable[[Weights, Tensor, Tensor], Tensor]
+Shapes = Callable[[int], Mapping[str, tuple[int, int]]]
+
+# --- the blocks: weights (..., rows, columns), x and carried (..., m, d) → (..., m, d) ----------------------
+
+
+def _layer(weights: Weights, x: Tensor) -> Tensor:
+    """F(x) = tanh(g·W·x)."""
+    return WITHOUT_CANCELLING.tanh(x @ weights["layer"].mT)
+
+
+def _plain(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+    return _layer(weights, x)
+
+
+def _highway(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+    """t·F(x) + (1 − t)·x, the transform gate t = logistic(W·x + b) (Srivastava, Greff & Schmidhuber 2015)."""
+    gate = x @ weights["gate"].mT + weights["gate_bias"]
+    return WITHOUT_CANCELLING.logistic(gate) * _layer(weights, x) + WITHOUT_CANCELLING.logistic(-gate) * carried
+
+
+def _residual(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+    """x + F(x) (He et al. 2016)."""
+    return carried + _layer(weights, x)
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Each token with mean 0 and variance 1, as torch's LayerNorm starts (Ba, Kiros & Hinton 2016)."""
+    return layer_norm(x, x.shape[-1:], eps=NORM_EPSILON)
+
+
+def _attention(weights: Weights, x: Tensor) -> Tensor:
+    """Causal self-attention with `HEADS` heads (Vaswani et al. 2017)."""
+    q, k, v = (
+        (x @ weights[name].mT).unflatten(-1, (HEADS, -1)).transpose(-3, -2) for name in ("query", "key", "value")
+    )
+    m = x.shape[-2]
+    future = torch.ones(m, m, dtype=torch.bool).triu(1)
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(future, -math.inf)
+    return (scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2) @ weights["output"].mT
+
+
+def _mlp(weights: Weights, x: Tensor) -> Tensor:
+    return torch.relu(x @ weights["up"].mT) @ weights["down"].mT
+
+
+def _transformer(norm: Callable[[Tensor], Tensor]) -> Block:
+    def block(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+        attended = _attention(weights, norm(x))
+        return carried + attended + _mlp(weights, norm(x + attended))
+
+    return block
+
+
+# --- the registry -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of stack.
+
+    Attributes:
+        label: the name in legends.
+        source: where it was introduced.
+        block: one block of it.
+        shapes: d → the shapes of a block's matrices by name; each is drawn from N(0, 1/columns).
+        writes: which of them write into the stream and are multiplied by the gain.
+        tokens: m.
+    """
+
+    label: str
+    source: str
+    block: Block
+    shapes: Shapes
+    writes: tuple[str, ...] = ("layer",)
+    tokens: int = 1
+
+    @property
+    def gated(self) -> bool:
+        """Whether the bias of a gate is a part of it."""
+        return "gate" in self.shapes(1)
+
+
+def _one(d: int) -> Mapping[str, tuple[int, int]]:
+    return {"layer": (d, d)}
+
+
+def _attention_and_mlp(d: int) -> Mapping[str, tuple[int, int]]:
+    square = dict.fromkeys(("query", "key", "value", "output"), (d, d))
+    return square | {"up": (4 * d, d), "down": (d, 4 * d)}
+
+
+_TRANSFORMER = {"shapes": _attention_and_mlp, "writes": ("output", "down"), "tokens": TOKENS}
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "plain": Kind("plain", "Glorot & Bengio 2010", _plain, _one),
+        "highway": Kind(
+            "highway",
+            "Srivastava, Greff & Schmidhuber 2015",
+            _highway,
+            lambda d: {"layer": (d, d), "gate": (d, d)},
+        ),
+        "residual": Kind("residual", "He et al. 2016", _residual, _one),
+        "pre-norm": Kind(
+            "pre-norm transformer",
+            "Vaswani et al. 2017; the norm before each branch: Xiong et al. 2020",
+            _transformer(_normalised),
+            **_TRANSFORMER,
+        ),
+        "no-norm": Kind("transformer without norm", "Vaswani et al. 2017", _transformer(lambda x: x), **_TRANSFORMER),
+    }
+)
+"""Every kind of stack, by name."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Seeded stacks of one kind: a hashable value, the key of its results.
+
+    Attributes:
+        kind: a name in `KINDS`.
+        layers: L, 1 to 200 blocks.
+        width: d, a positive multiple of `HEADS`.
+        gain: g, on the weights that write into the stream.
+        gate_bias: b of the highway's transform gate, which opens to the layer; other kinds have none.
+        input_scale: standard deviation of the normal x(0).
+        seed: of the first of the stacks; those after it have the seeds after it.
+        seeds: how many there are.
+
+    Raises:
+        ValueError: a field is out of its range.
+    """
+
+    kind: str
+    layers: int = 24
+    width: int = 16
+    gain: float = 1.0
+    gate_bias: float = -2.0
+    input_scale: float = 1.0
+    seed: int = 0
+    seeds: int = 5
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind of stack {self.kind!r}; known are {', '.join(KINDS)}")
+        for name, low, high in (("layers", 1, MAX_DEPTH), ("width", 1, 64), ("seed", 0, MAX_SEED), ("seeds", 1, 64)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        if self.width % HEADS:
+            raise ValueError(f"width must be a multiple of {HEADS}, not {self.width}")
+        for name, low, high in (("gain", 0, 100), ("gate_bias", -100, 100), ("input_scale", 0, 100)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
+
+    @property
+    def type(self) -> Kind:
+        """The kind's entry in the registry."""
+        return KINDS[self.kind]
+
+
+# --- stacks in torch ----------------------------------------------------------------------------------------
+
+
+def materialise(stack: Stack) -> tuple[dict[str, Tensor], Tensor]:
+    """The weights by name, (seeds, L, rows, columns), and x(0), (seeds, m, d), drawn from the seeds alone.
+
+    x(0) is drawn before the weights, and the weights block by block: a deeper stack begins with the shallower one.
+    """
+    kind, shapes = stack.type, stack.type.shapes(stack.width)
+    starts, drawn = [], {name: [] for name in shapes}
+    for seed in range(stack.seed, stack.seed + stack.seeds):
+        generator = torch.Generator().manual_seed(seed)
+        starts.append(torch.randn(TOKENS, stack.width, generator=generator, dtype=torch.float64)[-kind.tokens :])
+        for _ in range(stack.layers):
+            for name, shape in shapes.items():
+                weight = torch.randn(shape, generator=generator, dtype=torch.float64) / math.sqrt(shape[1])
+                drawn[name].append(stack.gain * weight if name in kind.writes else weight)
+    weights = {
+        name: torch.stack(all_of_them).unflatten(0, (stack.seeds, stack.layers)) for name, all_of_them in drawn.items()
+    }
+    if kind.gated:
+        bias = torch.full((stack.width,), float(stack.gate_bias), dtype=torch.float64)
+        weights["gate_bias"] = bias.expand(stack.seeds, stack.layers, 1, -1)
+    return weights, stack.input_scale * torch.stack(starts)
+
+
+def states(stack: Stack, weights: Weights, start: Tensor) -> list[Tensor]:
+    """x(0) … x(L), one graph of autograd if the start asks for it.
+
+    Args:
+        stack: whose blocks they are.
+        weights: (seeds, L, rows, columns), or of one draw (L, rows, columns).
+        start: (seeds, m, d), or (m, d).
+    """
+    found = [start]
+    for layer in range(stack.layers):
+        own = {name: weight[..., layer, :, :] for name, weight in weights.items()}
+        found.append(stack.type.block(own, found[-1], found[-1]))
+    return found
+
+
+@dataclass(frozen=True)
+class ByDepth:
+    """∂x(L)/∂x(L−k) of one kind of stack, of the last token, k = 0 … L.
+
+    Attributes:
+        log10_norm: log10 of the spectral norm, (seeds, L+1), in one backward pass through the whole stack.
+        size: the root mean square of x(l), l = 0 … L, of the last token, (seeds, L+1).
+    """
+
+    log10_norm: np.ndarray
+    size: np.ndarray
+
+
+@once(size=64)
+def by_depth(stack: Stack) -> ByDepth:
+    """The norms at all depths: for each draw one backward pass, vectorised over the numbers of the last token."""
+    weights, start = materialise(stack)
+    rows = torch.eye(stack.width, dtype=torch.float64)
+    norms, sizes = [], []
+    for draw, x0 in enumerate(start):  # the weights of one draw at a time: one matrix times many rows is quickest
+        own = {name: weight[draw] for name, weight in weights.items()}
+        x = states(stack, own, x0.requires_grad_())
+        passed = torch.autograd.grad(x[-1][-1], x[::-1], rows, is_grads_batched=True)
+        norms.append(log10_spectral(torch.stack([one[:, -1] for one in passed]).numpy()))
+        sizes.append(torch.stack([one.detach()[-1].square().mean().sqrt() for one in x]).numpy())
+    return ByDepth(frozen(np.stack(norms)), frozen(np.stack(sizes)))
+
+
+def _each_block(stack: Stack) -> tuple[Tensor, Tensor]:
+    """The last token's derivatives of every block, by its own x and by what it carries: (seeds, L, d, d) each.
+
+    Each draw takes one backward pass, from all blocks at once.
+    """
+    weights, start = materialise(stack)
+    rows, by_x, by_carried = [torch.eye(stack.width, dtype=torch.float64)] * stack.layers, [], []
+    for draw, x0 in enumerate(start):
+        own = [{name: weight[draw, layer] for name, weight in weights.items()} for layer in range(stack.layers)]
+        with torch.no_grad():
+            before = states(stack, {name: weight[draw] for name, weight in weights.items()}, x0)[:-1]
+        x, carried = ([one.clone().requires_grad_() for one in before] for _ in range(2))
+        after = [stack.type.block(*block)[-1] for block in zip(own, x, carried, strict=True)]
+        passed = torch.autograd.grad(after, [*x, *carried], rows, is_grads_batched=True, allow_unused=True)
+        nothing = rows[0].new_zeros(stack.width, *x0.shape)
+        last = torch.stack([(nothing if one is None else one)[:, -1] for one in passed])
+        by_x.append(last[: stack.layers])
+        by_carried.append(last[stack.layers :])
+    return torch.stack(by_x), torch.stack(by_carried)
+
+
+def steps(stack: Stack) -> Steps:
+    """The Jacobians of all blocks of stacks with one token, as those of the steps of a recurrent network.
+
+    Before the first block stands a step that changes nothing, so that the product reaches x(0).
+
+    Raises:
+        ValueError: the blocks read several tokens.
+    """
+    if stack.type.tokens > 1:
+        raise ValueError(f"the Jacobian of one token is not a product of its own in a {stack.type.label}")
+    gates, direct = _each_block(stack)
+    gates, direct = pad(gates, (0, 0, 0, 0, 1, 0)), pad(direct.diagonal(dim1=-2, dim2=-1), (0, 0, 1, 0), value=1.0)
+    nothing = gates.new_zeros(*gates.shape[:2], 0, stack.width)
+    return Steps(direct, gates, nothing, nothing, gates.new_zeros(stack.seeds))
+
+
+@once(size=64)
+def by_path(stack: Stack) -> Norms:
+    """Spectral norms of ∂x(L)/∂x(L−k), k = 0 … L: whole, along the direct path, and the rest; of stacks with one token.
+
+    Each is a product or a sum of products of the blocks' own Jacobians, accumulated by itself.
+
+    Raises:
+        ValueError: the blocks read several tokens.
+    """
+    return of_steps(steps(stack))
+
+
+@once(size=64)
+def branch_norms(stack: Stack) -> np.ndarray:
+    """log10 of the spectral norm of J(l), the last token's derivative of a block by its own x, (seeds, L).
+
+    The x that is carried past the layer is left out of it: of a residual block it is J, not 1 + J.
+    """
+    return frozen(log10_spectral(_each_block(stack)[0].numpy()))
