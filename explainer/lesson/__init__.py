@@ -18,6 +18,7 @@ _ORDER = (
     "many_paths",
     "number_formats",
     "does_it_learn",
+    "your_own_network",
 )
 
 
