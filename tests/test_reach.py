@@ -303,7 +303,7 @@ def test_a_step_that_changes_the_states_shape_is_told_so():
 
 def test_probed_norms_lie_within_their_error_bars_in_at_least_95_of_100_draws():
     torch.manual_seed(0)
-    model, inputs = nn.LSTM(2, 48), torch.randn(5, 2)
+    model, inputs = nn.LSTM(2, 40), torch.randn(25, 2)
     exact = reach.of(model, inputs, exact=True).layers[0]
     within = []
     for seed in range(100):
@@ -314,6 +314,18 @@ def test_probed_norms_lie_within_their_error_bars_in_at_least_95_of_100_draws():
         within.append(spectral & frobenius)
     assert np.mean(within, axis=0).min() >= 0.95  # at every lag
     assert probed.spectral_error.max() < 0.25  # decades
+
+
+def test_products_with_vectors_are_those_of_the_whole_jacobians():
+    (((run,),)) = modules.runs_of(modules.layers_of(seeded(nn.LSTM)), sequence().double(), torch.zeros(1, 10).double())
+    plain, rows = run.recurrence, torch.randn(4, 2 * UNITS, generator=torch.Generator().manual_seed(5)).double()
+    formed = plain.tabled()
+    assert formed is not plain
+    for t in (1, LENGTH):
+        torch.testing.assert_close(plain.step_back(t, rows), formed.step_back(t, rows))
+        torch.testing.assert_close(plain.step_on(t, rows), formed.step_on(t, rows))
+        torch.testing.assert_close(plain.leave(t, rows), formed.leave(t, rows))
+        torch.testing.assert_close(plain.enter(t, rows[:, :UNITS]), formed.enter(t, rows[:, :UNITS]))
 
 
 def test_a_recurrence_that_turns_everything_is_probed_within_its_bounds():

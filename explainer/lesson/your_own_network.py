@@ -128,13 +128,14 @@ def _norm_caption(mine: Own) -> str:
     at_lag = "; ".join(
         f"{one.name} {words.magnitude(float(log10_norm[lag]), 1, 2)}" for one, log10_norm in _norm_lines(mine).items()
     )
-    far = "nowhere on these inputs" if measured.horizon is None else f"from lag {measured.horizon} on"
+    left = (
+        f"At every lag of these inputs at least {words.percent(HORIZON)} of the gradient is left"
+        if measured.horizon is None
+        else f"Less than {words.percent(HORIZON)} of the gradient is left from lag {measured.horizon} on"
+    )
     error = float(measured.spectral_error[lag])
     probed = f" Probed; at this lag right to {words.number(error, 2)} decades." if measured.method != "exact" else ""
-    return (
-        f"{_what(mine)}. Less than {words.percent(HORIZON)} of the gradient is left {far}. "
-        f"Spectral norms at lag {lag}: {at_lag}.{probed}"
-    )
+    return f"{_what(mine)}. {left}. Spectral norms at lag {lag}: {at_lag}.{probed}"
 
 
 def _what(mine: Own) -> str:
@@ -184,9 +185,7 @@ def _plot(title: str, mine: Callable[[], Own], lines, drawing, tables, caption, 
     def arguments(name: str) -> Callable[[Settings], object]:
         return lambda settings: program_arguments(mine())[name]
 
-    fixed = {
-        name: arguments(name) for name in ("file", "before", "network", "layer", "length", "scale", "inputs", "relu")
-    }
+    fixed = {name: arguments(name) for name in ("file", "before", "network", "layer", "length", "inputs", "relu")}
     return Plot(
         title=title,
         reads=(),
@@ -207,8 +206,7 @@ def program_arguments(mine: Own) -> dict[str, object]:
         "network": request.found.whole_prefix,
         "layer": mine.after.name,
         "length": len(request.inputs),
-        "scale": request.scale,
-        "inputs": request.inputs_file or "noise",
+        "inputs": request.inputs_file or request.scale,
         "relu": request.found.cell == "rnn-relu",
     }
 

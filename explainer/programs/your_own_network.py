@@ -95,13 +95,13 @@ def draw_weights(like, seed):
     return {name: one.uniform_(-1 / math.sqrt(n), 1 / math.sqrt(n), generator=generator) for name, one in empty.items()}
 
 
-def read_inputs(inputs, length, scale, size):
-    """Inputs from a table of numbers, one row a step; or noise."""
-    if inputs != "noise":
+def read_inputs(inputs, length, size):
+    """Inputs from a table of numbers, one row a step; or noise of this standard deviation."""
+    if isinstance(inputs, str):
         lines = Path(inputs).read_text().splitlines()
         return torch.tensor([[float(cell) for cell in line.split(",")] for line in lines], dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    return scale * torch.randn(length, size, generator=generator, dtype=torch.float64)
+    return inputs * torch.randn(length, size, generator=generator, dtype=torch.float64)
 
 
 def run_layer(weights, layer, inputs, relu):
@@ -140,20 +140,20 @@ def run_one(weights, ending, inputs, relu):
     return hidden, memories, torch.stack(gates) if blocks > 1 else None, copies
 
 
-def own_runs(file, before, network, layer, length, scale, inputs, relu):
+def own_runs(file, before, network, layer, length, inputs, relu):
     """The reader's network, the same before training if there is a file of it, and three fresh ones: each run once."""
     weights = {"your network": read_weights(file, network)}
     if before:
         weights["before training"] = read_weights(before, network)
     fresh = [draw_weights(weights["your network"], seed) for seed in range(3)]
-    read = read_inputs(inputs, length, scale, weights["your network"]["weight_ih_l0"].shape[1])
+    read = read_inputs(inputs, length, weights["your network"]["weight_ih_l0"].shape[1])
     runs = {name: run_layer(own, layer, read, relu) for name, own in weights.items()}
     return runs, [run_layer(own, layer, read, relu) for own in fresh]
 
 
-def own_norms(file, before, network, layer, length, scale, inputs, relu):
+def own_norms(file, before, network, layer, length, inputs, relu):
     """The gradient's spectral norm by lag: the reader's network, its direct path, before training, and fresh."""
-    runs, fresh = own_runs(file, before, network, layer, length, scale, inputs, relu)
+    runs, fresh = own_runs(file, before, network, layer, length, inputs, relu)
     figure = {name: 10 ** log10_norms(memories) for name, (_, memories, _, _) in runs.items()}
     gates = runs["your network"][2]
     if gates is not None:
@@ -163,17 +163,17 @@ def own_norms(file, before, network, layer, length, scale, inputs, relu):
     return figure
 
 
-def own_gates(file, before, network, layer, length, scale, inputs, relu):
+def own_gates(file, before, network, layer, length, inputs, relu):
     """How often a forget gate stands where: the share of all units and steps in each of 20 bins from 0 to 1."""
-    runs, fresh = own_runs(file, before, network, layer, length, scale, inputs, relu)
+    runs, fresh = own_runs(file, before, network, layer, length, inputs, relu)
     gates = {name: gate for name, (_, _, gate, _) in runs.items()}
     gates["torch's fresh network"] = torch.stack([gate for _, _, gate, _ in fresh])
     return {name: torch.histc(gate, 20, 0, 1) / gate.numel() for name, gate in gates.items()}
 
 
-def own_shares(file, before, network, layer, length, scale, inputs, relu):
+def own_shares(file, before, network, layer, length, inputs, relu):
     """The share of each lag in ∂L(T)/∂W_hh, for L(T) = ½‖h(T) − y‖² with a random target y."""
-    runs, _ = own_runs(file, before, network, layer, length, scale, inputs, relu)
+    runs, _ = own_runs(file, before, network, layer, length, inputs, relu)
     figure = {}
     for name, (hidden, _, _, copies) in runs.items():
         y = torch.randn(len(hidden[-1]), generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -16,6 +16,8 @@ from explainer.reach.modules import Run
 KEPT = 0.1  # the share that a forget bias should keep over the wanted lag
 MOST_ADDED = 30.0  # to a bias
 
+_AT_ONCE, _ROUNDS = 16, 4  # biases that are tried at a time, and how often what lies between two of them is divided
+
 GATES, FORGET_BIAS, GAIN, CLIPPING, FORMAT, TRAJECTORY = (
     "gates",
     "forget bias",
@@ -121,20 +123,16 @@ def bias_to_add(runs: Sequence[Run], lag: int) -> float | None:
     rounded up to thousandths. None where no bias up to the largest will do.
     """
 
-    def product(added: float) -> float:
-        return middle_product([_tried(run, added) for run in runs], lag)
-
     low, high = 0.0, MOST_ADDED
-    if product(high) < math.log10(KEPT):
-        return None
-    for _ in range(14):
-        middle = (low + high) / 2
-        low, high = (low, middle) if product(middle) >= math.log10(KEPT) else (middle, high)
+    for _ in range(_ROUNDS):
+        tried = torch.linspace(low, high, _AT_ONCE, dtype=torch.float64)
+        gates = [run.gates_with_bias_added(tried).numpy() for run in runs]
+        enough = [middle_product([one[i] for one in gates], lag) >= math.log10(KEPT) for i in range(_AT_ONCE)]
+        if not any(enough):
+            return None
+        first = enough.index(True)
+        low, high = float(tried[max(first - 1, 0)]), float(tried[first])
     return math.ceil(1000 * high) / 1000
-
-
-def _tried(run: Run, added: float) -> np.ndarray:
-    return run.again(run.layer.with_bias_added(added)).gates.numpy()
 
 
 # --- the others ---------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Layer:
         return self.type.expose(squash, self.weights, x, state, memory)
 
     def run(self, inputs: Tensor, start: Tensor) -> Tensor:
-        """The packed states at 0…T, (T+1, S), from inputs (T, I) and the first state (S,)."""
+        """The packed states at 0…T, (T+1, …, S), from inputs (T, …, I) and the first state (…, S)."""
         states = [start]
         with torch.no_grad():
             for x in inputs:
@@ -105,20 +105,27 @@ class Layer:
         def place(t: int, memory: Tensor) -> Tensor:
             return self.type.expose(WITHOUT_CANCELLING, self.weights, inputs[t - 1], states[t - 1], memory)
 
+        def advance_all(before: Tensor) -> Tensor:
+            return self.step(WITHOUT_CANCELLING, inputs, before)
+
+        def place_all(memories: Tensor) -> Tensor:
+            return self.type.expose(WITHOUT_CANCELLING, self.weights, inputs, states[:-1], memories)
+
         size = self.state_size
-        return Recurrence(states, advance, place, slice(size - self.memory_size, size), self.multiplications)
+        measured = slice(size - self.memory_size, size)
+        return Recurrence(states, advance, place, measured, self.multiplications, advance_all, place_all)
 
     def gates(self, inputs: Tensor, states: Tensor) -> Tensor | None:
-        """The gate that multiplies the carried memory at steps 1…T, (T, n), by autograd; None without one."""
+        """The gate that multiplies the carried memory at steps 1…T, (T, …, n), by autograd; None without one."""
         if not self.type.gated:
             return None
-        carried = states[:-1, -self.memory_size :].clone().requires_grad_()
+        carried = states[:-1, ..., -self.memory_size :].clone().requires_grad_()
         memory = self.type.update(WITHOUT_CANCELLING, self.weights, inputs, states[:-1], carried)
         return torch.autograd.grad(memory.sum(), carried)[0]
 
-    def with_bias_added(self, amount: float) -> Layer:
-        """The same layer with so much added to the bias of the gate that keeps."""
+    def with_bias_added(self, amounts: Tensor) -> Layer:
+        """As many copies of the layer (b,) as a batch, with so much added to the bias of the gate that keeps."""
         block, n = self.type.keep_block, self.memory_size
-        bias = self.weights["bias_ih_l0"].clone()
-        bias[block * n : (block + 1) * n] += self.type.keep_sign * amount
+        bias = self.weights["bias_ih_l0"].repeat(len(amounts), 1)
+        bias[:, block * n : (block + 1) * n] += self.type.keep_sign * amounts[:, None]
         return dataclasses.replace(self, weights=self.weights | {"bias_ih_l0": bias})

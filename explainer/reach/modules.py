@@ -31,9 +31,11 @@ class Run:
     def gates(self) -> Tensor | None:
         return self.layer.gates(self.inputs, self.states)
 
-    def again(self, layer: Layer) -> Run:
-        """The same with another layer's weights."""
-        return Run(layer, self.inputs, layer.run(self.inputs, self.states[0]))
+    def gates_with_bias_added(self, amounts: Tensor) -> Tensor:
+        """The gates (b, T, n) after the network has run again with so much (b,) added to the bias of that gate."""
+        layer, inputs = self.layer.with_bias_added(amounts), self.inputs.unsqueeze(1)
+        states = layer.run(inputs, self.states[0].expand(len(amounts), -1))
+        return layer.gates(inputs, states).transpose(0, 1)
 
 
 def checked(module: object) -> nn.RNNBase:

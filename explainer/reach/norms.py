@@ -70,6 +70,7 @@ def measure(recurrence: Recurrence, *, exactly: bool | None, seed: int, progress
     if exactly is None:
         cost = 2 * recurrence.size * recurrence.weights * recurrence.length
         exactly = cost <= AFFORDABLE or recurrence.size <= 2 * PROBES
+    recurrence = recurrence.tabled()
     return exact(recurrence, progress) if exactly else probed(recurrence, seed, progress)
 
 

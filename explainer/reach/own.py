@@ -71,6 +71,8 @@ class Own:
     sides: tuple[float, float]
 
 
+_AT_ONCE = 4_000_000  # numbers in the gradients of W_hh that are held at once
+
 AFTER, BEFORE, FRESH = "your network", "before training", "torch's fresh network"
 
 
@@ -151,31 +153,38 @@ def shares_of(run: Run, tell: Callable[[float], None]) -> np.ndarray:
     Returns:
         Lag 0 first, (T,): signed, sums to 1. NaN where the sum is 0.
     """
-    total = torch.zeros_like(run.layer.weights["weight_hh_l0"])
-    for share, done in _pieces(run):
-        total += share
-        tell(done / 2)
-    square, projected = float(total.square().sum()), []
-    for share, done in _pieces(run):
-        projected.append(float((share * total).sum()))
-        tell((1 + done) / 2)
+    adjoints = _adjoints(run)
+    tell(0.5)
+    total = sum(share.sum(0) for share in _pieces(run, adjoints))
+    tell(0.75)
+    projected = [torch.einsum("tij,ij->t", share, total) for share in _pieces(run, adjoints)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.array(projected) / square
+        return torch.cat(projected).numpy() / float(total.square().sum())
 
 
-def _pieces(run: Run) -> Iterator[tuple[Tensor, float]]:
-    layer, length = run.layer, len(run.inputs)
-    outputs = layer.output_size
+def _adjoints(run: Run) -> Tensor:
+    """∂L(T)/∂state(T−lag), lag 0 first, (T, S)."""
+    outputs, own = run.layer.output_size, run.recurrence.tabled()
     target = torch.randn(outputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    adjoint = torch.zeros_like(run.states[-1])
-    adjoint[:outputs] = run.states[-1, :outputs] - target
-    for t in range(length, 0, -1):
-        weight = layer.weights["weight_hh_l0"].clone().requires_grad_()
-        state = run.states[t - 1].clone().requires_grad_()
-        own = modules.with_weight(layer, weight)
-        end = own.step(WITHOUT_CANCELLING, run.inputs[t - 1], state)
-        share, adjoint = torch.autograd.grad(end, (weight, state), adjoint)
-        yield share, (length - t + 1) / length
+    adjoint = torch.zeros_like(run.states[-1:])
+    adjoint[0, :outputs] = run.states[-1, :outputs] - target
+    adjoints = [adjoint]
+    for t in range(len(run.inputs), 1, -1):
+        adjoints.append(own.step_back(t, adjoints[-1]))
+    return torch.cat(adjoints)
+
+
+def _pieces(run: Run, adjoints: Tensor) -> Iterator[Tensor]:
+    """The gradients of the steps' own copies of W_hh, lag 0 first, some at a time (some, rows, columns)."""
+    weight = run.layer.weights["weight_hh_l0"]
+    before, inputs = run.states[:-1].flip(0), run.inputs.flip(0)
+    at_once = max(1, _AT_ONCE // weight.numel())
+    for first in range(0, len(inputs), at_once):
+        some = slice(first, first + at_once)
+        copies = weight.repeat(len(inputs[some]), 1, 1).requires_grad_()
+        layer = modules.with_weight(run.layer, copies)
+        ends = layer.step(WITHOUT_CANCELLING, inputs[some].unsqueeze(1), before[some].unsqueeze(1))
+        yield torch.autograd.grad(ends, copies, adjoints[some].unsqueeze(1))[0]
 
 
 # --- the receipt --------------------------------------------------------------------------------------------
