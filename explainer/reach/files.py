@@ -162,6 +162,8 @@ def _tensors(read: object) -> dict[str, Tensor]:
         raise Unusable("This file holds no state_dict, a mapping of names to tensors.")
     found = {str(name): one for name, one in read.items() if isinstance(one, Tensor)}
     _few(len(found))
+    if sum(one.numel() * one.element_size() for one in found.values()) > 4 * MOST_BYTES:
+        raise Unusable("The tensors of this file are larger than the file itself; it is not opened.")
     _known_kinds({name: one.dtype for name, one in found.items()}, KINDS)
     return {name: one for name, one in found.items() if one.dtype in KINDS}
 
