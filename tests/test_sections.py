@@ -702,6 +702,7 @@ ANSWERS = {
     "many-paths": whole_beside_direct,
     "number-formats": left_in_float16,
     "does-it-learn": lambda settings: None,  # nothing is trained in these tests
+    "your-own-network": lambda settings: 0,  # the example: 0.14 against 10⁻⁵; tests/test_your_own_network.py
 }
 
 
