@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+import sys
+import types
 
 import altair as alt
 import numpy as np
@@ -184,8 +187,21 @@ def test_the_callback_measures_every_so_many_steps_and_follows_the_weights():
 
 
 def test_without_lightning_its_callback_says_what_is_missing():
-    try:
-        import lightning  # noqa: F401
-    except ImportError:
-        with pytest.raises(ImportError, match="lightning"):
-            reach.HorizonLog(network(), noise()).lightning()
+    if importlib.util.find_spec("lightning") or importlib.util.find_spec("pytorch_lightning"):
+        pytest.skip("Lightning is installed")
+    with pytest.raises(ImportError, match="lightning"):
+        reach.HorizonLog(network(), noise()).lightning()
+
+
+def test_with_lightning_every_layers_horizon_is_logged_at_its_step(monkeypatch):
+    """A stand-in for the library, which is not among the requirements: a base class and the two names that are used."""
+    library = types.ModuleType("lightning.pytorch")
+    library.Callback = object
+    monkeypatch.setitem(sys.modules, "lightning", types.ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", library)
+    log, logged = reach.HorizonLog(network(), noise(), every=10), {}
+    module = types.SimpleNamespace(log=lambda name, value: logged.setdefault(name, []).append(value))
+    callback = log.lightning()
+    for step in range(1, 21):
+        callback.on_train_batch_end(types.SimpleNamespace(global_step=step), module, None, None, 0)
+    assert logged == {"horizon/layer 0": [float(log.seen[step]["layer 0"]) for step in (10, 20)]}

@@ -31,13 +31,13 @@ _BINS = np.linspace(0, 1, 21)
 
 _ARGUMENT = r"""
 *Beyond the lab.* So far the networks were ours. The question is one about yours: can it, as it stands, learn from
-what happened $k$ steps ago? **Bring its weights**, and everything that this lesson measured is measured of it: how much
-of the gradient reaches back along all paths and along the direct one, how its forget gates stand, and which lags make
-up the gradient of its weights. Beside it stands torch's own fresh network of the same size. With a second file, from
-before training, you see what training has changed.
+what happened $k$ steps ago? **Bring its weights**, and everything that this lesson measured is measured of it: how
+much of the gradient reaches back along all paths and along the direct one, how its forget gates stand, and which
+lags make up the gradient of its weights ($s$ is $c$ for an LSTM, and $h$ for the others). Beside it stands torch's
+own fresh network of the same size. With a second file, from before training, you see what training has changed.
 
 $$
-\left\lVert \frac{\partial s^{(T)}}{\partial s^{(T-k)}} \right\rVert, \qquad s = c \text{ for an LSTM, else } h
+\left\lVert \frac{\partial s^{(T)}}{\partial s^{(T-k)}} \right\rVert
 $$
 
 Until you bring one, the figures show an example: an LSTM of eight units that has learned to remember one bit over 30

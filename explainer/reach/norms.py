@@ -18,6 +18,7 @@ The stated value is the middle of both bounds in powers of ten, and the stated e
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,7 +140,9 @@ def _unit(vectors: Tensor) -> tuple[Tensor, np.ndarray]:
     return vectors / length.clamp(min=torch.finfo(vectors.dtype).tiny)[:, None], log10(length.numpy())
 
 
-def _onwards(recurrence: Recurrence, lags: list[int], starts: Tensor) -> tuple[Tensor, np.ndarray]:
+def _onwards(
+    recurrence: Recurrence, lags: list[int], starts: Tensor, tick: Callable[[], None]
+) -> tuple[Tensor, np.ndarray]:
     """J_lag · its starts: (lags, b, n) → unit vectors (lags, b, n) and log10 of their lengths (lags, b)."""
     length, b = recurrence.length, starts.shape[1]
     joins = {length - lag: i for i, lag in enumerate(lags)}
@@ -147,6 +150,7 @@ def _onwards(recurrence: Recurrence, lags: list[int], starts: Tensor) -> tuple[T
     for t in range(min(joins), length + 1):
         if len(columns):
             columns, grown = _unit(recurrence.step_on(t, columns))
+            tick()
             logs = logs + grown
         if t in joins:
             entered, grown = _unit(recurrence.enter(t, starts[joins[t]]))
@@ -157,7 +161,9 @@ def _onwards(recurrence: Recurrence, lags: list[int], starts: Tensor) -> tuple[T
     return parts.view(len(lags), b, -1)[torch.from_numpy(back)], (logs + grown).reshape(len(lags), b)[back]
 
 
-def _backwards(recurrence: Recurrence, lags: list[int], ends: Tensor) -> tuple[Tensor, np.ndarray]:
+def _backwards(
+    recurrence: Recurrence, lags: list[int], ends: Tensor, tick: Callable[[], None]
+) -> tuple[Tensor, np.ndarray]:
     """its ends · J_lag, as :func:`_onwards`."""
     length, b = recurrence.length, ends.shape[1]
     rows = recurrence.in_the_state(ends.flip(0).reshape(-1, recurrence.size))  # the longest lag first
@@ -166,6 +172,7 @@ def _backwards(recurrence: Recurrence, lags: list[int], ends: Tensor) -> tuple[T
         for t in range(length - (lags[i - 1] if i else 0), length - lag, -1):
             rows, grown = _unit(recurrence.step_back(t, rows))
             logs = logs + grown
+            tick()
         out, grown = _unit(recurrence.leave(length - lag, rows[-b:]))
         left.append(out)
         left_logs.append(logs[-b:] + grown)
@@ -174,19 +181,18 @@ def _backwards(recurrence: Recurrence, lags: list[int], ends: Tensor) -> tuple[T
 
 
 def _power_iteration(
-    recurrence: Recurrence, lags: list[int], generator: torch.Generator, progress: Progress
+    recurrence: Recurrence, lags: list[int], generator: torch.Generator, tick: Callable[[], None]
 ) -> tuple[Tensor, np.ndarray]:
     """The directions that the products end in (directions, n), and an upper bound of log10 of each norm (lags,)."""
     vectors = min(VECTORS, recurrence.size) // 2 * 2 or 2
     start = torch.randn(len(lags), vectors, recurrence.size, generator=generator, dtype=recurrence.states.dtype)
     vectors_now, logs = start / (norm := start.norm(dim=2, keepdim=True)), log10(norm[..., 0].numpy())
-    for i in range(ITERATIONS):
-        ends, grown = _onwards(recurrence, lags, vectors_now)
+    for _ in range(ITERATIONS):
+        ends, grown = _onwards(recurrence, lags, vectors_now, tick)
         logs = logs + grown
-        vectors_now, grown = _backwards(recurrence, lags, ends)
+        vectors_now, grown = _backwards(recurrence, lags, ends, tick)
         logs = logs + grown
-        progress((i + 1) / (ITERATIONS + 2))
-    ends, grown = _onwards(recurrence, lags, vectors_now)
+    ends, grown = _onwards(recurrence, lags, vectors_now, tick)
     logs = logs + grown
     largest = np.where(np.isfinite(logs), logs, -np.inf).max(1)
     safe = np.where(np.isfinite(largest), largest, 0.0)
@@ -200,10 +206,15 @@ def probed(recurrence: Recurrence, seed: int, progress: Progress) -> Norms:
     generator = torch.Generator().manual_seed(seed)
     n, length = recurrence.size, recurrence.length
     lags = sparse_lags(length)
+    steps, done = (2 * ITERATIONS + 2) * length, itertools.count(1)
+
+    def tick() -> None:
+        progress(next(done) / steps)
+
     upper = np.full(length, np.inf)
     basis = recurrence.states.new_zeros(0, n)
     if lags:
-        ends, upper[lags] = _power_iteration(recurrence, lags, generator, progress)
+        ends, upper[lags] = _power_iteration(recurrence, lags, generator, tick)
         basis = torch.linalg.qr(ends.T)[0].T[: n // 2]
     probes = torch.randn(PROBES, n, generator=generator, dtype=basis.dtype)
     probes = probes - probes @ basis.T @ basis
@@ -225,7 +236,7 @@ def probed(recurrence: Recurrence, seed: int, progress: Progress) -> Norms:
         if t > 1:
             rows, shift = rescaled(recurrence.step_back(t, rows))
             exponent += shift
-        progress((ITERATIONS + (lag + 1) / length * 2) / (ITERATIONS + 2))
+        tick()
     spectral[0], spectral_error[0] = 0.0, 0.0  # the identity
     frobenius[0], frobenius_error[0] = math.log10(n) / 2, 0.0
     return Norms(spectral, frobenius, spectral_error, frobenius_error, PROBED)
