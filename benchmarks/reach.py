@@ -41,7 +41,9 @@ def one(n: int, length: int) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     module, inputs = nn.LSTM(INPUTS, n).double(), torch.randn(length, INPUTS, dtype=torch.float64)
-    reach.of(nn.LSTM(1, 2), torch.randn(3, 1))  # the first vmapped pass of a process makes torch load much
+    reach.of(
+        nn.LSTM(1, 2), torch.randn(3, 1), progress=lambda share: None
+    )  # the first vmapped pass of a process makes torch load much
 
     def forward_and_backward() -> None:
         module(inputs)[0][-1].sum().backward()
@@ -54,8 +56,8 @@ def one(n: int, length: int) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     error = f", error {layer.spectral_error.max():.2f} decades at most" if layer.method == "probed" else ""
     say(
-        f"  n = {n:5,}, T = {length:5,}: {taken:8.2f} s, {taken / torchs_own:6.0f} × torch's own {torchs_own * 1e3:8.1f} "
-        f"ms, {memory:6.0f} MB, {layer.method}{error}"
+        f"  n = {n:5,}, T = {length:5,}: {taken:8.2f} s, {taken / torchs_own:6.0f} × torch's own, "
+        f"{memory:6.0f} MB, {layer.method}{error}"
     )
 
 

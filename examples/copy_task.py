@@ -4,7 +4,7 @@ The copy task (Hochreiter & Schmidhuber 1997): two symbols, a delay without anyt
 have to be given back. The LSTM starts with the biases that torch draws.
 
     python examples/copy_task.py
-    python examples/copy_task.py --delay 40 --steps 300
+    python examples/copy_task.py --delay 40 --steps 2000
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from explainer import reach  # noqa: E402
+from explainer import reach
 
 SYMBOLS, COPIED = 4, 2
 BLANK, MARK = SYMBOLS, SYMBOLS + 1
@@ -89,9 +89,9 @@ def apply_advice(model: Copier, report: reach.Report) -> float:
 def main(arguments: list[str] | None = None) -> tuple[float, float]:
     """Tell the whole case; the shares of right symbols before and after."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--delay", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--units", type=int, default=32)
+    parser.add_argument("--delay", type=int, default=25)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--units", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
     say = sys.stdout.write
