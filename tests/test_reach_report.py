@@ -172,6 +172,14 @@ def test_one_step_has_no_pace():
     assert layer.log10_spectral.tolist() == [0.0]
 
 
+def test_states_that_overflow_are_said_to():
+    model = network(nn.RNN, nonlinearity="relu").double()
+    with torch.no_grad():
+        model.weight_hh_l0.fill_(1e200)
+    with pytest.raises(ValueError, match="layer 0 leave the range of float64"):
+        reach.of(model, 1 + noise().abs())
+
+
 # --- in a training loop -------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ STEPS, LAG, SCALE = 120, 100, 1.0  # at first
 NOISE, FROM_A_FILE = "Noise", "A file"
 TANH, RELU = "tanh", "ReLU"
 
+_SAID = "own-said"
+
 
 def lesson() -> tuple[Section, ...]:
     """The sections as this reader has them: about what the reader has brought, where something was."""
@@ -40,13 +42,24 @@ def _ticket(slug: str) -> jobs.Ticket | None:
 
 
 def _runs(slug: str) -> bool:
+    status = _status(slug)
+    return status is not None and not status.over
+
+
+def _status(slug: str) -> jobs.Status | None:
+    """How the measurement stands; None without one. What could not be measured is said until the next one."""
     ticket = _ticket(slug)
-    return ticket is not None and not ticket.poll().over
+    try:
+        return ticket.poll() if ticket else None
+    except Unusable as error:
+        del page_state().work[slug]
+        st.session_state[_SAID] = str(error)
+        return None
 
 
 def _panel(section: Section, is_watched: bool) -> None:
     slug, ticket = section.slug, _ticket(section.slug)
-    status = ticket.poll() if ticket else None
+    status = _status(slug)
     if status and status.over:
         del page_state().work[slug]
         if status.value and status.value.own:
@@ -80,12 +93,15 @@ def _panel(section: Section, is_watched: bool) -> None:
                 on_click=_forget,
                 args=(slug,),
             )
+        if said := st.session_state.get(_SAID):
+            st.error(_plain(said), icon=":material/error:")
         if runs:
             st.progress(status.value.fraction if status.value else 0.0, text=_progress_words(status))
 
 
 def _begin(slug: str, request: Request) -> None:
     page_state().work[slug] = (request, start(request))
+    st.session_state.pop(_SAID, None)
     st.rerun()
 
 

@@ -90,7 +90,7 @@ def _of_safetensors(data: bytes) -> dict[str, Tensor]:
         read = safetensors.torch.load(data)
     except Exception as error:
         raise Unusable("The tensors of this file are not where its header says; the file is damaged.") from error
-    return {name: tensor for name, tensor in read.items() if name in kept}
+    return {name: read[name] for name in header if name in kept}
 
 
 def _few(count: int) -> None:

@@ -48,7 +48,8 @@ def of(
 
     Raises:
         TypeError: the model is no recurrent module of torch's, or the inputs are packed or no tensor.
-        ValueError: a shape does not fit, a number is not finite, or the lag is not between 0 and T−1.
+        ValueError: a shape does not fit, a number is not finite, a state overflows, or the lag is not between 0 and
+            T−1.
     """
     model = modules.checked(model)
     sequences = modules.sequences_of(model, inputs)
@@ -109,13 +110,19 @@ def of_step(
     if part is not None and not 0 <= part < len(parts):
         raise ValueError(f"part must be one of 0 to {len(parts) - 1}, not {part!r}")
     recurrence = _stepped(step, state, [one.detach() for one in parts], inputs.detach(), part)
+    if not torch.isfinite(recurrence.states).all():
+        raise ValueError("the states leave the range of their number format: there is nothing to measure")
     wanted = _lag(lag, len(inputs))
     with watched(progress) as tell:
         found = _norms([recurrence], exactly=exact, seed=seed, progress=tell)
     name = "state" if part is None else f"part {part}"
     layer = measured(name, getattr(step, "__name__", type(step).__name__).strip("<>"), found, None)
-    notes = (probed_note(),) if layer.method == PROBED else ()
-    return Report((layer,), wanted, 1, notes, functools.partial(advise, [layer], [[]], wanted, HORIZON), lambda: layer)
+    notes = [probed_note()] if layer.method == PROBED else []
+    if recurrence.states.dtype != torch.float64:
+        notes.append(f"Computed in {str(recurrence.states.dtype).removeprefix('torch.')}, as the step does.")
+    return Report(
+        (layer,), wanted, 1, tuple(notes), functools.partial(advise, [layer], [[]], wanted, HORIZON), lambda: layer
+    )
 
 
 def _stepped(step: Callable, like: State, parts: list[Tensor], inputs: Tensor, part: int | None) -> Recurrence:

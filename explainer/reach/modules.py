@@ -127,18 +127,29 @@ def starts_of(module: nn.RNNBase, state: Tensor | Sequence[Tensor] | None, seque
 
 
 def runs_of(layers: Sequence[Sequence[Layer]], inputs: Tensor, starts: Tensor) -> list[list[Run]]:
-    """Every layer and direction run over one sequence (T, I) from its first states (layers·directions, S)."""
+    """Every layer and direction run over one sequence (T, I) from its first states (layers·directions, S).
+
+    Raises:
+        ValueError: a state overflows.
+    """
     runs, number = [], 0
     for directions in layers:
         own = []
         for backwards, layer in enumerate(directions):
             read = inputs.flip(0) if backwards else inputs
-            own.append(Run(layer, read, layer.run(read, starts[number])))
+            own.append(Run(layer, read, _finite(layer.run(read, starts[number]), layer.name)))
             number += 1
         hidden = [run.states[1:, : run.layer.output_size] for run in own]
         inputs = torch.cat([hidden[0], *(one.flip(0) for one in hidden[1:])], -1)
         runs.append(own)
     return runs
+
+
+def _finite(states: Tensor, name: str) -> Tensor:
+    if torch.isfinite(states).all():
+        return states
+    first = int((~torch.isfinite(states)).any(1).nonzero()[0])
+    raise ValueError(f"the states of {name} leave the range of float64 at step {first}: there is nothing to measure")
 
 
 def stack_of(runs: Sequence[Sequence[Run]]) -> Recurrence | None:

@@ -15,6 +15,7 @@ from explainer.maths.gradients import HORIZON
 from explainer.maths.squashing import WITHOUT_CANCELLING
 from explainer.reach import modules, norms
 from explainer.reach.advice import Advice, advise
+from explainer.reach.files import Unusable
 from explainer.reach.measure import of_runs
 from explainer.reach.modules import Run
 from explainer.reach.report import Measured
@@ -253,6 +254,8 @@ def start(request: Request) -> Ticket[UnderWay]:
             under_way.own = measure(request, tell)
         except Ended:
             return
+        except (ValueError, RuntimeError) as error:  # a state overflows, or there is not enough memory
+            raise Unusable(f"This network could not be measured: {error}.") from error
         under_way.fraction = 1.0
         yield under_way
 
