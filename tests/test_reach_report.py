@@ -111,7 +111,7 @@ def test_the_range_over_sequences_is_said_to_be_of_these():
     model, batch = network(), torch.stack([noise(), 3 * noise()], 1)
     layer = reach.of(model, batch, lag=LAG).layers[0]
     assert layer.lowest[LAG] < layer.highest[LAG]
-    assert "Over these sequences" in said(reach.of(model, batch, lag=LAG), advice.TRAJECTORY).says
+    assert "over these sequences" in said(reach.of(model, batch, lag=LAG), advice.TRAJECTORY).says
 
 
 # --- words, chart, notebook ---------------------------------------------------------------------------------

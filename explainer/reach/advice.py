@@ -57,7 +57,7 @@ def advise(layers: Sequence, runs: Sequence[Sequence[Run]], lag: int, threshold:
         lag: the wanted lag.
         threshold: the share that counts as reaching.
     """
-    return tuple(
+    by_layer = [
         one
         for layer, own in zip(layers, runs, strict=True)
         for one in (
@@ -65,9 +65,9 @@ def advise(layers: Sequence, runs: Sequence[Sequence[Run]], lag: int, threshold:
             *_gain(layer, own),
             _clipping(layer, lag, threshold),
             _number_format(layer, lag),
-            _trajectory(layer, lag),
         )
-    )
+    ]
+    return (*by_layer, *_trajectory(layers, lag))
 
 
 # --- gates --------------------------------------------------------------------------------------------------
@@ -174,30 +174,28 @@ def _clipping(layer, lag: int, threshold: float) -> Advice:
 def _number_format(layer, lag: int) -> Advice:
     size = float(layer.log10_spectral[lag])
     value = torch.tensor(10.0 ** min(max(size, -330.0), 308.0), dtype=torch.float64)
-    lost = []
+    said, is_lost = [], False
     for name, dtype in (("float16", torch.float16), ("bfloat16", torch.bfloat16)):
         held = float(value.to(dtype))
-        if held == 0 or math.isinf(held):
-            lost.append(f"{name} {'rounds it to 0' if held == 0 else 'overflows'}")
-        else:
-            lost.append(f"{name} holds it")
-    return Advice(
-        FORMAT,
-        layer.name,
-        f"{words.magnitude(size, 1, 2)} at lag {lag}: {' and '.join(lost)}, unless the loss is scaled.",
-    )
+        is_lost = is_lost or held == 0 or math.isinf(held)
+        said.append(f"{name} {'rounds it to 0' if held == 0 else 'overflows' if math.isinf(held) else 'holds it'}")
+    scaled = ", unless the loss is scaled" if is_lost else ""
+    return Advice(FORMAT, layer.name, f"{words.magnitude(size, 1, 2)} at lag {lag}: {' and '.join(said)}{scaled}.")
 
 
-def _trajectory(layer, lag: int) -> Advice:
-    low, high = float(layer.lowest[lag]), float(layer.highest[lag])
-    spread = (
-        f" Over these sequences it lies between {words.magnitude(low, 1, 2)} and {words.magnitude(high, 1, 2)}."
-        if low != high
-        else ""
+def _trajectory(layers: Sequence, lag: int) -> list[Advice]:
+    ranges = [
+        Advice(
+            TRAJECTORY,
+            layer.name,
+            f"over these sequences the gradient at lag {lag} lies between {words.magnitude(low, 1, 2)} and "
+            f"{words.magnitude(high, 1, 2)}.",
+        )
+        for layer in layers
+        if (low := float(layer.lowest[lag])) != (high := float(layer.highest[lag]))
+    ]
+    general = (
+        "all of this is of the trajectory on these inputs. Inputs that open the gates carry a gradient further, and a "
+        "network may learn with their help."
     )
-    return Advice(
-        TRAJECTORY,
-        layer.name,
-        f"all of this is of the trajectory on these inputs. Inputs that open the gates carry a gradient further, and a "
-        f"network may learn with their help.{spread}",
-    )
+    return [*ranges, Advice(TRAJECTORY, "whole network" if len(layers) > 1 else layers[0].name, general)]
