@@ -79,8 +79,11 @@ def charts(tmp_path_factory) -> list[tuple[Settings, dict[str, dict]]]:
 def figures_by_title(settings: Settings) -> dict:
     (long,) = [section for section in SECTIONS if section.work is not None]
     *_, result = training.train(dataclasses.replace(long.work.plan(settings), steps=STEPS))
-    found = [figure for section in SECTIONS if section is not long for figure in section.figures_at(settings)]
-    return {figure.title: figure for figure in (*found, *long.figures_of(settings, result))}
+    return {
+        figure.title: figure
+        for section in SECTIONS
+        for figure in (long.figures_of(settings, result) if section is long else section.figures_at(settings))
+    }
 
 
 def in_order(rows: list[dict]) -> list[dict]:
