@@ -19,7 +19,7 @@ from explainer.page import figures, layout, own, parts, take, work
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT = 230, 110, 330  # pixels: about how tall they stand
+_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS = 230, 110, 330, 330, 330  # pixels: about how tall they stand
 
 
 def draw(number: int, section: Section) -> None:
@@ -66,10 +66,13 @@ def _moving_parts(number: int, section: Section) -> None:
 @once(size=len(SECTIONS))
 def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
-    boxes = [("", _PREDICTION, "")]
+    boxes = [("", _PANEL, "")] if section.of_readers_own else []
+    boxes.append(("", _PREDICTION, ""))
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
         boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+    if section.follows:
+        boxes.append(("", _FOLLOWS, ""))
     return layout.placeholders([*boxes, ("", _RECEIPT, "")])
 
 
