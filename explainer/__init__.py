@@ -5,9 +5,10 @@ The rooms, in the order in which a number travels::
     words      numbers as text: powers of ten, percentages, verdicts
     choices    what the reader can choose, and chose
     serving    many readers on one process
-    maths      the cells, and every measured quantity of them, by autograd: torch lives here and in the programs
+    maths      the cells, and every measured quantity of them, by autograd; torch lives here, and in programs and reach
     programs   the few lines of plain torch behind each figure, as a reader sees and runs them
     figures    drawings that stand still, and the tables whose numbers move
+    reach      how far back the gradient of a reader's own network reaches; from Python, the shell and the page
     lesson     the parts that every section has, and one file a section
     take       what a reader takes along: links, notebook, handout, data
     page       all of Streamlit's churn

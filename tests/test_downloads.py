@@ -64,7 +64,8 @@ def test_a_name_says_every_setting_that_moves_the_figure_and_fits_any_disk(setti
     assert len(set(names)) == len(names)
     for name, (_, _, _, section) in zip(names, figures(settings), strict=True):
         assert re.fullmatch(r"[A-Za-z0-9._=,+-]{1,255}", name)
-        said = dict(part.split("=") for part in name.removesuffix(".csv").partition("__")[2].split("_"))
+        named = name.removesuffix(".csv").partition("__")[2]
+        said = dict(part.split("=") for part in named.split("_")) if named else {}
         assert set(said) == set(section.moved_by)
         for control, text in said.items():
             assert CONTROL[control].parse(text.split(",")) == (getattr(settings, control), None)

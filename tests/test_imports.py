@@ -8,8 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "explainer"
-ORDER = ("words", "choices", "serving", "maths", "programs", "figures", "lesson", "take", "page")
-LIVES_IN = {"torch": {"maths", "programs"}, "altair": {"figures", "lesson", "take"}, "streamlit": {"page"}}
+ORDER = ("words", "choices", "serving", "maths", "programs", "figures", "reach", "lesson", "take", "page")
+LIVES_IN = {
+    "torch": {"maths", "programs", "reach"},
+    "altair": {"figures", "reach", "lesson", "take"},
+    "streamlit": {"page"},
+}
 NOT_SECTIONS = {"parts", "prose", "citation"}
 
 

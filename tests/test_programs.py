@@ -186,7 +186,15 @@ def test_a_program_shows_what_it_needs_and_nothing_else(plot: Plot):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert {name.split(".")[0] for name in imported.values()} <= {"torch", "numpy", "math", "functools"}
+    assert {name.split(".")[0] for name in imported.values()} <= {
+        "torch",
+        "numpy",
+        "math",
+        "functools",
+        "base64",
+        "json",
+        "pathlib",
+    }
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     defined |= {node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)}
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}

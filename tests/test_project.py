@@ -32,7 +32,7 @@ def third_party_imports(*folders: str) -> set[str]:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    own = {"benchmarks", "explainer", "streamlit_app", "tests"} | {file.stem for file in files}
+    own = {"benchmarks", "examples", "explainer", "scripts", "streamlit_app", "tests"} | {file.stem for file in files}
     return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - own
 
 

@@ -62,6 +62,7 @@ class Plot:
         half: whether it shares its row with the next figure on wide screens.
         walk: (settings) → the stops along its product, if the product can be walked; its tables hold a ``walk`` then.
         shown: (settings) → whether the reader has chosen to see it.
+        is_kept: whether its figures are kept for all readers; not if they show what one of them has brought.
     """
 
     title: str
@@ -73,6 +74,7 @@ class Plot:
     half: bool = False
     walk: Callable[[Settings], Stops] | None = None
     shown: Callable[[Settings], bool] = lambda settings: True
+    is_kept: bool = True
 
     def at(self, settings: Settings, result: Any = None) -> Figure:
         """The figure at these settings, computed once for all readers who ask for the same.
@@ -82,7 +84,9 @@ class Plot:
             result: of long work, as far as it has got. It changes, so such a figure is not kept.
         """
         own = settings.only(self.reads)
-        return _kept_figure(self, own) if result is None else _figure(self, own, result)
+        if result is not None:
+            return _figure(self, own, result)
+        return _kept_figure(self, own) if self.is_kept else _figure(self, own)
 
 
 def _figure(plot: Plot, *state: Any) -> Figure:

@@ -21,6 +21,7 @@ _ORDER = (
     "depth_is_time",
     "gates_without_a_squashed_state",
     "remembering_on_purpose",
+    "your_own_network",
 )
 
 

@@ -103,6 +103,9 @@ class Section:
         look_closer: what the lab simplifies, in Markdown; empty where it simplifies nothing.
         receipt_reads: names of the controls that the receipt reads although no figure does.
         work: the long work behind its plots, if there is any.
+        follows: (settings) → what follows from the numbers, in Markdown, below the figures; None where nothing does.
+        of_readers_own: (what a reader has brought, measured) → the same section about that; None where a reader can
+            bring nothing.
         slug: its name in the page's anchors and in links; the spine sets it from the file's name.
     """
 
@@ -115,6 +118,8 @@ class Section:
     look_closer: str = ""
     receipt_reads: tuple[str, ...] = ()
     work: LongWork | None = None
+    follows: Callable[[Settings], str] | None = None
+    of_readers_own: Callable[[Any], Section] | None = None
     slug: str = ""
 
     @functools.cached_property
@@ -155,8 +160,9 @@ class Contents:
 def contents(section: Section, settings: Settings) -> Contents:
     """What a section says at these settings, computed once for all readers who ask for the same."""
     own = settings.only(section.reads)
-    # with long work, what a section says changes when the work is done
-    return _contents(section, own) if section.work else _kept_contents(section, own)
+    # with long work, what a section says changes when the work is done; what a reader has brought is nobody else's
+    is_kept = not section.work and all(plot.is_kept for plot in section.plots)
+    return _kept_contents(section, own) if is_kept else _contents(section, own)
 
 
 def _contents(section: Section, settings: Settings) -> Contents:

@@ -15,11 +15,11 @@ from explainer.choices.settings import Settings
 from explainer.figures.figure import height
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section, contents
-from explainer.page import figures, layout, parts, take, work
+from explainer.page import figures, layout, own, parts, take, work
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT = 230, 110, 330  # pixels: about how tall they stand
+_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS = 230, 110, 330, 330, 330  # pixels: about how tall they stand
 
 
 def draw(number: int, section: Section) -> None:
@@ -31,7 +31,7 @@ def draw(number: int, section: Section) -> None:
             st.markdown(_closing(section), unsafe_allow_html=True)
             take.below_a_section(number, section)
         else:
-            st.markdown(f"{_placeholders(number, section)}\n\n{_closing(section)}", unsafe_allow_html=True)
+            st.markdown(f"{_placeholders(number, SECTIONS[number - 1])}\n\n{_closing(section)}", unsafe_allow_html=True)
 
     with st.container(key=f"section-{section.slug}"):
         layout.text(f"{number}. {section.title}", section.slug, section.argument)
@@ -51,21 +51,28 @@ def _moving_parts(number: int, section: Section) -> None:
         # large networks take seconds; says so if it takes longer than half of one
         with st.spinner("Computing these networks …", show_time=True), parts.turn():
             section.figures_at(settings)
+    if section.of_readers_own:
+        own.panel(section)
     _prediction(section)
     if section.work:
         work.panel(section, settings, functools.partial(figures.draw_all, number))
     else:
         figures.add_all(number, section, settings)
+    if section.follows:
+        parts.add(f"follows-{section.slug}", section.follows, st.markdown, section.reads, section.slug)
     _receipt(section)
 
 
 @once(size=len(SECTIONS))
 def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
-    boxes = [("", _PREDICTION, "")]
+    boxes = [("", _PANEL, "")] if section.of_readers_own else []
+    boxes.append(("", _PREDICTION, ""))
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
         boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+    if section.follows:
+        boxes.append(("", _FOLLOWS, ""))
     return layout.placeholders([*boxes, ("", _RECEIPT, "")])
 
 

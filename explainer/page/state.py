@@ -13,6 +13,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings, from_query
+from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
 
 KEY = "page-state"
@@ -65,6 +66,7 @@ class PageState:
         patience: milliseconds that the browser waits before it asks for what is late.
         dragged: the number of the last message about a dragged slider.
         work: the plan and the ticket of the long work that the reader has begun, by section.
+        brought: the sections about what this reader has brought, by their slugs; gone with the session.
         reader: tells this session from others.
     """
 
@@ -85,6 +87,7 @@ class PageState:
     patience: int = PAUSE
     dragged: int = 0
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
+    brought: dict[str, Section] = field(default_factory=dict)
     reader: object = field(default_factory=object)
 
 

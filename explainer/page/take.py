@@ -10,9 +10,9 @@ import streamlit as st
 
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
-from explainer.lesson import SECTIONS, citation
+from explainer.lesson import citation
 from explainer.lesson.parts import Section
-from explainer.page import layout, parts, share
+from explainer.page import layout, own, parts, share
 from explainer.page.state import page_state
 from explainer.take import data, handout, notebook
 
@@ -77,7 +77,7 @@ def panel() -> None:
             "**A link to exactly this state**",
         )
         # what the files hold; they are made in no reader's run, which alone knows the page's address
-        shown, address = page_state().chosen, share.link(page_state().chosen)
+        shown, address, lesson = page_state().chosen, share.link(page_state().chosen), own.lesson()
 
         def show_link(settings_and_drawn: tuple[Settings, bool]) -> None:
             nonlocal shown, address
@@ -94,7 +94,7 @@ def panel() -> None:
             share.embed_button((), "embed-lesson")
             _file(
                 "Notebook",
-                lambda: notebook.written(shown, address),
+                lambda: notebook.written(shown, address, lesson),
                 notebook.FILE_NAME,
                 "application/x-ipynb+json",
                 ":material/note_stack:",
@@ -102,7 +102,7 @@ def panel() -> None:
             )
             _file(
                 "Handout",
-                lambda: handout.page(shown, address),
+                lambda: handout.page(shown, address, lesson),
                 handout.FILE_NAME,
                 "text/html",
                 ":material/docs:",
@@ -110,7 +110,7 @@ def panel() -> None:
             )
             _file(
                 "All data",
-                lambda: data.all_tables(SECTIONS, shown, address),
+                lambda: data.all_tables(lesson, shown, address),
                 data.ZIP_NAME,
                 "application/zip",
                 ":material/folder_zip:",

@@ -52,7 +52,8 @@ def settings_in_name(settings: Settings, names: Sequence[str]) -> str:
 
 def file_name(number: int, count: int, figure: Figure, section: Section, settings: Settings) -> str:
     """The name of a figure's CSV, with the value of every control that moves the section."""
-    return f"{stem(number, count, figure)}__{settings_in_name(settings, section.moved_by)}.csv"
+    named = settings_in_name(settings, section.moved_by)
+    return f"{stem(number, count, figure)}{'__' if named else ''}{named}.csv"
 
 
 def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> bytes:

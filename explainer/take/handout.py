@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -87,19 +88,20 @@ _templates = jinja2.Environment(
 )
 
 
-def page(settings: Settings, link: str) -> str:
+def page(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -> str:
     """The handout at these settings, as HTML.
 
     Args:
         settings: the state of the page.
         link: the address of the live page in the same state.
+        lesson: its sections.
     """
     return _templates.get_template("handout.html.jinja").render(
         title=SHORT_TITLE,
         link=link,
         prose=prose,
         settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
-        lesson=[_section(number, section, settings) for number, section in enumerate(SECTIONS, 1)],
+        lesson=[_section(number, section, settings) for number, section in enumerate(lesson, 1)],
         style=Markup(_read("handout.css")),
         draw=Markup(_read("handout.js")),
         vega=Markup(javascript()),
@@ -132,6 +134,7 @@ def _section(number: int, section: Section, settings: Settings) -> dict:
         "section": section,
         "prediction": section.question(settings),
         "rows": [list(row) for _, row in itertools.groupby(shown, key=lambda one: one["figure"].half)],
+        "follows": section.follows(settings) if section.follows else "",
         "receipt": section.receipt(settings),
     }
 

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -49,19 +49,20 @@ def plain_markdown(markdown: str) -> str:
     return markdown.strip()
 
 
-def written(settings: Settings, link: str) -> str:
+def written(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -> str:
     """The notebook as a file.
 
     Args:
         settings: the state of the page.
         link: leads back to the page in this state.
+        lesson: its sections.
     """
-    return nbformat.writes(build(settings, link))
+    return nbformat.writes(build(settings, link, lesson))
 
 
-def build(settings: Settings, link: str) -> nbformat.NotebookNode:
+def build(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -> nbformat.NotebookNode:
     """The notebook itself, checked by ``nbformat``; see :func:`written`."""
-    plots = [plot for section in SECTIONS for plot in section.plots_at(settings)]
+    plots = [plot for section in lesson for plot in section.plots_at(settings)]
     functions = dict.fromkeys(plot.program.function for plot in plots)
     pieces, helper = needed(*functions), needed(redraw)
     homes = {function.__module__ for function in functions}
@@ -77,7 +78,7 @@ def build(settings: Settings, link: str) -> nbformat.NotebookNode:
         what = inspect.getdoc(importlib.import_module(module))
         cells += [new_markdown_cell(what), new_code_cell(text(one for one in shared if one.module == module))]
     cells.append(_hidden_cell("what draws the figures", text(helper)))
-    for number, section in enumerate(SECTIONS, 1):
+    for number, section in enumerate(lesson, 1):
         cells += _section(number, section, settings, shown)
     notebook = new_notebook(
         cells=cells,
@@ -116,6 +117,8 @@ def _section(number: int, section: Section, settings: Settings, shown: set[Piece
         yield new_code_cell(f"# {title}{minutes}\n" + "\n\n\n".join([text(new), call] if new else [call]))
         drawn = f"redraw({name}, {_drawn(plot, settings)})"
         yield _hidden_cell(f"the page's drawing of {name}", drawn)
+    if section.follows:
+        yield new_markdown_cell(plain_markdown(section.follows(settings)))
     yield new_markdown_cell(f"**What to remember.** {plain_markdown(section.remember)}")
 
 

@@ -30,7 +30,7 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page
         assert section.title in words
         assert "What to remember." in words
     last = SECTIONS[-1]
-    figures = last.figures_of(Settings(), None)
+    figures = last.figures_at(Settings())
     kept = tab.page.locator(f".st-key-section-{SLUGS[-1]} .undrawn").inner_text()
     assert [figure.title for figure in figures if figure.title not in kept] == []
 
