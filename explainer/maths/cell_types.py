@@ -190,10 +190,10 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             equations.lstm_update,
             equations.lstm_output,
             blocks=4,
-            set_keep=equations.keep_block(1),
+            set_keep=equations.keep_block(1, 4),
         ),
         "gru": CellType(
-            "GRU", "Cho et al. 2014", nn.GRU, equations.gru_update, blocks=3, set_keep=equations.keep_block(1)
+            "GRU", "Cho et al. 2014", nn.GRU, equations.gru_update, blocks=3, set_keep=equations.keep_block(1, 3)
         ),
         "peephole": CellType(
             "Peephole LSTM",
@@ -202,7 +202,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             equations.peephole_update,
             equations.peephole_output,
             blocks=4,
-            set_keep=equations.keep_block(1),
+            set_keep=equations.keep_block(1, 4),
         ),
         "mgu": CellType(
             "Minimal gated unit",
@@ -210,7 +210,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             _stepped("mgu", 2),
             equations.mgu_update,
             blocks=2,
-            set_keep=equations.keep_block(0, -1),
+            set_keep=equations.keep_block(0, 2, -1),
         ),
         "relu": CellType(
             "RNN (ReLU)",
@@ -232,7 +232,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             equations.coupled_update,
             equations.coupled_output,
             blocks=3,
-            set_keep=equations.keep_block(0),
+            set_keep=equations.keep_block(0, 3),
         ),
         "linear": CellType(
             "Linear, fixed a",

@@ -121,11 +121,14 @@ def mgu_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carrie
 # --- how much is kept at the start ---------------------------------------------------------------------------
 
 
-def keep_block(block: int, sign: int = 1) -> Callable[[Weights, Tensor | float], None]:
-    """The gate of this block of rows keeps, or with sign −1 its complement does. torch adds two biases: one is 0."""
+def keep_block(block: int, blocks: int, sign: int = 1) -> Callable[[Weights, Tensor | float], None]:
+    """The gate of this block of rows, of so many, keeps, or with sign −1 its complement does.
+
+    torch adds two biases: the second is set to 0.
+    """
 
     def set_keep(weights: Weights, bias: Tensor | float) -> None:
-        n = weights[RECURRENT_WEIGHT].shape[-1]
+        n = len(weights["bias_ih_l0"]) // blocks
         rows = slice(block * n, (block + 1) * n)
         weights["bias_ih_l0"][rows] = sign * bias
         weights["bias_hh_l0"][rows] = 0.0

@@ -1,4 +1,4 @@
-"""The cells of torch's own recurrent modules, as equations: those of the lesson, and two that it has no figure for."""
+"""The cells of torch's own recurrent modules, as equations: those of the lesson, and one that it has no figure for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explainer.maths.cell_types import CELLS, CellType, Weights
+from explainer.maths.cell_types import CELLS, CellType
+from explainer.maths.equations import Weights, keep_block
 from explainer.maths.squashing import TORCHS_OWN, WITHOUT_CANCELLING, Squashing
 from explainer.reach.recurrence import Recurrence
 
@@ -17,10 +18,6 @@ def _blocks(weights: Weights, x: Tensor, h: Tensor) -> Tensor:
     """W·x + U·h + both biases, all rows."""
     from_input = x @ weights["weight_ih_l0"].mT + weights["bias_ih_l0"]
     return from_input + h @ weights["weight_hh_l0"].mT + weights["bias_hh_l0"]
-
-
-def _relu_update(squash: Squashing, weights: Weights, x: Tensor, h: Tensor, carried: Tensor) -> Tensor:
-    return torch.relu(_blocks(weights, x, h))
 
 
 def _projected_update(squash: Squashing, weights: Weights, x: Tensor, state: Tensor, c: Tensor) -> Tensor:
@@ -35,9 +32,14 @@ def _projected_output(squash: Squashing, weights: Weights, x: Tensor, state: Ten
     return (squash.logistic(o) * squash.tanh(c)) @ weights["weight_hr_l0"].mT
 
 
-RELU = CellType("RNN (relu)", "Le, Jaitly & Hinton 2015", nn.RNN, _relu_update)
 PROJECTED = CellType(
-    "LSTM with projection", "Sak, Senior & Beaufays 2014", nn.LSTM, _projected_update, _projected_output, keep_block=1
+    "LSTM with projection",
+    "Sak, Senior & Beaufays 2014",
+    nn.LSTM,
+    _projected_update,
+    _projected_output,
+    blocks=4,
+    set_keep=keep_block(1, 4),
 )
 
 MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN, "rnn-relu": nn.RNN}
@@ -50,7 +52,7 @@ def type_of(module: nn.RNNBase) -> CellType:
         return PROJECTED if module.proj_size else CELLS["lstm"]
     if isinstance(module, nn.GRU):
         return CELLS["gru"]
-    return RELU if module.nonlinearity == "relu" else CELLS["rnn"]
+    return CELLS["relu" if module.nonlinearity == "relu" else "rnn"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +125,13 @@ class Layer:
         memory = self.type.update(WITHOUT_CANCELLING, self.weights, inputs, states[:-1], carried)
         return torch.autograd.grad(memory.sum(), carried)[0]
 
+    @property
+    def keep_rows(self) -> slice:
+        """The rows of the gate that keeps: torch's second block, the forget gate of an LSTM, the update gate of a GRU."""
+        return slice(self.memory_size, 2 * self.memory_size)
+
     def with_bias_added(self, amounts: Tensor) -> Layer:
         """As many copies of the layer (b,) as a batch, with so much added to the bias of the gate that keeps."""
-        block, n = self.type.keep_block, self.memory_size
         bias = self.weights["bias_ih_l0"].repeat(len(amounts), 1)
-        bias[:, block * n : (block + 1) * n] += self.type.keep_sign * amounts[:, None]
+        bias[:, self.keep_rows] += amounts[:, None]
         return dataclasses.replace(self, weights=self.weights | {"bias_ih_l0": bias})

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
 from explainer.maths.squashing import WITHOUT_CANCELLING
 from explainer.reach import modules, norms
@@ -211,12 +212,14 @@ def sides_of(run: Run, lag: int) -> tuple[float, float]:
         for t in range(first, len(run.inputs)):
             memory = layer.type.update(WITHOUT_CANCELLING, weights, run.inputs[t], run.states[t], memory)
         (direct,) = torch.autograd.grad(memory.sum(), start)
-        block, n = layer.type.keep_block, layer.memory_size
-        gates = torch.sigmoid(arrives[first:, block * n : (block + 1) * n])
+        gates = torch.sigmoid(arrives[first:, layer.keep_rows])
         return float(direct.max()), float(gates.prod(0).max())
     by_autograd = run.recurrence.step_back(len(run.inputs), torch.eye(layer.memory_size, dtype=torch.float64))
-    h = torch.relu(arrives[-1]) if getattr(run.layer.type, "label", "") == "RNN (relu)" else torch.tanh(arrives[-1])
-    slope = (h > 0).double() if run.layer.type.label == "RNN (relu)" else (1 - h) * (1 + h)
+    if layer.type is CELLS["relu"]:
+        slope = (arrives[-1] > 0).double()
+    else:
+        h = torch.tanh(arrives[-1])
+        slope = (1 - h) * (1 + h)
     return float(by_autograd.norm()), float((slope[:, None] * weights["weight_hh_l0"]).norm())
 
 
