@@ -127,7 +127,7 @@ class Layer:
 
     @property
     def keep_rows(self) -> slice:
-        """The rows of the gate that keeps: torch's second block, the forget gate of an LSTM, the update gate of a GRU."""
+        """The rows of the gate that keeps, torch's second block: an LSTM's forget gate, a GRU's update gate."""
         return slice(self.memory_size, 2 * self.memory_size)
 
     def with_bias_added(self, amounts: Tensor) -> Layer:
