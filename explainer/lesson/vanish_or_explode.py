@@ -14,7 +14,7 @@ from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
-from explainer.maths.grid import Grid, gated_grid, vanilla_grid
+from explainer.maths.grid import Grid, gated_grid, own_gate, own_weight, vanilla_grid
 from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
@@ -164,19 +164,14 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
     }
 
 
-def _own_weight(settings: Settings) -> Grid:
-    """The reader's column of the map, with the reader's own lag among the others."""
-    return vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
-
-
 def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
     grid = vanilla_grid(settings, WEIGHTS, LAGS)
-    return _map_tables(grid, _own_weight(settings), settings.w, settings.k)
+    return _map_tables(grid, own_weight(settings, LAGS), settings.w, settings.k)
 
 
 def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
-    grid, own = (gated_grid(settings, f, LAGS) for f in (OPENINGS, (float(settings.f),)))
-    return _map_tables(grid, own, settings.f, settings.k)
+    grid = gated_grid(settings, OPENINGS, LAGS)
+    return _map_tables(grid, own_gate(settings, LAGS), settings.f, settings.k)
 
 
 def _vanilla_caption(settings: Settings) -> str:
@@ -230,7 +225,7 @@ GATED_MAP = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
-    grid = _own_weight(settings)
+    grid = own_weight(settings, LAGS)
     return Receipt(
         r"\left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",

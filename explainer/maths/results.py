@@ -1,0 +1,79 @@
+"""Results of the engine by the settings that they depend on: kept, and for many settings computed in one batch."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+from explainer.choices.settings import Settings
+from explainer.serving.once import once
+
+Batch = Callable[..., Sequence[Any]]
+
+
+class _Sweep:
+    """The results for many settings while they are asked for one after the other."""
+
+    def __init__(self, many: Sequence[Settings]) -> None:
+        self.results: dict[Hashable, Any] = {}
+        self._many = many
+        self._unlike: dict[tuple[str, ...], dict[Settings, None]] = {}
+
+    def unlike(self, fields: tuple[str, ...]) -> dict[Settings, None]:
+        """The settings that differ in these fields, in their order."""
+        if fields not in self._unlike:
+            self._unlike[fields] = dict.fromkeys(one.only(fields) for one in self._many)
+        return self._unlike[fields]
+
+
+_sweep: contextvars.ContextVar[_Sweep | None] = contextvars.ContextVar("sweep", default=None)
+
+
+@contextlib.contextmanager
+def at_once(many: Sequence[Settings]) -> Iterator[None]:
+    """Within this block, what is asked for one of these settings is computed for all of them in one batch.
+
+    It is kept until the block ends and no longer. A result without a batch is computed one by one, and not kept.
+    """
+    token = _sweep.set(_Sweep(many))
+    try:
+        yield
+    finally:
+        _sweep.reset(token)
+
+
+def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Callable:
+    """Cache by those settings alone that the result depends on; the others go to their defaults.
+
+    Args:
+        fields: names of the settings that the result depends on.
+        size: how many results are kept.
+        batch: (many settings, further arguments) → the results in their order, equal to the last bit to those of the
+            function itself.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        remembered = once(size)(function)
+
+        @functools.wraps(function)
+        def call(settings: Settings, *arguments):
+            sweep, own = _sweep.get(), settings.only(fields)
+            if sweep is None or sweep.unlike(fields).keys() == {own}:  # all share one, as pages without a sweep may
+                return remembered(own, *arguments)
+            key = (function, own, *arguments)
+            if key not in sweep.results and batch is not None and own in sweep.unlike(fields):
+                many = list(sweep.unlike(fields))
+                keys = [(function, one, *arguments) for one in many]
+                sweep.results.update(zip(keys, batch(many, *arguments), strict=True))
+            if key not in sweep.results:
+                sweep.results[key] = function(own, *arguments)
+            return sweep.results[key]
+
+        call.cache_info = remembered.cache_info
+        call.cache_clear = remembered.cache_clear
+        return call
+
+    return decorate
