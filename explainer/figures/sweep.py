@@ -6,6 +6,7 @@ figure it holds the datasets that move, and of these the columns that the drawin
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import zlib
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 
-from explainer.serving.once import once
+from explainer.figures.figure import Drawing
+from explainer.figures.rows import Rows
 
 LEVEL = 1  # of compression: more saves little and takes several times as long
 
@@ -27,20 +28,20 @@ class Slice:
     Attributes:
         texts: what it says; each a run of pieces of text, one after the other, as they stand in the page.
         title: of its figure, if it has one.
-        tables: of its figure, by the name of the dataset.
+        tables: of its figure, by the name of the dataset; columns of words have no other type than str or None.
         columns: names of the columns that the figure's drawing reads.
     """
 
     texts: tuple[tuple[str, ...], ...] = ()
     title: str = ""
-    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    tables: Mapping[str, Rows] = field(default_factory=dict)
     columns: frozenset[str] = frozenset()
 
 
-@once(64)
-def columns_read(drawing: str) -> frozenset[str]:
+@functools.cache
+def columns_read(drawing: Drawing) -> frozenset[str]:
     """Every word of a specification: among them are the columns that it reads."""
-    return frozenset(re.findall(r"\w+", drawing))
+    return frozenset(re.findall(r"\w+", json.dumps(drawing())))
 
 
 class Packed:
@@ -94,31 +95,33 @@ def _dataset(packed: Packed, name: str, slices: Sequence[Slice]) -> dict | None:
     tables = [one.tables[name] for one in slices]
     if all(one is tables[0] for one in tables):
         return None
-    rows = [len(one) for one in tables]
-    all_rows = pa.concat_tables(tables)
-    names = [column for column in all_rows.column_names if column in slices[0].columns]
-    columns = {column: _column(packed, all_rows[column].combine_chunks(), rows) for column in names}
-    if all("same" in column for column in columns.values()):
+    counts = [len(one) for one in tables]
+    names = [column for column in tables[0].columns if column in slices[0].columns]
+    columns = {column: _column(packed, [one.columns[column] for one in tables], counts) for column in names}
+    is_even = len(set(counts)) == 1
+    if is_even and all("same" in column for column in columns.values()):
         return None
-    return {"rows": rows[0] if len(set(rows)) == 1 else rows, "columns": columns}
+    return {"rows": counts[0] if is_even else counts, "columns": columns}
 
 
-def _column(packed: Packed, values: pa.Array, rows: Sequence[int]) -> dict:
+def _column(packed: Packed, values: Sequence[np.ndarray], counts: Sequence[int]) -> dict:
     """A column of all tables, one below the other; ``same`` has its values where they are those of every table."""
-    even = len(set(rows)) == 1
-    if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
-        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)  # null is NaN now
-        if even and _repeats(numbers.view(np.uint64), rows[0]):
-            return {"same": [None if np.isnan(one) else one for one in numbers[: rows[0]].tolist()]}
+    length = counts[0] if len(set(counts)) == 1 else 0
+    together = np.concatenate(values)
+    if together.dtype.kind in "fiu":
+        numbers = np.where(np.isfinite(together), together, np.nan).astype(np.float64)
+        if length and _repeats(numbers.view(np.uint64), length):
+            return {"same": [None if np.isnan(one) else one for one in numbers[:length].tolist()]}
         return packed.floats(numbers)
-    encoded = values.dictionary_encode("encode")
-    words, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False)
-    if even and _repeats(codes, rows[0]):
-        return {"same": [words[code] for code in codes[: rows[0]]]}
-    if len(words) > np.iinfo(np.uint16).max:
+    said = together.tolist()
+    if length and said == said[:length] * len(values):
+        return {"same": said[:length]}
+    codes: dict[object, int] = {}
+    numbers = np.array([codes.setdefault(word, len(codes)) for word in said])
+    if len(codes) > np.iinfo(np.uint16).max:
         raise ValueError("a column of a sweep has too many different words")
-    return packed.words(words, codes)
+    return packed.words(list(codes), numbers)
 
 
 def _repeats(values: np.ndarray, length: int) -> bool:
-    return not length or bool((values.reshape(-1, length) == values[:length]).all())
+    return bool((values.reshape(-1, length) == values[:length]).all())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, readings, style
+from explainer.figures import figure, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
@@ -134,9 +136,9 @@ def _map(symbol: str, title: str, color: str) -> Drawing:
     return figure.drawing(build)
 
 
-@once(32)
-def _cells(grid: Grid) -> pa.Table:
-    """The cells of a map: one table for all whose map is the same."""
+@once(32)  # one table for all whose map is the same
+def _cells(grid: Grid, _: bool) -> pa.Table:
+    """The cells of a map, as an Arrow table or bare."""
     place, status = grid.drawn
     parameter, lag = (values.ravel() for values in np.meshgrid(grid.parameter, grid.lag, indexing="ij"))
     half, lag_half = (grid.parameter[1] - grid.parameter[0]) / 2, (grid.lag[1] - grid.lag[0]) / 2
@@ -153,7 +155,7 @@ def _cells(grid: Grid) -> pa.Table:
 def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa.Table]:
     place, _ = own.drawn
     return {
-        "grid": _cells(grid),
+        "grid": _cells(grid, rows.are_bare()),
         "own": table(
             lag=steps(own.lag.astype(float)),
             log10_magnitude=decades(place[0]),
@@ -190,6 +192,7 @@ def _gated_caption(settings: Settings) -> str:
     )
 
 
+@functools.lru_cache(64)  # two for all readers who differ in w, f and k alone
 def _regimes(grid: Grid) -> str:
     longest = grid.log10_magnitude[:, -1]
     shares = {

@@ -70,7 +70,7 @@ def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.n
     return np.where(status == UNDEFINED, np.nan, place), status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gradient:
     """∂s(t)/∂s(t−lag) of one cell for every lag; s is h or c. Arrays have shape (k+1,) unless said.
 

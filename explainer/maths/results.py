@@ -15,30 +15,24 @@ Batch = Callable[..., Sequence[Any]]
 
 
 class _Sweep:
-    """The results for many settings while they are asked for one after the other."""
+    """The results for every value of one control, while they are asked for one after the other."""
 
-    def __init__(self, many: Sequence[Settings]) -> None:
+    def __init__(self, name: str, values: Sequence[object]) -> None:
+        self.name, self.values = name, values
         self.results: dict[Hashable, Any] = {}
-        self._many = many
-        self._unlike: dict[tuple[str, ...], dict[Settings, None]] = {}
-
-    def unlike(self, fields: tuple[str, ...]) -> dict[Settings, None]:
-        """The settings that differ in these fields, in their order."""
-        if fields not in self._unlike:
-            self._unlike[fields] = dict.fromkeys(one.only(fields) for one in self._many)
-        return self._unlike[fields]
 
 
 _sweep: contextvars.ContextVar[_Sweep | None] = contextvars.ContextVar("sweep", default=None)
 
 
 @contextlib.contextmanager
-def at_once(many: Sequence[Settings]) -> Iterator[None]:
-    """Within this block, what is asked for one of these settings is computed for all of them in one batch.
+def at_once(name: str, values: Sequence[object]) -> Iterator[None]:
+    """Within this block, what is asked for one of these values of a control is computed for all of them in one batch.
 
-    It is kept until the block ends and no longer. A result without a batch is computed one by one, and not kept.
+    It is kept until the block ends and no longer. A result without a batch is computed one by one, and not kept. What
+    does not depend on the control is kept for all, as outside the block.
     """
-    token = _sweep.set(_Sweep(many))
+    token = _sweep.set(_Sweep(name, values))
     try:
         yield
     finally:
@@ -61,11 +55,11 @@ def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Ca
         @functools.wraps(function)
         def call(settings: Settings, *arguments):
             sweep, own = _sweep.get(), settings.only(fields)
-            if sweep is None or sweep.unlike(fields).keys() == {own}:  # all share one, as pages without a sweep may
+            if sweep is None or sweep.name not in fields:
                 return remembered(own, *arguments)
             key = (function, own, *arguments)
-            if key not in sweep.results and batch is not None and own in sweep.unlike(fields):
-                many = list(sweep.unlike(fields))
+            if key not in sweep.results and batch is not None:
+                many = own.each(sweep.name, sweep.values)
                 keys = [(function, one, *arguments) for one in many]
                 sweep.results.update(zip(keys, batch(many, *arguments), strict=True))
             if key not in sweep.results:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,7 +52,7 @@ def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
 
 def _slice(plot: Plot, settings: Settings) -> Slice:
     """What the browser can redraw of a figure: its numbers and its caption."""
-    columns = columns_read(json.dumps(plot.drawing()))
+    columns = columns_read(plot.drawing)
     return Slice(((plot.caption(settings),),), plot.title, plot.tables(settings), columns)
 
 

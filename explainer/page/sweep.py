@@ -18,6 +18,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
+from explainer.figures import rows
 from explainer.figures.sweep import pack
 from explainer.maths.results import at_once
 from explainer.page import parts
@@ -27,7 +28,7 @@ from explainer.serving.once import Kept
 SWEPT = ("k", "h0", "w", "f", "spread", "u")
 KEY = "sweep"
 
-_LONGEST = 0.25  # seconds of computing; what takes longer is no sweep
+_LONGEST = 0.5  # seconds of computing; what takes longer is no sweep
 _LARGEST = 300_000  # bytes
 _PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
 _TURN = 0.01  # seconds after which others may compute
@@ -76,21 +77,21 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
 def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part]) -> bytes | None:
     """The sweep, computed bit by bit; None if it takes too long, or is too large."""
     control = CONTROL[name]
-    many = [base.replace(**{name: value}) for value in control.values]
+    many = base.each(name, control.values)
     taken, slices = 0.0, [[] for _ in swept]
     work = ((made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many)
-    with at_once(many):
+    with at_once(name, control.values), rows.bare():
         going = True
         while going:
             with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
-                begun = time.perf_counter()
-                while time.perf_counter() - begun < _TURN:
+                begun = time.thread_time()
+                while time.thread_time() - begun < _TURN:
                     made, part, settings = next(work, (None, None, None))
                     if made is None:
                         going = False
                         break
                     made.append(part.sweep(settings))
-                taken += time.perf_counter() - begun
+                taken += time.thread_time() - begun
             if taken > _LONGEST:
                 return None
     header = {
