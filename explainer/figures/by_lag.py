@@ -187,11 +187,12 @@ _STATUS_WORDS = {
 def _first_of_each_status(lines: Sequence[pa.Table]) -> pa.Table:
     notes = []
     for one in lines:
-        place, lag, status = (one[name].to_pylist() for name in ("log10_magnitude", "lag", "status"))
-        for said in sorted({*status} & _STATUS_WORDS.keys(), key=list(_STATUS_WORDS).index):
+        status = one["status"].to_pylist()
+        seen = {*status}
+        for said in [said for said in _STATUS_WORDS if said in seen]:
             first = status.index(said)
-            height = np.nan if place[first] is None else place[first]
-            notes.append((lag[first], height, said, _STATUS_WORDS[said]))
+            place, lag = (one[name].slice(first, 1).to_pylist()[0] for name in ("log10_magnitude", "lag"))
+            notes.append((lag, np.nan if place is None else place, said, _STATUS_WORDS[said]))
     lag, place, status, label = zip(*notes, strict=True) if notes else [()] * 4
     return table(
         lag=np.array(lag, dtype=float),

@@ -219,6 +219,7 @@ def gated(settings: Settings) -> Gradient:
     return _gated_each([settings])[0]
 
 
+@cached(("w", "k"), 128)
 def power_of_w(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """(|w|^lag, its log10) for lag = 0…k: the lab's proportionality taken at its word."""
     return _power(abs(settings.w), np.arange(settings.k + 1))

@@ -18,12 +18,21 @@ const thumbOf = (name) => document.querySelector(`.st-key-${name} [aria-valuetex
 
 // --- the sweep ---------------------------------------------------------------------------------------------------
 
+// The first bytes of all numbers stand first, then their second bytes, and so on.
+function together(bytes) {
+  const count = bytes.length / 8;
+  const numbers = new Uint8Array(bytes.length);
+  for (let i = 0; i < 8; i += 1)
+    for (let at = i, from = i * count, end = from + count; from < end; at += 8, from += 1) numbers[at] = bytes[from];
+  return new Float64Array(numbers.buffer);
+}
+
 async function unpacked(bytes) {
   const whole = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const buffer = await new Response(whole).arrayBuffer();
   const length = new Uint32Array(buffer, 0, 1)[0];
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-  header.floats = new Float64Array(buffer, 8 + length, header.numbers);
+  header.floats = together(new Uint8Array(buffer, 8 + length, 8 * header.numbers));
   header.codes = new Uint16Array(buffer, 8 + length + 8 * header.numbers);
   header.place = new Map(header.values.map((text, place) => [text, place]));
   for (const { datasets } of header.charts)
