@@ -5,7 +5,7 @@ const AGAIN = 3000; // milliseconds after which a sweep that has not come is ask
 let ask = null; // how to ask the server for a sweep
 let sweep = null; // {name, sections, at, values, charts, texts}
 let page = { sections: [], dragged: [], at: {} }; // what the server has told last, by way of live.js
-let asked = { what: "", at: -Infinity, count: 0 };
+let asked = { what: "", at: -Infinity, count: 0, failed: 0 };
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const isInSight = (slug) => {
@@ -197,7 +197,7 @@ function want(name) {
   const what = JSON.stringify([name, sections, { ...page.at, [name]: "" }]);
   if (sweep?.name === name && isValid()) return;
   if (what === asked.what && performance.now() - asked.at < AGAIN) return;
-  asked = { what, at: performance.now(), count: asked.count + 1 };
+  asked = { what, at: performance.now(), count: asked.count + 1, failed: what === asked.what ? asked.failed : 0 };
   ask("wanted", { name, sections, count: asked.count });
 }
 
@@ -205,6 +205,10 @@ function pointed({ target: element }) {
   const name = sliderOf(element) ?? "";
   if (name === over) return;
   over = name;
+  rests(name);
+}
+
+function rests(name) {
   clearTimeout(rest);
   if (name) rest = setTimeout(() => want(name), REST);
 }
@@ -248,7 +252,8 @@ export default function ({ data, setTriggerValue }) {
     listening = true;
     const options = { capture: true, passive: true };
     addEventListener("pointerover", pointed, options);
-    addEventListener("focusin", ({ target: element }) => want(sliderOf(element)), options);
+    // a moment later: what is in sight is said first
+    addEventListener("focusin", ({ target: element }) => rests(sliderOf(element)), options);
     addEventListener("pointerdown", elsewhere, options);
     addEventListener("explainer-thumb", thumbMoved);
     addEventListener("explainer-rest", thumbRests);
@@ -258,7 +263,10 @@ export default function ({ data, setTriggerValue }) {
     });
     dispatchEvent(new CustomEvent("explainer-hello"));
   }
-  if (data?.length)
+  if (!data?.length) {
+    // the server had no time for it: asked for again, some times, where the reader still is
+    if (asked.failed++ < 3 && asked.what) setTimeout(() => ((asked.at = -Infinity), want(over || sliderOf(document.activeElement))), AGAIN / 10);
+  } else
     unpacked(data).then((one) => {
       if (held.size) release();
       sweep = one;

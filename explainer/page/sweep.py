@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
@@ -28,7 +30,7 @@ from explainer.serving.once import Kept
 SWEPT = ("k", "h0", "w", "f", "spread", "u")
 KEY = "sweep"
 
-_LONGEST = 0.5  # seconds of computing; what takes longer is no sweep
+_LONGEST = 1.0  # seconds of computing; what takes longer is no sweep
 _LARGEST = 300_000  # bytes
 _PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
 _TURN = 0.01  # seconds after which others may compute
@@ -62,38 +64,40 @@ def _wanted() -> None:
         st.rerun([KEY])
 
 
+class OvertakenError(Exception):
+    """The reader who asked for a sweep has said something else since, or has left."""
+
+
 def _sweep(name: str, sections: Sequence[str]) -> bytes:
-    """The sweep for the reader whose script runs; empty if there is none."""
+    """The sweep for the reader whose script runs; empty if there is none, or none for now."""
     state = page_state()
     base = state.chosen.replace(**{name: CONTROL[name].default})
     swept = {key: part for key, part in parts.in_sight(name, sections).items() if part.sweep}
-    key = name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
+    own = name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
     try:
-        return _kept.get(key, lambda: _packed(name, sections, base, list(swept.values()))) or b""
-    except TimeoutError:  # for now
+        return _kept.get(own, lambda: _packed(name, sections, base, list(swept.values()))) or b""
+    except (OvertakenError, TimeoutError):
         return b""
 
 
 def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part]) -> bytes | None:
-    """The sweep, computed bit by bit; None if it takes too long, or is too large."""
-    control = CONTROL[name]
-    many = base.each(name, control.values)
-    taken, slices = 0.0, [[] for _ in swept]
-    work = ((made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many)
+    """The sweep, computed in many short turns; None if it takes too long, or is too large."""
+    control, taken = CONTROL[name], 0.0
+    many, slices = base.each(name, control.values), [[] for _ in swept]
+    work = [(made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many]
+    work.reverse()  # the last comes first
     with at_once(name, control.values), rows.bare():
-        going = True
-        while going:
-            with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
-                begun = time.thread_time()
-                while time.thread_time() - begun < _TURN:
-                    made, part, settings = next(work, (None, None, None))
-                    if made is None:
-                        going = False
-                        break
-                    made.append(part.sweep(settings))
-                taken += time.thread_time() - begun
+        while work:
             if taken > _LONGEST:
                 return None
+            if _is_overtaken():
+                raise OvertakenError
+            with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+                begun, now = taken, time.thread_time()
+                while work and taken - begun < _TURN:
+                    made, part, settings = work.pop()
+                    made.append(part.sweep(settings))
+                    taken, now = taken + time.thread_time() - now, time.thread_time()
     header = {
         "name": name,
         "sections": list(sections),
@@ -103,6 +107,12 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
     with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
         packed = pack(header, [({"section": part.section}, made) for part, made in zip(swept, slices, strict=True)])
     return packed if len(packed) <= _LARGEST else None
+
+
+def _is_overtaken() -> bool:
+    """Whether another message of this reader waits, or the reader has gone: the run that computes has to end."""
+    context = get_script_run_ctx()
+    return context is not None and context.script_requests._state is not ScriptRequestType.CONTINUE
 
 
 def clear() -> None:
