@@ -15,7 +15,10 @@ _bare: contextvars.ContextVar[bool] = contextvars.ContextVar("bare", default=Fal
 
 @contextlib.contextmanager
 def bare() -> Iterator[None]:
-    """Within this block, figures make :class:`Rows` in place of Arrow tables."""
+    """Within this block, figures make :class:`Rows` in place of Arrow tables.
+
+    Where tables are kept, :func:`are_bare` has to be among the arguments.
+    """
     token = _bare.set(True)
     try:
         yield

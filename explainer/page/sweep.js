@@ -157,6 +157,7 @@ let waits = false; // whether a picture has been drawn in this frame
 
 function draw() {
   drawn = target;
+  document.body.dataset.swept = "true";
   for (const chart of sweep.charts) drawChart(chart, drawn);
   for (const text of sweep.texts) drawText(text, drawn);
 }
@@ -183,6 +184,7 @@ function release() {
   held.clear();
   for (const one of document.querySelectorAll("[data-behind]")) one.removeAttribute("data-behind");
   target = drawn = null;
+  delete document.body.dataset.swept;
 }
 
 // --- what the reader does ----------------------------------------------------------------------------------------
