@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
@@ -76,14 +77,21 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
-def _map(symbol: str, title: str, color: str) -> Drawing:
+def _edges(values: Sequence[float]) -> list[float]:
+    """Where the cells of these values begin and end; a scale that is given this stands still when the diamond moves."""
+    half = (values[1] - values[0]) / 2
+    return [values[0] - half, values[-1] + half]
+
+
+def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawing:
     def build() -> alt.VConcatChart:
         pointer = alt.selection_point(
             name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
         )
         extent = {"minExtent": 56, "maxExtent": 56}  # both plots begin at the same place
-        x = style.x("from", title, style.TIGHT, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
-        y = style.y("lag_from", "lag k", style.TIGHT, grid=False, **extent)
+        across, up = ({"domain": _edges(of)} for of in (values, LAGS))
+        x = style.x("from", title, style.TIGHT | across, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
+        y = style.y("lag_from", "lag k", style.TIGHT | up, grid=False, **extent)
         cells = (
             style.data("grid")
             .transform_calculate(reads=style.READS)
@@ -209,7 +217,7 @@ def _regimes(grid: Grid) -> str:
 VANILLA_MAP = Plot(
     title="Map of the vanilla gradient over w and the lag",
     reads=names_of(BOTH, VANILLA),
-    drawing=_map("w", "recurrent weight w", style.VERMILION),
+    drawing=_map("w", "recurrent weight w", style.VERMILION, WEIGHTS),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
     program=Program(programs.map_over_w),
@@ -218,7 +226,7 @@ VANILLA_MAP = Plot(
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
     reads=names_of(BOTH, GATED),
-    drawing=_map("f", "gate f", style.BLUE),
+    drawing=_map("f", "gate f", style.BLUE, OPENINGS),
     tables=_gated_tables,
     caption=_gated_caption,
     program=Program(programs.map_over_f),

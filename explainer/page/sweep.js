@@ -111,7 +111,13 @@ function drawChart(chart, place) {
     hold.put(name, rowsOf(dataset, place));
   }
   held.add(view);
-  view.resize().runAsync();
+  redraw(view);
+}
+
+// Only a chart that fits its numbers' labels into its width has to be laid out anew; a map would take long for it.
+function redraw(view) {
+  const { type } = view.signal("autosize") ?? {};
+  (type?.startsWith("fit") ? view.resize() : view).runAsync();
 }
 
 // --- a text that Streamlit has made ------------------------------------------------------------------------------
@@ -179,7 +185,7 @@ function release() {
     const names = [...hold.shown];
     hold.shown.clear();
     for (const name of names) hold.put(name, fresh(hold.given.get(name)));
-    view.resize().runAsync();
+    redraw(view);
   }
   held.clear();
   for (const one of document.querySelectorAll("[data-behind]")) one.removeAttribute("data-behind");
