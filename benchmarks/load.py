@@ -194,9 +194,8 @@ def main() -> None:
     page = f"one section, {options.section}" if options.section else "the whole page"
     say(f"{page}{', every section drawn' if options.through else ''}; a fresh server for each row")
     say()
-    say(
-        "| readers | opening, ms | moves | median, ms | p95 | p99 | sweeps, ms | rest, ms | given up | MB | errors | server | own |"
-    )
+    names = ("readers", "opening, ms", "moves", "median, ms", "p95", "p99", "sweeps, ms", "rest, ms", "given up")
+    say("| " + " | ".join((*names, "MB", "errors", "server", "own")) + " |")
     say("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     enough, too_many, memory = 0, None, {}
     counts = list(options.readers)
