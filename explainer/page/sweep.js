@@ -68,14 +68,16 @@ const isValid = () =>
 // --- a chart that Streamlit has made -----------------------------------------------------------------------------
 
 // Vega keeps the item of the scene at each element of the SVG, and that leads to the view.
-function viewOf({ section: slug, title }) {
-  for (const chart of section(slug)?.querySelectorAll("[data-testid=stVegaLiteChart]") ?? []) {
-    if (!chart.querySelector(`[aria-label="${CSS.escape(title)}"]`) && chart.ariaLabel !== title) continue;
-    for (const element of chart.querySelectorAll("svg.marks g, svg.marks path")) {
-      const view = element.__data__?.mark?.group?.context?.dataflow;
-      if (view) return view;
-    }
-  }
+function viewOf(chart) {
+  if (chart.svg?.isConnected) return chart.view;
+  const charts = section(chart.section)?.querySelectorAll("[data-testid=stVegaLiteChart]") ?? [];
+  const named = [...charts].find((one) => one.getAttribute("aria-label") === chart.title);
+  chart.svg = named?.querySelector("svg.marks");
+  const elements = chart.svg?.getElementsByTagName("path") ?? [];
+  chart.view = null;
+  for (let i = 0; i < elements.length && !chart.view; i += 1)
+    chart.view = elements[i].__data__?.mark?.group?.context?.dataflow;
+  return chart.view;
 }
 
 const holds = new WeakMap(); // what is drawn from a sweep, by view
@@ -103,7 +105,6 @@ const fresh = (rows) => rows.map((row) => Object.fromEntries(Object.entries(row)
 
 function drawChart(chart, place) {
   const view = viewOf(chart);
-  if (!view) return;
   const hold = holdOf(view);
   for (const [name, dataset] of Object.entries(chart.datasets)) {
     if (!hold.given.has(name)) hold.given.set(name, fresh(view.data(name)));
@@ -164,7 +165,7 @@ let waits = false; // whether a picture has been drawn in this frame
 function draw() {
   drawn = target;
   document.body.dataset.swept = "true";
-  for (const chart of sweep.charts) drawChart(chart, drawn);
+  for (const chart of sweep.charts.filter(viewOf)) drawChart(chart, drawn);
   for (const text of sweep.texts) drawText(text, drawn);
 }
 
@@ -235,7 +236,7 @@ function elsewhere({ target: element }) {
 function thumbMoved(event) {
   const { name, text } = event.detail;
   moving = name;
-  if (sweep?.name !== name || !isValid() || !sweep.place.has(text)) return;
+  if (sweep?.name !== name || !isValid() || !sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
   target = sweep.place.get(text);
   follow();
   event.preventDefault(); // nobody need ask the server
