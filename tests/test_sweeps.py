@@ -259,7 +259,19 @@ def test_a_message_that_no_browser_sends_does_no_harm(state: PageState, monkeypa
     monkeypatch.setattr(st, "rerun", reruns.append)
     sweep._wanted()
     assert state.sweep in (None, ("w", ()))
-    assert all(keys == [sweep.KEY] for keys in reruns)
+    assert all(keys == [parts.ANSWER, sweep.KEY] for keys in reruns)
+
+
+def test_a_message_that_has_overtaken_a_move_brings_what_the_move_has_left(state: PageState, monkeypatch):
+    reruns = []
+    message = {"name": "w", "sections": ["k-steps"]}
+    monkeypatch.setattr(st, "session_state", {sweep.KEY: {"wanted": message}})
+    monkeypatch.setattr(st, "rerun", reruns.append)
+    state.late.update({"figure-1-k-steps", "figure-1-number-formats"})
+    state.shown.pop("figure-1-k-steps")
+    sweep._wanted()
+    assert reruns == [["figure-1-k-steps", parts.ANSWER, sweep.KEY]]
+    state.late.clear()
 
 
 def test_a_sweep_that_is_too_large_or_takes_too_long_is_none_and_not_tried_again(state: PageState, monkeypatch):

@@ -206,10 +206,20 @@ def catch_up(sections: Collection[str]) -> None:
         st.rerun([ANSWER])
 
 
-def _rerun_late(urgency: Urgency, keys: Sequence[str]) -> None:
+def rerun_after_sight(key: str, sections: Collection[str]) -> None:
+    """Rerun a part, and before it what is late of these sections, which are in sight.
+
+    The message that asks for it may have overtaken the run of a move, and Streamlit does not resume that.
+    """
+    state = page_state()
+    late = [one for one in state.parts if one in state.late and state.parts[one].section in {EVERYWHERE, *sections}]
+    _rerun_late(Urgency.IN_SIGHT, late, key)
+
+
+def _rerun_late(urgency: Urgency, keys: Sequence[str], *then: str) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
-    st.rerun([*changed, ANSWER])
+    st.rerun([*changed, ANSWER, *then])
 
 
 def rerun(*keys: str) -> None:

@@ -61,7 +61,7 @@ def _wanted() -> None:
     sections = tuple(slug for slug in state.sections if slug in named) if isinstance(named, list) else ()
     if state.is_whole and message["name"] in state.controls:
         state.sweep = message["name"], sections
-        st.rerun([KEY])
+        parts.rerun_after_sight(KEY, sections)
 
 
 class OvertakenError(Exception):
