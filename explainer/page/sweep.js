@@ -60,7 +60,9 @@ function rowsOf({ rows, columns, begins }, place) {
   return made;
 }
 
-const isValid = () =>
+let valid = null; // whether the sweep fits the page, as far as it is known: to look at each move takes time
+const isValid = () => (valid ??= fits());
+const fits = () =>
   sweep &&
   Object.entries(sweep.at).every(([name, text]) => name === sweep.name || page.at[name] === text) &&
   inSight().every((slug) => sweep.sections.includes(slug));
@@ -87,6 +89,7 @@ const held = new Set(); // the views of which something is
 function holdOf(view) {
   let hold = holds.get(view);
   if (hold) return hold;
+  view.logLevel(1); // errors only: an empty dataset is worth a warning at each picture, and that takes time
   const [put, remove] = [view.data.bind(view), view.remove.bind(view)];
   hold = { put, given: new Map(), shown: new Set() };
   const take = (name, rows) => {
@@ -202,6 +205,7 @@ let rest = null; // a timer
 
 function want(name) {
   if (!name || moving) return;
+  valid = null;
   const sections = inSight();
   const what = JSON.stringify([name, sections, { ...page.at, [name]: "" }]);
   if (sweep?.name === name && isValid()) return;
@@ -227,7 +231,7 @@ function elsewhere({ target: element }) {
   if (sliderOf(element)) want(sliderOf(element));
   else if (sweep) {
     release();
-    sweep = null;
+    sweep = valid = null;
     asked.what = "";
   }
 }
@@ -243,7 +247,7 @@ function thumbMoved(event) {
 }
 
 function thumbRests() {
-  moving = null;
+  moving = valid = null;
   settle();
 }
 
@@ -266,8 +270,10 @@ export default function ({ data, setTriggerValue }) {
     addEventListener("pointerdown", elsewhere, options);
     addEventListener("explainer-thumb", thumbMoved);
     addEventListener("explainer-rest", thumbRests);
+    for (const other of ["scroll", "resize"]) addEventListener(other, () => (valid = null), options);
     addEventListener("explainer-answer", ({ detail }) => {
       page = detail;
+      valid = null;
       settle();
     });
     dispatchEvent(new CustomEvent("explainer-hello"));
@@ -279,6 +285,7 @@ export default function ({ data, setTriggerValue }) {
     unpacked(data).then((one) => {
       if (held.size) release();
       sweep = one;
+      valid = null;
       document.body.dataset.sweep = one.name;
       if (moving === one.name) thumbMoved({ detail: { name: moving, text: thumbOf(moving).ariaValueText }, preventDefault() {} });
     });
