@@ -1,10 +1,8 @@
-"""Sweeps: the figures for every value of a control, equal to the last bit to what the page shows at each of them."""
+"""Sweeps: what is sent ahead of a slider's moves, who gets it, and when there is none."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -15,18 +13,13 @@ import pytest
 import streamlit as st
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
 
+from explainer import words
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures import rows
-from explainer.figures.figure import Plot
 from explainer.figures.rows import Rows
-from explainer.figures.sweep import Slice, columns_read, pack
+from explainer.figures.sweep import Slice, pack
 from explainer.lesson import SECTIONS
-from explainer.lesson.vanish_or_explode import LAGS
-from explainer.maths import gradients, grid
-from explainer.maths.batches import LANES, lanes
-from explainer.maths.cells import ACTIVATIONS, GATES
-from explainer.maths.results import at_once
 from explainer.page import parts, sweep
 from explainer.page.state import KEY, PageState
 from explainer.serving.turns import Turns
@@ -36,90 +29,6 @@ from tests.reader import Reader
 SOME = 17  # every so many-th value of a control is looked at
 LARGEST = 300_000  # bytes of a sweep
 IN_SIGHT_TARGETS = [(name, slug) for name in ("w", "f", "k") for slug in ("k-steps", "vanish-or-explode")]
-
-
-# --- batches ------------------------------------------------------------------------------------------------
-
-
-def same_bits(one: object, other: object) -> bool:
-    """Whether two results, dataclasses of arrays, are equal to the last bit."""
-    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one)]
-    return all(
-        a.shape == b.shape and a.dtype == b.dtype and np.array(a).tobytes() == np.array(b).tobytes() for a, b in pairs
-    )
-
-
-@pytest.mark.parametrize("name", sweep.SWEPT)
-@pytest.mark.parametrize(("act", "gate"), [*zip(ACTIVATIONS, [*GATES, "state"], strict=True)])
-def test_a_batch_over_a_control_equals_single_runs_to_the_last_bit(name: str, act: str, gate: str):
-    base, values = Settings(act=act, gate=gate, w=1.1, h0=-0.7, f=0.93, k=57), CONTROL[name].values
-    measures = ((gradients.vanilla, ()), (gradients.gated, ()), (grid.own_weight, (LAGS,)), (grid.own_gate, (LAGS,)))
-    for measure, arguments in measures:
-        with at_once(name, values):
-            swept = [measure(one, *arguments) for one in base.each(name, values)]
-        for one, settings in [*zip(swept, base.each(name, values), strict=True)][::SOME]:
-            assert same_bits(one, measure.__wrapped__(settings, *arguments)), (measure, settings)
-
-
-def test_where_a_number_stands_in_a_batch_does_not_matter():
-    """Within whole lots of ``LANES``; the same numbers in another order."""
-    numbers = np.random.default_rng(0).normal(0, 3, 5 * LANES + 3)
-    order = np.random.default_rng(1).permutation(len(numbers))
-    for function in (*(one.apply for one in ACTIVATIONS.values()), *(one.log_slope for one in ACTIVATIONS.values())):
-        straight, mixed = (function(lanes(values)).numpy() for values in (numbers, numbers[order]))
-        assert straight[: len(numbers)][order].tobytes() == mixed[: len(numbers)].tobytes()
-
-
-def test_a_sweep_computes_each_batch_once(monkeypatch):
-    calls = []
-    monkeypatch.setattr(gradients, "unrolled", lambda *a, run=gradients.unrolled: calls.append(1) or run(*a))
-    values = CONTROL["w"].values
-    with at_once("w", values):
-        for settings in Settings(h0=0.123).each("w", values):
-            gradients.vanilla(settings)
-            gradients.vanilla(settings.replace(act="relu"))
-    assert len(calls) == 2
-
-
-# --- tables -------------------------------------------------------------------------------------------------
-
-
-PLOTS = [(section.slug, plot) for section in SECTIONS for plot in section.plots if {*plot.reads} & {*sweep.SWEPT}]
-
-
-@pytest.mark.parametrize(("slug", "plot"), PLOTS, ids=lambda one: one if isinstance(one, str) else one.title)
-def test_bare_rows_are_those_of_the_tables_that_a_reader_sees(slug: str, plot: Plot):
-    base = Settings(gate="state", act="relu", n=4)
-    for name in [name for name in sweep.SWEPT if name in plot.reads]:
-        values = CONTROL[name].values[:: len(CONTROL[name].values) // 4]
-        with at_once(name, values), rows.bare():
-            swept = [plot.tables(settings) for settings in base.each(name, values)]
-        for bare, settings in zip(swept, base.each(name, values), strict=True):
-            tables = plot.tables(settings)
-            assert bare.keys() == tables.keys()
-            for dataset, table in tables.items():
-                assert isinstance(bare[dataset], Rows)
-                for column in table.column_names:
-                    assert_same_column(bare[dataset].columns[column], table[column])
-
-
-def assert_same_column(bare: np.ndarray, column: pa.ChunkedArray) -> None:
-    said = bare.tolist()
-    if said and all(one == rows.LATER for one in said):  # words that a sweep leaves out
-        assert len(said) == len(column)
-    elif pa.types.is_floating(column.type):
-        numbers = np.where(np.isfinite(bare), bare, np.nan)
-        assert numbers.tobytes() == column.to_numpy().tobytes()
-    else:
-        assert said == column.to_pylist()
-
-
-def test_a_drawing_s_columns_are_among_those_that_are_sent():
-    for _, plot in PLOTS:
-        drawing = json.dumps(plot.drawing())
-        for table in plot.tables(Settings(n=4)).values():
-            read = {column for column in table.column_names if re.search(rf"\b{column}\b", drawing)}
-            assert read <= columns_read(plot.drawing)
 
 
 # --- what is sent -------------------------------------------------------------------------------------------
@@ -169,6 +78,11 @@ def test_what_is_packed_comes_out_again():
     assert grows["rows"] == [0, 1, 2, 3, 4]
     place = grows["columns"]["moves"]["floats"]
     assert numbers[place : place + 10].tolist() == [0, 0, 1, 0, 1, 2, 0, 1, 2, 3]
+
+
+def test_pieces_of_text_are_those_between_bold_words_icons_and_items():
+    said = "- **1.2**, left side: a\n- **3**, right side: b\n\n:material/check: The two agree. "
+    assert words.pieces(said) == ("1.2", ", left side: a", "3", ", right side: b", "check", " The two agree. ")
 
 
 # --- the page -----------------------------------------------------------------------------------------------
