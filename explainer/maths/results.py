@@ -15,11 +15,18 @@ Batch = Callable[..., Sequence[Any]]
 
 
 class _Sweep:
-    """The results for every value of one control, while they are asked for one after the other."""
+    """The results for every value of one control, while they are asked for one after the other.
+
+    Attributes:
+        name, values: of the control.
+        results: by function, settings and further arguments.
+        asked: the settings that have been asked for, which have to live as long as their number counts, and the result.
+    """
 
     def __init__(self, name: str, values: Sequence[object]) -> None:
         self.name, self.values = name, values
         self.results: dict[Hashable, Any] = {}
+        self.asked: dict[Hashable, tuple[Settings, Any]] = {}
 
 
 _sweep: contextvars.ContextVar[_Sweep | None] = contextvars.ContextVar("sweep", default=None)
@@ -54,8 +61,17 @@ def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Ca
 
         @functools.wraps(function)
         def call(settings: Settings, *arguments):
-            sweep, own = _sweep.get(), settings.only(fields)
-            if sweep is None or sweep.name not in fields:
+            sweep = _sweep.get()
+            if sweep is None:
+                return remembered(settings.only(fields), *arguments)
+            # by identity: to compare settings thousands of times takes longer than most results
+            asked = (function, id(settings), *arguments)
+            if asked not in sweep.asked:
+                sweep.asked[asked] = settings, find(sweep, settings.only(fields), *arguments)
+            return sweep.asked[asked][1]
+
+        def find(sweep: _Sweep, own: Settings, *arguments):
+            if sweep.name not in fields:
                 return remembered(own, *arguments)
             key = (function, own, *arguments)
             if key not in sweep.results and batch is not None:
