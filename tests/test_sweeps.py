@@ -22,7 +22,7 @@ from explainer.figures.sweep import Slice, pack
 from explainer.lesson import SECTIONS
 from explainer.page import parts, sweep
 from explainer.page.state import KEY, PageState
-from explainer.serving.turns import Turns
+from explainer.serving.turns import Allowance, Turns
 from tests.facts import fact
 from tests.reader import Reader
 
@@ -103,6 +103,7 @@ def state(read: Reader, monkeypatch) -> Iterator[PageState]:
         monkeypatch.setattr(module, "page_state", lambda: state)
     monkeypatch.setattr(st, "session_state", {KEY: state})
     sweep.clear()
+    monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=60))
     yield state
     sweep.clear()
     state.sweep = None
@@ -196,6 +197,7 @@ def test_a_sweep_that_is_too_large_or_takes_too_long_is_none_and_not_tried_again
         for module in (sweep, parts):
             monkeypatch.setattr(module, "page_state", lambda: state)
         monkeypatch.setattr(st, "session_state", {KEY: state})
+        monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=60))
         assert sweep._sweep("f", ("k-steps",)) == b""
         sweep.clear()
 
@@ -230,6 +232,17 @@ def test_nobody_waits_for_longer_than_asked_and_those_behind_get_their_turn():
             pass
     late.join()
     assert len(order) == 1
+
+
+def test_where_too_many_ask_there_is_no_sweep_for_now(state: PageState, monkeypatch):
+    spent = Allowance(0, most=0.001)
+    monkeypatch.setattr(sweep, "_allowance", spent)
+    assert sweep._sweep("f", ("k-steps",))  # what is left is enough to begin
+    assert not spent.has_left()
+    assert sweep._sweep("k", ("k-steps",)) == b""
+    assert sweep._sweep("f", ("k-steps",))  # what is there costs nothing
+    monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=1))
+    assert sweep._sweep("k", ("k-steps",))
 
 
 def threading_result(work) -> None:

@@ -280,7 +280,7 @@ export default function ({ data, setTriggerValue }) {
   }
   if (!data?.length) {
     // the server had no time for it: asked for again, some times, where the reader still is
-    if (asked.failed++ < 3 && asked.what) setTimeout(() => ((asked.at = -Infinity), want(over || sliderOf(document.activeElement))), AGAIN / 10);
+    if (asked.failed++ < 2 && asked.what) setTimeout(() => ((asked.at = -Infinity), want(over || sliderOf(document.activeElement))), AGAIN / 3);
   } else
     unpacked(data).then((one) => {
       if (held.size) release();

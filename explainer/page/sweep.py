@@ -26,6 +26,7 @@ from explainer.maths.results import at_once
 from explainer.page import parts
 from explainer.page.state import Part, Urgency, page_state
 from explainer.serving.once import Kept
+from explainer.serving.turns import Allowance
 
 SWEPT = ("k", "h0", "w", "f", "spread", "u")
 KEY = "sweep"
@@ -34,6 +35,7 @@ _LONGEST = 1.0  # seconds of computing; what takes longer is no sweep
 _LARGEST = 300_000  # bytes
 _PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
 _TURN = 0.01  # seconds after which others may compute
+_allowance = Allowance(0.2, most=1.0)  # where many drag at a time, most of them get no sweep
 
 _script = Path(__file__).with_name("sweep.js").read_text(encoding="utf-8")
 _component = st.components.v2.component("explainer.sweep", js=_script)
@@ -65,7 +67,7 @@ def _wanted() -> None:
 
 
 class OvertakenError(Exception):
-    """The reader who asked for a sweep has said something else since, or has left."""
+    """There is no time for a sweep: its reader has said something else since, or has left, or too many ask."""
 
 
 def _sweep(name: str, sections: Sequence[str]) -> bytes:
@@ -82,6 +84,8 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
 
 def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part]) -> bytes | None:
     """The sweep, computed in many short turns; None if it takes too long, or is too large."""
+    if not _allowance.has_left():
+        raise OvertakenError
     control, taken = CONTROL[name], 0.0
     many, slices = base.each(name, control.values), [[] for _ in swept]
     work = [(made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many]
@@ -98,6 +102,7 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
                     made, part, settings = work.pop()
                     made.append(part.sweep(settings))
                     taken, now = taken + time.thread_time() - now, time.thread_time()
+                _allowance.spend(taken - begun)
     header = {
         "name": name,
         "sections": list(sections),

@@ -75,6 +75,33 @@ class Turns:
                 self._owner = None
 
 
+class Allowance:
+    """A share of the time that work which can be left undone may take, whoever does it.
+
+    Args:
+        share: of the time, from 0 to 1.
+        most: seconds that can be saved up.
+    """
+
+    def __init__(self, share: float, most: float) -> None:
+        self._share, self._most = share, most
+        self._guard = threading.Lock()
+        self._left, self._seen = most, time.monotonic()
+
+    def has_left(self) -> bool:
+        """Whether something of it is left."""
+        with self._guard:
+            now = time.monotonic()
+            self._left = min(self._most, self._left + self._share * (now - self._seen))
+            self._seen = now
+            return self._left > 0
+
+    def spend(self, seconds: float) -> None:
+        """So much has been used, perhaps more than was left."""
+        with self._guard:
+            self._left -= seconds
+
+
 class Permits:
     """A few permits for work that can be put off. Who gets none tries again later.
 
