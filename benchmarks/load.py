@@ -1,12 +1,12 @@
 """Simulated readers over the real WebSocket: how long they wait, what they take, and how many are too many.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps | --through] [--readers 10 30 100]
+    OMP_NUM_THREADS=1 python -m benchmarks.load [--section k-steps | --through] [--drag] [--readers 10 30 100]
 
 The readers of a class open one link within a few seconds. Then each moves a slider every 3 to 8 seconds, sending what
 a browser sends: all controls, the address, and which section is in sight; and after a pause the wish for the rest. A
 time runs from such a message to the end of the answer: of what is in sight, and of the rest, which is given up where
 the next move comes first. After the numbers of readers that are asked for, others are tried, until it is known how many
-are too many: they wait too long, meet an error, or take too much memory.
+are too many: they wait too long, meet an error, or take too much memory. Readers who drag ask for a sweep first.
 Readers and server share this machine: what the readers themselves take of it stands beside.
 """
 
@@ -28,8 +28,10 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 
 PAUSE = (3.0, 8.0)  # seconds between two moves of one reader
+DRAGGING = 1.0  # seconds of resting on a slider and dragging it, which the server does not hear of
 PAINTING = 0.3  # seconds until the browser has painted what is in sight, and asks for the rest
 ARRIVAL = 10.0  # seconds within which a class opens its link
+SWEPT = ("k", "w", "f", "h0", "spread", "u")  # the page's sliders that have sweeps
 MOVED = ("k", "w", "f", "h0", "spread", "seed", "u", "ls")
 LINK = Settings(act="tanh", w=1.1, k=80)
 LONGEST = 120.0  # seconds that anything may take here
@@ -41,10 +43,11 @@ IN_SIGHT = tuple(section.slug for section in SECTIONS if "k" in section.moved_by
 
 @dataclass
 class Record:
-    """What all readers of one round have met, in milliseconds: opening, moves, and the rest of a move."""
+    """What all readers of one round have met, in milliseconds: opening, moves, sweeps, and the rest of a move."""
 
     opened: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    swept: list[float] = field(default_factory=list)
     rest: list[float] = field(default_factory=list)
     given_up: int = 0
     errors: list[str] = field(default_factory=list)
@@ -53,16 +56,20 @@ class Record:
 class Pupil(Reader):
     """A reader who moves one slider some steps up or down, now and then. ``chance`` decides which, and when."""
 
-    def __init__(self, seed: int, section: str | None, through: bool) -> None:
-        self.chance = random.Random(seed)
+    def __init__(self, seed: int, section: str | None, through: bool, drags: bool) -> None:
+        self.chance, self.drags = random.Random(seed), drags
         super().__init__(LINK, section, section or self.chance.choice(IN_SIGHT), through)
 
-    async def move(self) -> float:
+    async def move(self, record: Record) -> None:
+        """Move a slider, and note how long that took; a reader who drags rests on it before, and asks for its sweep."""
         name = self.chance.choice([name for name in MOVED if name in self.sliders])
         values = CONTROL[name].values
         place = values.index(getattr(self.settings, name))
         steps = [step for step in (-3, -2, -1, 1, 2, 3) if 0 <= place + step < len(values)]
-        return await self.set(name, values[place + self.chance.choice(steps)])
+        if self.drags and name in SWEPT:
+            record.swept.append(await self.ask_for_a_sweep(name))
+            await asyncio.sleep(DRAGGING)
+        record.waited.append(await self.set(name, values[place + self.chance.choice(steps)]))
 
 
 class Class:
@@ -89,7 +96,7 @@ class Class:
         try:
             await asyncio.sleep(reader.chance.uniform(0, PAUSE[1]))
             while time.monotonic() < until:
-                self.record.waited.append(await reader.move())
+                await reader.move(self.record)
                 next_move = time.monotonic() + reader.chance.uniform(*PAUSE)
                 if reader.is_late:
                     await asyncio.sleep(PAINTING)
@@ -127,7 +134,10 @@ class Round:
 
 
 async def _round(server: Server, count: int, options: argparse.Namespace) -> Round:
-    readers, seconds = [Pupil(seed, options.section, options.through) for seed in range(count)], options.seconds
+    readers, seconds = (
+        [Pupil(seed, options.section, options.through, options.drag) for seed in range(count)],
+        options.seconds,
+    )
     group = Class(readers, server.port, seconds)
     record = group.record
     work = [asyncio.create_task(group.read(one)) for one in readers]
@@ -151,6 +161,7 @@ async def _round(server: Server, count: int, options: argparse.Namespace) -> Rou
         f"{statistics.median(record.opened or [float('inf')]):.0f}",
         str(len(record.waited)),
         *(f"{value:.0f}" for value in percentile.values()),
+        f"{statistics.median(record.swept):.0f}" if record.swept else "",
         f"{statistics.median(record.rest):.0f}" if record.rest else "",
         str(record.given_up),
         f"{memory:.0f}",
@@ -176,14 +187,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="for which each number of readers is measured")
     parser.add_argument("--section", help="the readers see one section, such as k-steps")
     parser.add_argument("--through", action="store_true", help="they have been through all of it: all is drawn")
+    parser.add_argument("--drag", action="store_true", help="they drag: each move begins with asking for a sweep")
     parser.add_argument("--most", type=int, default=800, help="no more readers than these")
     options = parser.parse_args()
     say(machine())
     page = f"one section, {options.section}" if options.section else "the whole page"
     say(f"{page}{', every section drawn' if options.through else ''}; a fresh server for each row")
     say()
-    say("| readers | opening, ms | moves | median, ms | p95 | p99 | rest, ms | given up | MB | errors | server | own |")
-    say("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    names = ("readers", "opening, ms", "moves", "median, ms", "p95", "p99", "sweeps, ms", "rest, ms", "given up")
+    say("| " + " | ".join((*names, "MB", "errors", "server", "own")) + " |")
+    say("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     enough, too_many, memory = 0, None, {}
     counts = list(options.readers)
     while counts:

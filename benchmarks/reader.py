@@ -14,6 +14,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.take import links
 
+LIVE, SWEEP = "explainer.live", "explainer.sweep"  # the page's components
 SHORT = 16_384  # bytes: what a reader needs to know of an answer is shorter; what is longer need not be looked at
 TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # Streamlit's name for what a component says once
 ENDS = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
@@ -38,6 +39,8 @@ class Reader:
         self.near: list[str] = []  # the slugs of the sections that are drawn for it
         self.sliders: dict[str, str] = {}  # id by name
         self.component = ""  # the id of what tells the server which section is in sight
+        self.sweeper = ""  # the id of what asks for sweeps
+        self.swept = self.asked = 0  # how many answers of it have come, and how many it has asked for
         self.fragments: dict[str, str] = {}  # by the id of what stands in it
         self.moves = self.pauses = 0
         self.known: dict = {}  # what the server has told the browser last: what is late, and more
@@ -80,6 +83,15 @@ class Reader:
         await self._ask(self._event("pause", {"sections": [self.sight], "asked": self.pauses}))
         return (time.perf_counter() - begun) * 1e3
 
+    async def ask_for_a_sweep(self, name: str) -> float:
+        """What a browser does when the pointer comes to a slider; milliseconds until the answer is there."""
+        begun = time.perf_counter()
+        self.asked += 1
+        sections = [self.section or self.sight]
+        ask = self._event("wanted", {"name": name, "sections": sections, "count": self.asked}, self.sweeper)
+        await self._ask(ask, sweeps=self.swept + 1)
+        return (time.perf_counter() - begun) * 1e3
+
     @property
     def is_late(self) -> bool:
         """Whether something does not show yet what it should."""
@@ -106,10 +118,11 @@ class Reader:
         state.json_value = json.dumps({"near": {"sections": self.near}, **sight})
         return ask
 
-    def _event(self, event: str, value: dict) -> BackMsg:
-        ask = self._state(self.component)
+    def _event(self, event: str, value: dict, component: str = "") -> BackMsg:
+        component = component or self.component
+        ask = self._state(component)
         said = ask.rerun_script.widget_states.widgets.add()
-        said.id = TRIGGERS.format(self.component)
+        said.id = TRIGGERS.format(component)
         said.json_trigger_value = json.dumps([{"event": event, "value": value}])
         return ask
 
@@ -118,28 +131,40 @@ class Reader:
         name = element.slider.id.rpartition("-")[2]
         if name in CONTROL:
             self.sliders[name] = element.slider.id
-        self.component = element.bidi_component.id or self.component
-        for one in {element.slider.id, element.bidi_component.id} - {""}:
+        component = element.bidi_component
+        if component.component_name == LIVE:
+            self.component = component.id
+        if component.component_name == SWEEP:
+            self.sweeper = component.id
+        for one in {element.slider.id, component.id} - {""}:
             self.fragments[one] = message.delta.fragment_id
 
-    async def _ask(self, ask: BackMsg, look: Callable[[ForwardMsg], None] | None = None) -> None:
-        """Say something, and read until the end of the answer; the answer to what was said before may come first."""
+    async def _ask(
+        self, ask: BackMsg, look: Callable[[ForwardMsg], None] | None = None, sweeps: int | None = None
+    ) -> None:
+        """Say something, and read until the end of the answer; the answer to what was said before may come first.
+
+        With ``sweeps`` the answer is so many-th sweep.
+        """
         await self.socket.write_message(ask.SerializeToString(), binary=True)
         answered = False
         while True:
             raw = await self.socket.read_message()
             if raw is None:
                 raise RuntimeError("the server has closed the connection")
-            if len(raw) > SHORT and look is None:
+            if len(raw) > SHORT and look is None and sweeps is None:
                 continue
             message = ForwardMsg()
             message.ParseFromString(raw)
             if look:
                 look(message)
             component = message.delta.new_element.bidi_component
-            if component.id:
+            if component.component_name == SWEEP:
+                self.swept += 1
+            if component.component_name == LIVE:
                 self.known = json.loads(component.mixed.json or component.json)
-                answered = self.known["moves"] >= self.moves
+                answered = sweeps is None and self.known["moves"] >= self.moves
+            answered |= sweeps is not None and self.swept >= sweeps
             if message.WhichOneof("type") == "script_finished":
                 if message.script_finished in FAILURES:
                     raise RuntimeError("the page has failed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 AGREE = 1e-9  # relative difference up to which two sides of a receipt count as equal
@@ -76,6 +77,12 @@ def percent(fraction: float) -> str:
 
 def steps(count: int) -> str:
     return "1 step" if count == 1 else f"{count:,} steps"
+
+
+def pieces(markdown: str) -> tuple[str, ...]:
+    """The pieces of text between bold words, icons, items and paragraphs of Markdown that has no other markup."""
+    text = re.sub(r":material/(\w+):", r"**\1**", re.sub("(^|\n)- ", "\n", markdown))
+    return tuple(piece for piece in re.split(r"\*\*|\n", text) if piece.strip())
 
 
 def lags(count: int) -> str:

@@ -188,7 +188,7 @@ def _a_part_that_holds_parts() -> None:
     from explainer.page.state import Urgency
 
     def work() -> None:  # another reader's
-        with parts._turns.turn(Urgency.OUT_OF_SIGHT):
+        with parts.turns.turn(Urgency.OUT_OF_SIGHT):
             pass
 
     def show(_: object) -> None:
@@ -219,7 +219,7 @@ def _a_section_that_notes_who_computes(come_near: bool, trains: bool) -> None:
 
     def noting(compute):
         def note(*arguments):
-            has_turn = parts._turns._owner == threading.get_ident()
+            has_turn = parts.turns._owner == threading.get_ident()
             st.session_state.setdefault("noted", []).append(has_turn)
             return compute(*arguments)
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from explainer.choices.controls import CONTROLS
+from explainer.choices.controls import CONTROL, CONTROLS
 
 _Fields = dataclasses.make_dataclass(
     "_Fields", [(control.name, object, control.default) for control in CONTROLS], frozen=True
@@ -40,6 +40,12 @@ class Settings(_Fields):
         """The same settings but for these fields."""
         return dataclasses.replace(self, **changes)
 
+    def each(self, name: str, values: Iterable[object]) -> list[Settings]:
+        """The same settings with each of these values of one control."""
+        for value in values:
+            CONTROL[name].check(value)
+        return [_made({**vars(self), name: value}) for value in values]
+
     def only(self, names: Iterable[str]) -> Settings:
         """These settings as far as they are named, and the defaults for the rest: what a result depends on."""
         return _only(self, tuple(names))
@@ -55,7 +61,17 @@ class Settings(_Fields):
 
 @functools.lru_cache(1024)  # every result asks for it, and most ask for the same
 def _only(settings: Settings, names: tuple[str, ...]) -> Settings:
-    return Settings(**{name: getattr(settings, name) for name in names})
+    return _made({**_DEFAULTS, **{name: getattr(settings, name) for name in names}})
+
+
+_DEFAULTS = {control.name: control.default for control in CONTROLS}
+
+
+def _made(fields: Mapping[str, object]) -> Settings:
+    """Settings of fields that have been checked: a sweep makes thousands."""
+    made = object.__new__(Settings)
+    vars(made).update(fields)
+    return made
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> tuple[Settings, tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -10,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
-from explainer.figures import figure, readings, style
-from explainer.figures.figure import Drawing, Stop, Stops, decades, stack, steps, table, text
+from explainer.figures import figure, readings, rows, style
+from explainer.figures.figure import Drawing, InWords, Stop, Stops, decades, stack, steps, table, text
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
 
@@ -87,7 +88,12 @@ def _reference_layers(x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def line(
-    name: str, lag: np.ndarray, gradient: np.ndarray, place: np.ndarray, status: np.ndarray, reads: list[str]
+    name: str,
+    lag: np.ndarray,
+    gradient: np.ndarray,
+    place: np.ndarray,
+    status: np.ndarray,
+    reads: Callable[[], list[str]],
 ) -> pa.Table:
     """The rows of one line.
 
@@ -96,7 +102,7 @@ def line(
         lag: (points,), and so are the others.
         gradient: the numbers themselves.
         place: where they are drawn, and status as what: see ``gradients.drawn_log10``.
-        reads: the numbers in words.
+        reads: gives the numbers in words.
     """
     return table(
         lag=steps(lag),
@@ -104,13 +110,20 @@ def line(
         gradient=gradient,
         log10_magnitude=decades(place),
         status=status,
-        reads=text(reads),
+        reads=InWords(reads, len(lag)),
     )
 
 
 def line_of(name: str, gradient: Gradient) -> pa.Table:
     """The rows of one line: a gradient of a scalar cell."""
-    reads = readings.magnitudes(gradient.log10_magnitude, gradient.sign)
+    return _kept_line(name, gradient, rows.are_bare())
+
+
+@functools.lru_cache(64)  # while one cell's parameter moves, the other cell's line stays
+def _kept_line(name: str, gradient: Gradient, _: bool) -> pa.Table:
+    def reads() -> list[str]:
+        return readings.magnitudes(gradient.log10_magnitude, gradient.sign)
+
     return line(name, gradient.lag, gradient.gradient, *gradient.drawn, reads)
 
 
@@ -119,8 +132,8 @@ def line_of_norms(name: str, log10_norm: np.ndarray) -> pa.Table:
     with np.errstate(over="ignore", under="ignore"):
         norm = 10.0**log10_norm
     _, status = gradients.drawn_log10(norm, log10_norm)
-    reads = [words.magnitude(value) for value in log10_norm.tolist()]
-    return line(name, np.arange(len(log10_norm)), norm, log10_norm, status, reads)
+    lag = np.arange(len(log10_norm))
+    return line(name, lag, norm, log10_norm, status, lambda: [words.magnitude(value) for value in log10_norm.tolist()])
 
 
 # --- the tables of a chart ----------------------------------------------------------------------------------
@@ -174,11 +187,12 @@ _STATUS_WORDS = {
 def _first_of_each_status(lines: Sequence[pa.Table]) -> pa.Table:
     notes = []
     for one in lines:
-        status = one["status"].to_numpy(zero_copy_only=False)
-        for said, label in _STATUS_WORDS.items():
-            for first in np.flatnonzero(status == said)[:1]:
-                place = one["log10_magnitude"][first].as_py()
-                notes.append((one["lag"][first].as_py(), np.nan if place is None else place, said, label))
+        status = one["status"].to_pylist()
+        seen = {*status}
+        for said in [said for said in _STATUS_WORDS if said in seen]:
+            first = status.index(said)
+            place, lag = (one[name].slice(first, 1).to_pylist()[0] for name in ("log10_magnitude", "lag"))
+            notes.append((lag, np.nan if place is None else place, said, _STATUS_WORDS[said]))
     lag, place, status, label = zip(*notes, strict=True) if notes else [()] * 4
     return table(
         lag=np.array(lag, dtype=float),

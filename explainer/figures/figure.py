@@ -17,10 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from explainer.choices.settings import Settings
+from explainer.figures import rows
 from explainer.figures.program import Program
 from explainer.serving.once import once
 
 Drawing = Callable[[], Mapping]
+Table = pa.Table | rows.Rows
 STACKED = 194  # pixels that two stacked views take besides their heights: legend, axes, the space between
 
 STEPS, DECADES, PURE, TEXT = "steps", "log10", "1", "text"  # units of a column; a step is a time step
@@ -143,20 +145,37 @@ def decades(values: Sequence | np.ndarray) -> Measured:
     return Measured(values, DECADES)
 
 
-def table(**columns: Sequence | np.ndarray | Measured) -> pa.Table:
+@dataclass(frozen=True)
+class InWords:
+    """The values of a column of numbers in words, which nothing but a tooltip says."""
+
+    values: Callable[[], Sequence[str]]
+    length: int
+
+
+def table(**columns: Sequence | np.ndarray | Measured | InWords) -> Table:
     """An Arrow table; what is not a finite number becomes null, which a chart leaves out and a reader sees.
 
-    The unit of a column is metadata of its field. Unless it says another, words are text and numbers are pure.
+    The unit of a column is metadata of its field. Unless it says another, words are text and numbers are pure. Within
+    :func:`rows.bare` there are bare rows instead.
 
     Raises:
         pa.ArrowInvalid: the columns differ in length.
     """
+    if rows.are_bare():
+        return rows.Rows({name: _bare(values) for name, values in columns.items()})
     arrays, fields = [], []
     for name, values in columns.items():
         values, unit = (values.values, values.unit) if isinstance(values, Measured) else (values, None)
-        arrays.append(column(values))
+        arrays.append(column(values.values() if isinstance(values, InWords) else values))
         fields.append(_field(name, arrays[-1].type, unit))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _bare(values: Sequence | np.ndarray | Measured | InWords) -> np.ndarray:
+    if isinstance(values, InWords):
+        return np.full(values.length, rows.LATER, dtype=object)
+    return np.asarray(values.values if isinstance(values, Measured) else values)
 
 
 @functools.cache
@@ -184,9 +203,9 @@ def text(values: Sequence[str | None]) -> np.ndarray:
     return np.array(values, dtype=object)
 
 
-def stack(*tables: pa.Table) -> pa.Table:
+def stack(*tables: Table) -> Table:
     """The rows of all tables, one table below the other."""
-    return pa.concat_tables(tables)
+    return rows.stack(tables) if rows.are_bare() else pa.concat_tables(tables)
 
 
 def frame(
@@ -203,7 +222,8 @@ def frame(
         y: arrays of log10 values; what is not finite does not count.
         one: where the line of 1 stands, always within the axis.
     """
-    finite = np.concatenate([np.ravel(values)[np.isfinite(np.ravel(values))] for values in y] + [[one]])
+    finite = np.concatenate([*map(np.ravel, y), [one]])
+    finite = finite[np.isfinite(finite)]
     low, high = math.floor(finite.min()), math.ceil(finite.max())
     low, high = (low - 1, high) if high == low else (low, high)
     return table(

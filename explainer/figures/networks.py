@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, style
+from explainer.figures import figure, rows, style
 from explainer.figures.by_lag import lag_mark
 from explainer.figures.figure import decades, stack, steps, table
 from explainer.maths import gradients, jacobians
@@ -94,11 +94,13 @@ def with_lag_mark(build: Tables) -> Tables:
 
     They are built once, whatever becomes of the scalar cells; only the mark moves with k.
     """
-    kept = once(64)(build)
+    kept = once(64)(lambda own, _: build(own))
 
     @functools.wraps(build)
     def tables(settings: Settings) -> dict[str, pa.Table]:
-        return kept(settings.only(names_of(NETWORKS))) | {"marks": lag_mark(settings.k, settings.T - 1)}
+        return kept(settings.only(names_of(NETWORKS)), rows.are_bare()) | {
+            "marks": lag_mark(settings.k, settings.T - 1)
+        }
 
     return tables
 

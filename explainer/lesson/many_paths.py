@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pyarrow as pa
 
@@ -107,10 +109,14 @@ def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
     for series, values in zip(_SERIES[:3], (paths.whole, paths.direct, paths.around), strict=True):
         with np.errstate(divide="ignore"):
             place, status = gradients.drawn_log10(values, np.log10(np.abs(values)))
-        reads = [words.number(value) for value in values.tolist()]
+        reads = functools.partial(_in_words, values)
         lines.append(by_lag.line(series.name, paths.lag, values, place, status, reads))
     lines.append(by_lag.line_of(by_lag.VANILLA.name, gradients.vanilla(settings)))
     return by_lag.tables_of(lines, settings.k, settings.k)
+
+
+def _in_words(values: np.ndarray) -> list[str]:
+    return [words.number(value) for value in values.tolist()]
 
 
 def _paths_caption(settings: Settings) -> str:

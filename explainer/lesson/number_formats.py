@@ -13,7 +13,7 @@ from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, readings, style
-from explainer.figures.figure import Drawing, Plot, decades, stack, steps, table, text
+from explainer.figures.figure import Drawing, InWords, Plot, decades, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
@@ -157,6 +157,10 @@ def _drawing(color: str) -> Drawing:
     return figure.drawing(build)
 
 
+def _in_words(gradient: np.ndarray) -> list[str]:
+    return [words.number(value) for value in gradient.tolist()]
+
+
 def _tables(measure: Callable[[Settings], Comparison], settings: Settings) -> dict[str, pa.Table]:
     lines, ends = [], []
     for row, (name, one) in enumerate(measure(settings).gradients.items()):
@@ -169,7 +173,7 @@ def _tables(measure: Callable[[Settings], Comparison], settings: Settings) -> di
                 gradient=one.gradient,
                 log10_magnitude=decades(place),
                 status=np.where(np.isinf(one.gradient), gradients.OVERFLOW, status),
-                reads=[words.number(value) for value in one.gradient.tolist()],
+                reads=InWords(functools.partial(_in_words, one.gradient), len(place)),
             )
         )
         if one.zero_from is not None:

@@ -10,7 +10,7 @@ from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import figure, networks, readings, style
-from explainer.figures.figure import Plot, decades, stack, steps, table
+from explainer.figures.figure import InWords, Plot, decades, stack, steps, table
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -154,7 +154,7 @@ def _cell_tables(cell: str, gradient: Gradient) -> dict[str, pa.Table]:
         state=gradient.state[shown],
         log10_magnitude=decades(place[shown]),
         status=status[shown],
-        reads=readings.magnitudes(gradient.log10_magnitude[shown], gradient.sign[shown]),
+        reads=InWords(lambda: readings.magnitudes(gradient.log10_magnitude[shown], gradient.sign[shown]), len(shown)),
     )
     end = words.power_of_ten(gradient.log10_magnitude[-1])
     return {

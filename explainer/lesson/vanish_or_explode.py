@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -9,12 +12,12 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, readings, style
+from explainer.figures import figure, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
-from explainer.maths.grid import Grid, gated_grid, vanilla_grid
+from explainer.maths.grid import Grid, gated_grid, own_gate, own_weight, vanilla_grid
 from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
@@ -74,14 +77,21 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
-def _map(symbol: str, title: str, color: str) -> Drawing:
+def _edges(values: Sequence[float]) -> list[float]:
+    """Where the cells of these values begin and end; a scale that is given this stands still when the diamond moves."""
+    half = (values[1] - values[0]) / 2
+    return [values[0] - half, values[-1] + half]
+
+
+def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawing:
     def build() -> alt.VConcatChart:
         pointer = alt.selection_point(
             name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
         )
         extent = {"minExtent": 56, "maxExtent": 56}  # both plots begin at the same place
-        x = style.x("from", title, style.TIGHT, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
-        y = style.y("lag_from", "lag k", style.TIGHT, grid=False, **extent)
+        across, up = ({"domain": _edges(of)} for of in (values, LAGS))
+        x = style.x("from", title, style.TIGHT | across, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
+        y = style.y("lag_from", "lag k", style.TIGHT | up, grid=False, **extent)
         cells = (
             style.data("grid")
             .transform_calculate(reads=style.READS)
@@ -134,9 +144,9 @@ def _map(symbol: str, title: str, color: str) -> Drawing:
     return figure.drawing(build)
 
 
-@once(32)
-def _cells(grid: Grid) -> pa.Table:
-    """The cells of a map: one table for all whose map is the same."""
+@once(32)  # one table for all whose map is the same
+def _cells(grid: Grid, _: bool) -> pa.Table:
+    """The cells of a map, as an Arrow table or bare."""
     place, status = grid.drawn
     parameter, lag = (values.ravel() for values in np.meshgrid(grid.parameter, grid.lag, indexing="ij"))
     half, lag_half = (grid.parameter[1] - grid.parameter[0]) / 2, (grid.lag[1] - grid.lag[0]) / 2
@@ -153,7 +163,7 @@ def _cells(grid: Grid) -> pa.Table:
 def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa.Table]:
     place, _ = own.drawn
     return {
-        "grid": _cells(grid),
+        "grid": _cells(grid, rows.are_bare()),
         "own": table(
             lag=steps(own.lag.astype(float)),
             log10_magnitude=decades(place[0]),
@@ -164,19 +174,14 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
     }
 
 
-def _own_weight(settings: Settings) -> Grid:
-    """The reader's column of the map, with the reader's own lag among the others."""
-    return vanilla_grid(settings, (float(settings.w),), tuple(sorted({*LAGS, settings.k})))
-
-
 def _vanilla_tables(settings: Settings) -> dict[str, pa.Table]:
     grid = vanilla_grid(settings, WEIGHTS, LAGS)
-    return _map_tables(grid, _own_weight(settings), settings.w, settings.k)
+    return _map_tables(grid, own_weight(settings, LAGS), settings.w, settings.k)
 
 
 def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
-    grid, own = (gated_grid(settings, f, LAGS) for f in (OPENINGS, (float(settings.f),)))
-    return _map_tables(grid, own, settings.f, settings.k)
+    grid = gated_grid(settings, OPENINGS, LAGS)
+    return _map_tables(grid, own_gate(settings, LAGS), settings.f, settings.k)
 
 
 def _vanilla_caption(settings: Settings) -> str:
@@ -195,6 +200,7 @@ def _gated_caption(settings: Settings) -> str:
     )
 
 
+@functools.lru_cache(64)  # two for all readers who differ in w, f and k alone
 def _regimes(grid: Grid) -> str:
     longest = grid.log10_magnitude[:, -1]
     shares = {
@@ -211,7 +217,7 @@ def _regimes(grid: Grid) -> str:
 VANILLA_MAP = Plot(
     title="Map of the vanilla gradient over w and the lag",
     reads=names_of(BOTH, VANILLA),
-    drawing=_map("w", "recurrent weight w", style.VERMILION),
+    drawing=_map("w", "recurrent weight w", style.VERMILION, WEIGHTS),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
     program=Program(programs.map_over_w),
@@ -220,7 +226,7 @@ VANILLA_MAP = Plot(
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
     reads=names_of(BOTH, GATED),
-    drawing=_map("f", "gate f", style.BLUE),
+    drawing=_map("f", "gate f", style.BLUE, OPENINGS),
     tables=_gated_tables,
     caption=_gated_caption,
     program=Program(programs.map_over_f),
@@ -230,7 +236,7 @@ GATED_MAP = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
-    grid = _own_weight(settings)
+    grid = own_weight(settings, LAGS)
     return Receipt(
         r"\left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",

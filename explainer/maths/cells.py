@@ -71,18 +71,18 @@ ACTIVATIONS: Mapping[str, Activation] = {
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What a gate reads besides the cell state; f and bias may be batches that broadcast with it.
+    """What a gate reads besides the cell state; f, bias and u may be batches that broadcast with it.
 
     Attributes:
         f: the gate's own value.
         bias: the forget bias b = log(f/(1−f)), ±inf at f = 1 and 0.
         u: weight with which the gate reads the cell state.
-        swing: spread·noise on the bias, one value per step, shape (steps,).
+        swing: spread·noise on the bias, one value per step, shape (steps,), or one per step and gate, (steps, batch).
     """
 
     f: Tensor
     bias: Tensor
-    u: float
+    u: Tensor | float
     swing: Tensor
 
 
@@ -164,16 +164,31 @@ GATES: Mapping[str, Gate] = {
 }
 
 
-def gate_inputs(settings: Settings, steps: int, f: Tensor | None = None) -> GateInputs:
-    """The settings' gate for so many steps; with ``f``, a batch of gates in place of the settings' own.
+def gate_inputs(
+    settings: Settings,
+    steps: int,
+    f: Tensor | None = None,
+    u: Tensor | None = None,
+    spread: Tensor | None = None,
+) -> GateInputs:
+    """The settings' gate for so many steps.
 
     The same seed gives the same beginning, however many steps are asked for.
+
+    Args:
+        settings: what is not given otherwise.
+        steps: how many.
+        f: a batch of gates in place of the settings' own, any shape that broadcasts with the cell states.
+        u: a batch of state weights, likewise.
+        spread: a batch of spreads, shape (batch,).
     """
     f = torch.tensor(settings.f, dtype=torch.float64) if f is None else f
     generator = torch.Generator().manual_seed(settings.seed)
     # whole blocks: torch fills short tensors differently, and a longer lag must not change the noise
     blocks = [torch.randn(256, dtype=torch.float64, generator=generator) for _ in range(steps // 256 + 1)]
-    return GateInputs(f, torch.logit(f), settings.u, settings.spread * torch.cat(blocks)[:steps])
+    noise = torch.cat(blocks)[:steps]
+    swing = settings.spread * noise if spread is None else noise[:, None] * spread
+    return GateInputs(f, torch.logit(f), settings.u if u is None else u, swing)
 
 
 def vanilla_step(settings: Settings, h: Tensor, w: Tensor | float) -> Tensor:

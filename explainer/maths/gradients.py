@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,18 @@ from torch import Tensor
 
 from explainer.choices.settings import Settings
 from explainer.maths import cells
+from explainer.maths.batches import (
+    elementwise,
+    lanes,
+    latest_first,
+    one_backward_pass,
+    product_from_now,
+    sides,
+    sum_from_now,
+    unrolled,
+)
 from explainer.maths.logscale import first_below
-from explainer.serving.once import once
+from explainer.maths.results import cached
 
 HORIZON = 0.01  # the share of a gradient below which a lag counts as out of reach
 EXPLODED = 100.0  # and its mirror image, above which it counts as exploding
@@ -32,24 +42,9 @@ EXACTLY_ZERO = "exactly 0"
 UNDEFINED = "undefined"
 
 _VANILLA_FIELDS = ("act", "w", "h0", "k")
+_OF_GATE = ("f", "u", "spread")  # what a batch of one kind of gate may differ in
+_GATE_FIELDS = ("gate", *_OF_GATE)
 GATED_FIELDS = ("gate", "f", "spread", "seed", "u", "h0", "k")
-
-
-def cached(fields: tuple[str, ...], size: int) -> Callable:
-    """Cache by those settings alone that the result depends on; the others go to their defaults."""
-
-    def decorate(function: Callable) -> Callable:
-        remembered = once(size)(function)
-
-        @functools.wraps(function)
-        def call(settings: Settings, *arguments):
-            return remembered(settings.only(fields), *arguments)
-
-        call.cache_info = remembered.cache_info
-        call.cache_clear = remembered.cache_clear
-        return call
-
-    return decorate
 
 
 def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +70,7 @@ def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.n
     return np.where(status == UNDEFINED, np.nan, place), status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gradient:
     """∂s(t)/∂s(t−lag) of one cell for every lag; s is h or c. Arrays have shape (k+1,) unless said.
 
@@ -115,52 +110,6 @@ class Gradient:
         return drawn_log10(self.gradient, self.log10_magnitude)
 
 
-def unrolled(step: Callable[[Tensor, int], Tensor], start: float, steps: int) -> list[Tensor]:
-    states = [torch.tensor(start, dtype=torch.float64, requires_grad=True)]
-    for i in range(steps):
-        states.append(step(states[-1], i))
-    return states
-
-
-def one_backward_pass(states: list[Tensor]) -> np.ndarray:
-    """∂(last state)/∂(each state), latest first, in one backward pass; 0 where no path leads."""
-    gradients = torch.autograd.grad(states[-1], states, allow_unused=True, materialize_grads=True)
-    return torch.stack(gradients[::-1]).numpy()
-
-
-def _elementwise(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """The derivative of an elementwise function at each element of ``at``, by autograd; same shape."""
-    at = at.detach().requires_grad_(True)
-    out = function(at)
-    if not out.requires_grad:  # a function that does not depend on its argument
-        return torch.zeros_like(at)
-    return torch.autograd.grad(out.sum(), at)[0]
-
-
-def latest_first(values: Tensor) -> np.ndarray:
-    return values.detach().flip(0).numpy()
-
-
-_BLOCK = 500  # mantissas from 1/2 to 1: so many of them have a product that is a normal number
-
-
-def product_from_now(factors: np.ndarray) -> np.ndarray:
-    """The running product from 1, rounded at each step, also where it leaves float64's range and comes back."""
-    mantissa, exponent = np.frexp(np.concatenate([[1.0], factors]))
-    exponent = np.cumsum(exponent)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for start in range(0, len(mantissa) - 1, _BLOCK):
-            last = min(start + _BLOCK, len(mantissa) - 1)  # the next block goes on from here
-            mantissa[start : last + 1] = np.cumprod(mantissa[start : last + 1])
-            mantissa[last], carried = np.frexp(mantissa[last])
-            exponent[last:] += carried
-        return np.ldexp(mantissa, exponent)
-
-
-def _sum_from_now(logarithms: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], np.cumsum(logarithms)])
-
-
 def _power(base: float, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(base^exponent, its log10) for base ≥ 0, with 0⁰ = 1."""
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
@@ -172,81 +121,105 @@ def log10_abs(values: np.ndarray) -> np.ndarray:
         return np.log10(np.abs(values))
 
 
-def sides(settings: Settings, w: Tensor, steps: int) -> Tensor:
-    """The signs of w·h, first step first, shape (steps, *w.shape), for a σ′ that depends on them alone.
+_OF_STEPS = ("factor", "log10_factor", "parts", "gates")  # one for each step; of the others, one for each state
 
-    A state that float64 rounds to 0 is still on its side of 0, where σ′ is not what it is at 0.
+
+def _each(counts: Tensor, bounds: Sequence[tuple[np.ndarray, np.ndarray]], **columns: np.ndarray) -> list[Gradient]:
+    """The gradients of a batch.
+
+    Args:
+        counts: how many steps each goes, shape (batch,).
+        bounds: the bound of each, and its log10.
+        columns: the other fields, the batch along the last axis, each column latest first.
     """
-    h, signs = torch.full_like(w, settings.h0).sign(), []
-    for _ in range(4):
-        signs.append(w.sign() * h)
-        h = cells.vanilla_step(settings, h, w.sign())
-    # 0 goes to 0, so from the third step on the other two signs stay, swap or are gone
-    return torch.stack(signs)[[i if i < 2 else 2 + i % 2 for i in range(steps)]]
+    columns["place"], columns["status"] = drawn_log10(columns["gradient"], columns["log10_magnitude"])
+    rows = {name: np.ascontiguousarray(np.moveaxis(values, -1, 0)) for name, values in columns.items()}
+    made = []
+    for i, k in enumerate(counts.tolist()):
+        own = {name: values[i, ..., : k if name in _OF_STEPS else k + 1] for name, values in rows.items()}
+        drawn, parts = (own.pop("place"), own.pop("status")), np.ascontiguousarray(own.pop("parts").T)
+        gradient = Gradient(np.arange(k + 1), bound=bounds[i][0], log10_bound=bounds[i][1], parts=parts, **own)
+        gradient.__dict__["drawn"] = drawn  # of all at once
+        made.append(gradient)
+    return made
 
 
-@cached(_VANILLA_FIELDS, 128)
-def vanilla(settings: Settings) -> Gradient:
-    """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
-    sigma, w = cells.ACTIVATIONS[settings.act], float(settings.w)
-    states = unrolled(lambda h, i: cells.vanilla_step(settings, h, w), settings.h0, settings.k)
-    gradient = one_backward_pass(states)
-    before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
-    slope = _elementwise(sigma.apply, w * before)
-    at = sides(settings, torch.tensor(w, dtype=torch.float64), settings.k) if sigma.homogeneous else w * before
-    closed_factor = latest_first(w * sigma.slope(at))
-    log_factor = latest_first(sigma.log_slope(at)) / math.log(10) + log10_abs(np.array(w))
-    lag = np.arange(settings.k + 1)
-    bound, log10_bound = _power(abs(w) * sigma.steepest, lag)
-    return Gradient(
-        lag=lag,
-        state=latest_first(torch.stack(states)),
-        gradient=gradient,
-        closed_form=product_from_now(closed_factor),
-        bound=bound,
-        log10_magnitude=_sum_from_now(log_factor),
-        log10_bound=log10_bound,
-        sign=product_from_now(np.sign(w) * np.isfinite(log_factor)),
+def _vanilla_each(many: Sequence[Settings]) -> list[Gradient]:
+    """:func:`vanilla` of settings that have the same activation, in one batch."""
+    one, sigma = many[0], cells.ACTIVATIONS[many[0].act]
+    w, h0, k = (lanes([getattr(settings, name) for settings in many]) for name in ("w", "h0", "k"))
+    steps, counts = k.long(), k.long()[: len(many)]
+    states = unrolled(lambda h, i: cells.vanilla_step(one, h, w), h0, steps)
+    gradient, visited = one_backward_pass(states, steps), torch.stack(states).detach()
+    before = visited[:-1]
+    slope = elementwise(sigma.apply, w * before)
+    at = sides(one, h0, w, len(before)) if sigma.homogeneous else w * before
+    log_factor = latest_first(sigma.log_slope(at), counts) / math.log(10) + log10_abs(w[: len(many)].numpy())
+    slope = latest_first(slope, counts)
+    weight = w[: len(many)].expand(slope.shape).numpy()
+    return _each(
+        counts,
+        [_power(abs(float(settings.w)) * sigma.steepest, np.arange(settings.k + 1)) for settings in many],
+        state=latest_first(visited, counts + 1),
+        gradient=latest_first(gradient, counts + 1),
+        closed_form=product_from_now(latest_first(w * sigma.slope(at), counts)),
+        log10_magnitude=sum_from_now(log_factor),
+        sign=product_from_now(np.sign(weight) * np.isfinite(log_factor)),
         log10_factor=log_factor,
-        factor=latest_first(_elementwise(lambda h: cells.vanilla_step(settings, h, w), before)),
-        parts=np.stack([np.full(settings.k, w), latest_first(slope)], axis=1),
-        gates=np.empty(0),
+        factor=latest_first(elementwise(lambda h: cells.vanilla_step(one, h, w), before), counts),
+        parts=np.stack([weight, slope]),
+        gates=np.empty((0, len(many))),
     )
 
 
-@cached(GATED_FIELDS, 128)
-def gated(settings: Settings) -> Gradient:
-    """∂c(t)/∂c(t−lag), lag = 0…k, of c(t) = c(t−1)·f(t−1) from c(t−k) = h0 (the lab's gated cell state)."""
-    gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k)
-    states = unrolled(lambda c, i: cells.gated_step(settings, inputs, c, i), settings.h0, settings.k)
-    gradient = one_backward_pass(states)
-    before = torch.stack(states[:-1]).detach() if settings.k else torch.empty(0, dtype=torch.float64)
-    steps = torch.arange(settings.k)
-    f = gate.opening(inputs, before, steps)
-    closed_factor = latest_first(f + before * gate.slope(inputs, before))
-    factor = latest_first(_elementwise(lambda c: cells.gated_step(settings, inputs, c, steps), before))
-    gates = latest_first(f)
-    lag = np.arange(settings.k + 1)
-    bound, log10_bound = _power(gate.largest_factor(settings), lag)
-    log_factor = log10_abs(closed_factor)
+@cached(_VANILLA_FIELDS, 128, _vanilla_each)
+def vanilla(settings: Settings) -> Gradient:
+    """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
+    return _vanilla_each([settings])[0]
+
+
+def _gated_each(many: Sequence[Settings]) -> list[Gradient]:
+    """:func:`gated` of settings that have the same kind of gate and the same seed, in one batch."""
+    one, gate = many[0], cells.GATES[many[0].gate]
+    f, u, spread, c0, k = (lanes([getattr(settings, name) for settings in many]) for name in (*_OF_GATE, "h0", "k"))
+    steps, counts = k.long(), k.long()[: len(many)]
+    inputs = cells.gate_inputs(one, int(steps.max()), f, u, spread)
+    states = unrolled(lambda c, i: cells.gated_step(one, inputs, c, i), c0, steps)
+    gradient, visited = one_backward_pass(states, steps), torch.stack(states).detach()
+    before, step = visited[:-1], torch.arange(int(steps.max()))
+    opening = gate.opening(inputs, before, step)
+    closed_factor = latest_first(opening + before * gate.slope(inputs, before), counts)
+    factor = latest_first(elementwise(lambda c: cells.gated_step(one, inputs, c, step), before), counts)
+    gates, log_factor = latest_first(opening, counts), log10_abs(closed_factor)
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = np.where(factor == gates, 1.0, factor / gates)
-    return Gradient(
-        lag=lag,
-        state=latest_first(torch.stack(states)),
-        gradient=gradient,
+    return _each(
+        counts,
+        [_power(_largest_factor(settings.only(_GATE_FIELDS)), np.arange(settings.k + 1)) for settings in many],
+        state=latest_first(visited, counts + 1),
+        gradient=latest_first(gradient, counts + 1),
         closed_form=product_from_now(closed_factor),
-        bound=bound,
-        log10_magnitude=_sum_from_now(log_factor),
-        log10_bound=log10_bound,
+        log10_magnitude=sum_from_now(log_factor),
         sign=product_from_now(np.sign(closed_factor)),
         log10_factor=log_factor,
         factor=factor,
-        parts=np.stack([gates, rest], axis=1),
+        parts=np.stack([gates, rest]),
         gates=gates,
     )
 
 
+@functools.lru_cache(512)  # it takes longer than the rest where the gate reads its state
+def _largest_factor(settings: Settings) -> float:
+    return cells.GATES[settings.gate].largest_factor(settings)
+
+
+@cached(GATED_FIELDS, 128, _gated_each)
+def gated(settings: Settings) -> Gradient:
+    """∂c(t)/∂c(t−lag), lag = 0…k, of c(t) = c(t−1)·f(t−1) from c(t−k) = h0 (the lab's gated cell state)."""
+    return _gated_each([settings])[0]
+
+
+@cached(("w", "k"), 128)
 def power_of_w(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """(|w|^lag, its log10) for lag = 0…k: the lab's proportionality taken at its word."""
     return _power(abs(settings.w), np.arange(settings.k + 1))
@@ -297,7 +270,7 @@ def vanilla_derivative(settings: Settings, states: Sequence[float]) -> Derivativ
     return Derivative(
         state=h.numpy(),
         next_state=cells.vanilla_step(settings, h, w).numpy(),
-        gradient=_elementwise(lambda x: cells.vanilla_step(settings, x, w), h).numpy(),
+        gradient=elementwise(lambda x: cells.vanilla_step(settings, x, w), h).numpy(),
         closed_form=(w * cells.ACTIVATIONS[settings.act].slope(w * h)).numpy(),
     )
 
@@ -311,6 +284,6 @@ def gated_derivative(settings: Settings, states: Sequence[float]) -> Derivative:
     return Derivative(
         state=c.numpy(),
         next_state=cells.gated_step(settings, inputs, c, last).numpy(),
-        gradient=_elementwise(lambda x: cells.gated_step(settings, inputs, x, last), c).numpy(),
+        gradient=elementwise(lambda x: cells.gated_step(settings, inputs, x, last), c).numpy(),
         closed_form=(f + c * gate.slope(inputs, c)).numpy(),
     )

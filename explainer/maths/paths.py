@@ -9,15 +9,9 @@ import torch
 
 from explainer.choices.settings import Settings
 from explainer.maths import cells
-from explainer.maths.gradients import (
-    GATED_FIELDS,
-    cached,
-    gated,
-    latest_first,
-    one_backward_pass,
-    product_from_now,
-    unrolled,
-)
+from explainer.maths.batches import lanes, latest_first, one_backward_pass, product_from_now, unrolled
+from explainer.maths.gradients import GATED_FIELDS, gated
+from explainer.maths.results import cached
 
 
 @dataclass(frozen=True)
@@ -46,14 +40,16 @@ class Paths:
 @cached(GATED_FIELDS, 128)
 def by_path(settings: Settings) -> Paths:
     """The direct path of ∂c(t)/∂c(t−lag) and the paths through the gate (the lab's last step)."""
-    gate, inputs = cells.GATES[settings.gate], cells.gate_inputs(settings, settings.k + 1)
-    states = unrolled(lambda c, i: c * gate.opening(inputs, c, i).detach(), settings.h0, settings.k)
-    whole, direct = gated(settings), one_backward_pass(states)
+    gate, k = cells.GATES[settings.gate], settings.k
+    f, u, spread, c0 = (lanes([getattr(settings, name)]) for name in ("f", "u", "spread", "h0"))
+    inputs, counts = cells.gate_inputs(settings, k + 1, f, u, spread), torch.tensor([k])
+    states = unrolled(lambda c, i: c * gate.opening(inputs, c, i).detach(), c0, counts)
+    whole, direct = gated(settings), latest_first(one_backward_pass(states, counts), counts + 1)[:, 0]
     product = product_from_now(whole.gates)
-    gate_now = gate.opening(inputs, states[-1].detach(), settings.k).item()
-    before = torch.from_numpy(whole.state[:0:-1].copy())
-    through_gate = latest_first(before * gate.slope(inputs, before))
-    around = np.zeros(settings.k + 1)
-    for i in range(settings.k):  # either a path has been through a gate before, or it goes through this one
+    gate_now = gate.opening(inputs, states[-1].detach(), k)[0].item()
+    before = torch.stack(states[:-1]).detach() if k else torch.empty(0, len(c0), dtype=torch.float64)
+    through_gate = latest_first(before * gate.slope(inputs, before), counts)[:, 0]
+    around = np.zeros(k + 1)
+    for i in range(k):  # either a path has been through a gate before, or it goes through this one
         around[i + 1] = around[i] * whole.factor[i] + direct[i] * through_gate[i]
     return Paths(whole.lag, whole.gradient, direct, around, product, gate_now * product)

@@ -13,6 +13,7 @@ import streamlit as st
 
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
+from explainer.figures.sweep import Slice, columns_read
 from explainer.lesson.parts import Section
 from explainer.page import parts
 from explainer.page.undocumented import DATASETS
@@ -26,7 +27,8 @@ def add_all(number: int, section: Section, settings: Settings) -> None:
             _add_walk(label, count, section, plot)
         else:
             show = functools.partial(_draw, label)
-            parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug)
+            swept = functools.partial(_slice, plot)
+            parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug, sweep=swept)
 
 
 def draw_all(number: int, figures: Sequence[Figure]) -> None:
@@ -46,6 +48,12 @@ def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
             for column, one in zip(columns, run[first:], strict=False):
                 with column:
                     yield one
+
+
+def _slice(plot: Plot, settings: Settings) -> Slice:
+    """What the browser can redraw of a figure: its numbers and its caption."""
+    columns = columns_read(plot.drawing)
+    return Slice(((plot.caption(settings),),), plot.title, plot.tables(settings), columns)
 
 
 def _draw(label: str, figure: Figure) -> None:
@@ -77,9 +85,19 @@ def _add_walk(label: str, count: int, section: Section, plot: Plot) -> None:
         _draw(label, shown)
         st.caption(step)
 
+    def swept(settings: Settings) -> Slice:
+        shown, stops = _slice(plot, settings), plot.walk(settings)
+        step = _step(walk, len(stops))
+        if not step:
+            return dataclasses.replace(shown, texts=(*shown.texts, (f"Step 0 of {len(stops)}.",)))
+        stop = stops[step - 1]
+        said = (f"Step {step} of {len(stops)}.", stop.words)
+        return dataclasses.replace(shown, texts=(*shown.texts, said), tables={**shown.tables, "walk": stop.marks})
+
     controls = functools.partial(_walk_controls, walk, figure)
     parts.add(walk, lambda settings: len(plot.walk(settings)), controls, plot.reads, section.slug)
-    parts.add(figure, walked, show, plot.reads, section.slug)
+    steps = functools.partial(st.session_state.get, walk, 0)
+    parts.add(figure, walked, show, plot.reads, section.slug, sweep=swept, variant=steps)
 
 
 def _step(walk: str, steps: int) -> int:

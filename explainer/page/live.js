@@ -13,12 +13,22 @@ const within = (slug, screens) => {
 };
 const inSight = (slug) => within(slug, 0);
 
-// --- a dragged slider: at most one message is on its way; values that the pointer passes meanwhile are skipped -------
+// --- a slider that moves ----------------------------------------------------------------------------------------
 
-let drag = null; // {name, thumb, observer, first: text at the start, sent: last text sent, at: when}
+// Whoever has drawn what stands under the thumb (sweep.js) says so by preventing the event's default. Otherwise, while
+// the pointer is down, the server is asked: at most one message is on its way, and what the pointer passes meanwhile is
+// skipped.
+let watched = null; // {name, thumb, observer}: the slider that has the focus or is under the pointer that is down
+let drag = null; // {first: text at the start, sent: last text sent, at: when}
 let turn = 0; // of the last message
+let held = false; // whether a key repeats, so that the next move is on its way
 
-const text = () => drag.thumb.getAttribute("aria-valuetext");
+const text = () => watched.thumb.getAttribute("aria-valuetext");
+
+function isDrawn() {
+  const detail = { name: watched.name, text: text() };
+  return !dispatchEvent(new CustomEvent("explainer-thumb", { cancelable: true, detail }));
+}
 
 function send() {
   if (!drag || text() === drag.sent) return;
@@ -26,26 +36,41 @@ function send() {
   drag.sent = text();
   drag.at = performance.now();
   turn += 1;
-  say.event("moved", { name: drag.name, text: drag.sent, sections: known.sections.filter(inSight), turn });
+  say.event("moved", { name: watched.name, text: drag.sent, sections: known.sections.filter(inSight), turn });
 }
 
-function begin(event) {
-  const name = known.dragged.find((one) => event.target.closest?.(`.st-key-${one}`));
+function watch(element) {
+  const name = known.dragged.find((one) => element.closest?.(`.st-key-${one}`));
   const thumb = name && document.querySelector(`.st-key-${name} [aria-valuetext]`);
-  if (!thumb) return;
-  known.answered = turn; // do not wait for the answer to an earlier drag
-  const observer = new MutationObserver(send);
-  drag = { name, thumb, observer, first: thumb.getAttribute("aria-valuetext") };
-  drag.sent = drag.first;
+  if (!thumb) return false;
+  if (watched?.thumb === thumb) return true;
+  watched?.observer.disconnect();
+  const observer = new MutationObserver(() => {
+    if ((drag || pressing) && !isDrawn()) send();
+  });
+  watched = { name, thumb, observer };
   observer.observe(thumb, { attributes: true, attributeFilter: ["aria-valuetext"] });
+  return true;
+}
+
+function begin({ target }) {
+  if (!watch(target)) return;
+  known.answered = turn; // do not wait for the answer to an earlier drag
+  drag = { first: text(), sent: text() };
 }
 
 function end() {
   if (!drag) return;
-  drag.observer.disconnect();
   // Streamlit's slider says nothing if it is let go where it began, but the figures have to come back.
-  if (text() === drag.first) send();
+  if (text() === drag.first && !isDrawn()) send();
   drag = null;
+  rest();
+}
+
+let pressing = false; // whether a key is down
+function rest() {
+  held = pressing = false;
+  dispatchEvent(new CustomEvent("explainer-rest"));
 }
 
 // --- what is in sight answers first; the page asks for the rest when that is painted and the reader pauses -----------
@@ -53,8 +78,6 @@ function end() {
 let sight = null; // the sections in sight, as the server knows them
 let pause = null; // a timer
 let asked = 0; // how often the page has asked for the rest
-let held = false; // whether a key repeats, so that the next move is on its way
-
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 function askForTheRest() {
@@ -72,6 +95,7 @@ function wait(milliseconds) {
 
 function pressed({ repeat }) {
   held = repeat;
+  pressing = true;
   if (known.late.length) wait(known.patience);
 }
 
@@ -122,6 +146,8 @@ function hurry() {
   if (known.late.some((slug) => inSight(slug) && section(slug).ariaBusy === "true")) wait(0);
 }
 
+const tell = () => dispatchEvent(new CustomEvent("explainer-answer", { detail: known }));
+
 let listening = false;
 export default function ({ data, setTriggerValue, setStateValue }) {
   say = { event: setTriggerValue, state: setStateValue };
@@ -135,7 +161,9 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
     addEventListener("keydown", pressed, options);
-    for (const over of ["keyup", "blur"]) addEventListener(over, () => (held = false), options);
+    addEventListener("focusin", ({ target }) => watch(target), options);
+    for (const over of ["keyup", "blur"]) addEventListener(over, rest, options);
+    addEventListener("explainer-hello", tell);
     addEventListener("scroll", scrolled, options);
     addEventListener("beforeprint", () => approach(() => true), options);
     addEventListener("resize", () => approach(), options);
@@ -146,5 +174,6 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   approach();
   clearTimeout(pause);
   if (known.late.length) wait(known.patience);
-  requestAnimationFrame(send);
+  tell();
+  requestAnimationFrame(() => drag && !isDrawn() && send());
 }

@@ -15,10 +15,10 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.choices.controls import CONTROL
-from explainer.page import parts
+from explainer.page import parts, sweep
 from explainer.page.state import page_state
 
-DRAGGED = ("k", "w", "f")
+DRAGGED = sweep.SWEPT
 KEY = "live"
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
@@ -44,6 +44,7 @@ def _answer(dragged: int) -> None:
             "late": parts.late_sections(),
             "drawn": parts.drawn(),
             "patience": state.patience,
+            "at": parts.at(state.now),
         },
         on_moved_change=_moved,
         on_sight_change=_sight,

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
 
-from explainer.choices.controls import BOTH, CONTROL, FORMATS, GATED, VANILLA
+from explainer.choices.controls import BOTH, CONTROL, CONTROLS, FORMATS, GATED, VANILLA
 from explainer.choices.settings import Settings
+from explainer.figures.sweep import Slice
 from explainer.page.state import PAUSE, Part, Urgency, page_state, read_controls
 from explainer.serving.turns import Permits, Turns
 
@@ -27,7 +28,7 @@ _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # other controls take seconds, and cha
 _FEW, _FIRST = 2, 1  # sections: a page of so few is drawn whole; of a longer one so many are drawn at first
 _LATER = (1000, 2000)  # milliseconds after which a browser asks again that has got no permit
 
-_turns = Turns()
+turns = Turns()
 # While a reader's late parts wait for a turn, that reader's next move waits too. So few readers may wait for theirs.
 _permits = Permits(3, seconds=5.0)
 
@@ -55,7 +56,7 @@ def _return_permit() -> None:
 
 def turn() -> contextlib.AbstractContextManager[None]:
     """A turn to compute, as urgent as this run; one thread of the process has it at a time."""
-    return _turns.turn(page_state().urgency)
+    return turns.turn(page_state().urgency)
 
 
 def add(
@@ -65,16 +66,18 @@ def add(
     moved_by: Collection[str] = tuple(CONTROL),
     section: str = "",
     holds_parts: bool = False,
+    sweep: Callable[[Settings], Slice] | None = None,
+    variant: Callable[[], Hashable] = lambda: None,
 ) -> None:
     """Add a part to the page, here: ``show`` draws what ``content`` gives, now and whenever a control changes it.
 
     Args:
         key: the part's name, and the key of its fragment.
-        content, moved_by, section: see :class:`~explainer.page.state.Part`.
+        content, moved_by, section, sweep, variant: see :class:`~explainer.page.state.Part`.
         show: draws the content with Streamlit.
         holds_parts: whether ``show`` adds parts. Each of these takes a turn of its own, so this one takes none for it.
     """
-    page_state().parts[key] = Part(content, moved_by, section)
+    page_state().parts[key] = Part(content, moved_by, section, sweep, variant)
 
     @st.fragment(key=key)
     def part() -> None:
@@ -149,6 +152,16 @@ def _moved_by(name: str) -> dict[str, Part]:
     return {key: part for key, part in page_state().parts.items() if name in part.moved_by}
 
 
+def in_sight(name: str, sections: Collection[str]) -> dict[str, Part]:
+    """The parts that a control can change and that a reader sees who has these sections in sight."""
+    return {key: part for key, part in _moved_by(name).items() if part.section in {EVERYWHERE, *sections}}
+
+
+def at(settings: Settings) -> dict[str, str]:
+    """Every control's value in words, as the URL and the widgets write it."""
+    return {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
+
+
 def control_moved(name: str) -> None:
     """Rerun the parts in sight that a control has changed, or the whole page if it must be."""
     read_controls()
@@ -167,10 +180,10 @@ def control_dragged(name: str, value: object, sections: Collection[str]) -> None
     if not state.is_whole:
         return
     state.now = state.chosen.replace(**{name: value})
-    moved, in_sight = _moved_by(name), {EVERYWHERE, *sections}
+    moved = _moved_by(name)
     if state.now == state.chosen:  # let go where it began: parts that have followed may be out of sight by now
         state.late.update(moved)
-    changed = _changed(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section in in_sight])
+    changed = _changed(Urgency.IN_SIGHT, in_sight(name, sections))
     st.rerun([*changed, ANSWER])
 
 
@@ -193,10 +206,20 @@ def catch_up(sections: Collection[str]) -> None:
         st.rerun([ANSWER])
 
 
-def _rerun_late(urgency: Urgency, keys: Sequence[str]) -> None:
+def rerun_after_sight(key: str, sections: Collection[str]) -> None:
+    """Rerun a part, and before it what is late of these sections, which are in sight.
+
+    The message that asks for it may have overtaken the run of a move, and Streamlit does not resume that.
+    """
+    state = page_state()
+    late = [one for one in state.parts if one in state.late and state.parts[one].section in {EVERYWHERE, *sections}]
+    _rerun_late(Urgency.IN_SIGHT, late, key)
+
+
+def _rerun_late(urgency: Urgency, keys: Sequence[str], *then: str) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
-    st.rerun([*changed, ANSWER])
+    st.rerun([*changed, ANSWER, *then])
 
 
 def rerun(*keys: str) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures.figure import height
+from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section, contents
 from explainer.page import figures, layout, own, parts, take, work
@@ -115,7 +116,13 @@ def _prediction(section: Section) -> None:
         if chosen is not None:  # a new session knows only now what answer the browser has kept
             slot.markdown(told(page_state().now, chosen))
 
-    parts.add(f"prediction-{slug}", content, show, section.reads, slug)
+    def swept(settings: Settings) -> Slice:
+        prediction, chosen = section.question(settings), st.session_state.get(key)
+        answer = () if chosen is None else (words.pieces(_told(prediction, chosen)),)
+        return Slice(((prediction.question,), *((option.text,) for option in prediction.options), *answer))
+
+    chosen = functools.partial(st.session_state.get, key)
+    parts.add(f"prediction-{slug}", content, show, section.reads, slug, sweep=swept, variant=chosen)
 
 
 def _told(prediction: Prediction, chosen: int) -> str:
@@ -142,7 +149,10 @@ def _receipt(section: Section) -> None:
         st.markdown(f'<strong class="receipt">Receipt</strong>\n\n$$\n{equation}\n$$', unsafe_allow_html=True)
         st.markdown(sides)
 
-    parts.add(f"receipt-{section.slug}", content, show, section.reads, section.slug)
+    def swept(settings: Settings) -> Slice:
+        return Slice((words.pieces(_sides(section.receipt(settings))),))
+
+    parts.add(f"receipt-{section.slug}", content, show, section.reads, section.slug, sweep=swept)
 
 
 def _sides(receipt: Receipt) -> str:

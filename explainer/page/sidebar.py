@@ -11,6 +11,7 @@ from explainer import words
 from explainer.choices.controls import CONTROL, GATED, VANILLA, Choice, Control, Several
 from explainer.choices.presets import PRESETS, Preset
 from explainer.choices.settings import Settings
+from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.page import parts
 from explainer.page.state import page_state, read_controls, set_controls
@@ -74,10 +75,15 @@ def _widget(control: Control, explain: bool) -> None:
         parts.add(
             "forget-bias",
             lambda settings: settings.forget_bias,
-            lambda bias: st.caption(f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}."),
+            lambda bias: st.caption(_bias_in_words(bias)),
             moved_by=("f",),
             section=parts.EVERYWHERE,
+            sweep=lambda settings: Slice(((_bias_in_words(settings.forget_bias),),)),
         )
+
+
+def _bias_in_words(bias: float) -> str:
+    return f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}."
 
 
 def _sections_moved_by(moving: Iterable[Control]) -> str:

@@ -6,13 +6,14 @@ Widgets keep their own keys there: a control has its name, and its key is its pa
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings, from_query
+from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
 
@@ -26,6 +27,7 @@ class Urgency(enum.IntEnum):
     IN_SIGHT = 0
     WHOLE_PAGE = 1
     OUT_OF_SIGHT = 2
+    AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,15 @@ class Part:
         content: what it shows at some settings, compared with ``==``; cheap if it has been asked before.
         moved_by: names of the controls that can change it.
         section: the slug of the section that it belongs to, ``parts.EVERYWHERE``, or empty.
+        sweep: what of it the browser can redraw by itself at some settings; None if it can redraw nothing.
+        variant: what else decides what it shows besides the settings, such as an answer of this reader.
     """
 
     content: Callable[[Settings], object]
     moved_by: Collection[str]
     section: str
+    sweep: Callable[[Settings], Slice] | None = None
+    variant: Callable[[], Hashable] = lambda: None
 
 
 @dataclass(eq=False)
@@ -65,6 +71,7 @@ class PageState:
         moves: how often the reader has moved a control.
         patience: milliseconds that the browser waits before it asks for what is late.
         dragged: the number of the last message about a dragged slider.
+        sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
         reader: tells this session from others.
@@ -86,6 +93,7 @@ class PageState:
     moves: int = 0
     patience: int = PAUSE
     dragged: int = 0
+    sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
     brought: dict[str, Section] = field(default_factory=dict)
     reader: object = field(default_factory=object)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 
 import streamlit as st
 
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import readings
+from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.maths import gradients
 from explainer.page import layout, parts
@@ -17,7 +19,7 @@ from explainer.page import layout, parts
 def bar() -> None:
     """What each cell does now, and the way to every section."""
     with st.container(key="status-bar", horizontal=True, vertical_alignment="center"):
-        parts.add("status", _status, st.html, SCALAR, parts.EVERYWHERE)
+        parts.add("status", _status, st.html, SCALAR, parts.EVERYWHERE, sweep=_slice)
         parts.add("contents", lambda _: _contents(), _fold_of_contents, moved_by=())
 
 
@@ -30,6 +32,10 @@ def _status(settings: Settings) -> str:
         f'<span class="aside">·</span> <span class="gated">gated</span> {html.escape(readings.verdict(gated))} '
         f'<span class="aside">at k = {settings.k}</span></p>'
     )
+
+
+def _slice(settings: Settings) -> Slice:
+    return Slice((tuple(html.unescape(piece) for piece in re.split("<.*?>", _status(settings)) if piece.strip()),))
 
 
 def _contents() -> str:

@@ -35,7 +35,7 @@ TEST_IDS = (
     "stVegaLiteChart",
     "stVerticalBlock",
 )
-"""The values of ``data-testid`` that ``page.css``, ``live.js`` and ``page.html`` select by."""
+"""The values of ``data-testid`` that ``page.css``, ``live.js``, ``sweep.js`` and ``page.html`` select by."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Fact:
 
 _PAGE, _BENCHMARKS = "explainer/page", "benchmarks"
 _CSS, _LIVE, _HTML = f"{_PAGE}/page.css", f"{_PAGE}/live.js", f"{_PAGE}/page.html"
+_SWEEP = f"{_PAGE}/sweep.js"
 
 FACTS = {
     "test ids": Fact(
@@ -91,6 +92,22 @@ FACTS = {
         "A slider sends its value when the pointer lets go, not before.",
         (_LIVE, f"{_PAGE}/live.py"),
         "If it sends values while it is dragged, live.js need not: drop `moved` from it and from live.py.",
+    ),
+    "a chart's view": Fact(
+        "The elements of a chart's SVG lead to the items of Vega's scene, and these to its view.",
+        (_SWEEP,),
+        "Look for the view in the React fiber of the chart's element. Without it the figures follow by messages alone: "
+        "let sweep.js ask for nothing.",
+    ),
+    "data reaches the view": Fact(
+        "Streamlit hands new numbers to the view's data, insert and remove; insert only where it has put nothing yet.",
+        (_SWEEP,),
+        "Find how they get there: while a slice of a sweep is shown, they have to wait.",
+    ),
+    "a waiting request": Fact(
+        "The context of a run knows whether another message of the same reader waits, or the reader has gone.",
+        (f"{_PAGE}/sweep.py",),
+        "Leave out _is_overtaken: a sweep then delays its own reader's next move by as long as it takes.",
     ),
     "sight first": Fact(
         "What a component says when a slider gets the focus reaches the server before the slider's next value.",

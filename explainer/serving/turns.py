@@ -29,27 +29,41 @@ class Turns:
         return len(self._waiting)
 
     @contextlib.contextmanager
-    def turn(self, urgency: int) -> Iterator[None]:
-        """Wait for a turn and hold it. A smaller number is more urgent. A thread may take a turn within its own."""
+    def turn(self, urgency: int, patience: float = -1) -> Iterator[None]:
+        """Wait for a turn and hold it. A thread may take a turn within its own.
+
+        Args:
+            urgency: a smaller number is more urgent.
+            patience: seconds after which the thread no longer waits; -1 for as long as it takes.
+
+        Raises:
+            TimeoutError: it has not been its turn in that time.
+        """
         me = threading.get_ident()
         if self._owner == me:
             yield
             return
-        self._wait(me, urgency)
+        self._wait(me, urgency, patience)
         try:
             yield
         finally:
             self._pass_on()
 
-    def _wait(self, me: int, urgency: int) -> None:
+    def _wait(self, me: int, urgency: int, patience: float) -> None:
         with self._guard:
             if self._owner is None:
                 self._owner = me
                 return
             called = threading.Lock()
             called.acquire()
-            heapq.heappush(self._waiting, (urgency, next(self._numbers), called))
-        called.acquire()  # until _pass_on releases it
+            entry = (urgency, next(self._numbers), called)
+            heapq.heappush(self._waiting, entry)
+        if not called.acquire(timeout=patience):  # until _pass_on releases it
+            with self._guard:
+                if entry in self._waiting:  # else it has been called just now
+                    self._waiting.remove(entry)
+                    heapq.heapify(self._waiting)
+                    raise TimeoutError("nobody has passed on the turn in time")
         self._owner = me
 
     def _pass_on(self) -> None:
@@ -59,6 +73,33 @@ class Turns:
                 heapq.heappop(self._waiting)[-1].release()
             else:
                 self._owner = None
+
+
+class Allowance:
+    """A share of the time that work which can be left undone may take, whoever does it.
+
+    Args:
+        share: of the time, from 0 to 1.
+        most: seconds that can be saved up.
+    """
+
+    def __init__(self, share: float, most: float) -> None:
+        self._share, self._most = share, most
+        self._guard = threading.Lock()
+        self._left, self._seen = most, time.monotonic()
+
+    def has_left(self) -> bool:
+        """Whether something of it is left."""
+        with self._guard:
+            now = time.monotonic()
+            self._left = min(self._most, self._left + self._share * (now - self._seen))
+            self._seen = now
+            return self._left > 0
+
+    def spend(self, seconds: float) -> None:
+        """So much has been used, perhaps more than was left."""
+        with self._guard:
+            self._left -= seconds
 
 
 class Permits:

@@ -1,0 +1,125 @@
+"""Pictures that follow the pointer without the server: the figures in sight for every value of a slider, sent ahead.
+
+When the pointer or the focus comes to a slider of ``SWEPT``, the browser asks for its sweep. The script ``sweep.js``
+draws from it while the slider moves, in the charts that Streamlit has made. When the slider is let go, the page answers
+as it would without a sweep, with the same numbers to the last bit.
+
+A sweep takes its turns to compute after everybody else. It is given up if it takes too long or becomes too large; then
+the figures follow by messages, as :mod:`explainer.page.live` says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.figures import rows
+from explainer.figures.sweep import pack
+from explainer.maths.results import at_once
+from explainer.page import parts
+from explainer.page.state import Part, Urgency, page_state
+from explainer.serving.once import Kept
+from explainer.serving.turns import Allowance
+
+SWEPT = ("k", "h0", "w", "f", "spread", "u")
+KEY = "sweep"
+
+_LONGEST = 1.0  # seconds of computing; what takes longer is no sweep
+_LARGEST = 300_000  # bytes
+_PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
+_TURN = 0.01  # seconds after which others may compute
+_allowance = Allowance(0.2, most=1.0)  # where many drag at a time, most of them get no sweep
+
+_script = Path(__file__).with_name("sweep.js").read_text(encoding="utf-8")
+_component = st.components.v2.component("explainer.sweep", js=_script)
+_kept: Kept[bytes | None] = Kept(48)
+
+
+def listen() -> None:
+    """Add the component to the end of the page."""
+    parts.add(KEY, lambda _: None, _answer, moved_by=(), holds_parts=True)
+
+
+def _answer(_: None) -> None:
+    state = page_state()
+    wanted, state.sweep = state.sweep, None
+    _component(key=KEY, data=_sweep(*wanted) if wanted else b"", on_wanted_change=_wanted, height=0)
+
+
+def _wanted() -> None:
+    """The browser asks for a sweep: of which control, and with which sections in sight."""
+    said = st.session_state.get(KEY)
+    message = said.get("wanted") if said else None
+    if not isinstance(message, dict) or message.get("name") not in SWEPT:
+        return
+    named, state = message.get("sections"), page_state()
+    sections = tuple(slug for slug in state.sections if slug in named) if isinstance(named, list) else ()
+    if state.is_whole and message["name"] in state.controls:
+        state.sweep = message["name"], sections
+        parts.rerun_after_sight(KEY, sections)
+
+
+class OvertakenError(Exception):
+    """There is no time for a sweep: its reader has said something else since, or has left, or too many ask."""
+
+
+def _sweep(name: str, sections: Sequence[str]) -> bytes:
+    """The sweep for the reader whose script runs; empty if there is none, or none for now."""
+    state = page_state()
+    base = state.chosen.replace(**{name: CONTROL[name].default})
+    swept = {key: part for key, part in parts.in_sight(name, sections).items() if part.sweep}
+    own = name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
+    try:
+        return _kept.get(own, lambda: _packed(name, sections, base, list(swept.values()))) or b""
+    except (OvertakenError, TimeoutError):
+        return b""
+
+
+def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part]) -> bytes | None:
+    """The sweep, computed in many short turns; None if it takes too long, or is too large."""
+    if not _allowance.has_left():
+        raise OvertakenError
+    control, taken = CONTROL[name], 0.0
+    many, slices = base.each(name, control.values), [[] for _ in swept]
+    work = [(made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many]
+    work.reverse()  # the last comes first
+    with at_once(name, control.values), rows.bare():
+        while work:
+            if taken > _LONGEST:
+                return None
+            if _is_overtaken():
+                raise OvertakenError
+            with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+                begun, now = taken, time.thread_time()
+                while work and taken - begun < _TURN:
+                    made, part, settings = work.pop()
+                    made.append(part.sweep(settings))
+                    taken, now = taken + time.thread_time() - now, time.thread_time()
+                _allowance.spend(taken - begun)
+    header = {
+        "name": name,
+        "sections": list(sections),
+        "at": parts.at(base),
+        "values": [control.text(value) for value in control.values],
+    }
+    with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+        packed = pack(header, [({"section": part.section}, made) for part, made in zip(swept, slices, strict=True)])
+    return packed if len(packed) <= _LARGEST else None
+
+
+def _is_overtaken() -> bool:
+    """Whether another message of this reader waits, or the reader has gone: the run that computes has to end."""
+    context = get_script_run_ctx()
+    return context is not None and context.script_requests._state is not ScriptRequestType.CONTINUE
+
+
+def clear() -> None:
+    """Forget every sweep: for tests and benchmarks."""
+    _kept.clear()

@@ -1,0 +1,194 @@
+"""A slider whose sweep has come: the browser draws what stands under the thumb, and the server need not be asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.lesson.k_steps import BY_LAG
+from explainer.page.undocumented import VALUE_TEXT
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+from tests.facts import fact
+
+SECTION = "k-steps"
+TALL = 2600  # pixels: the controls and the figure are in sight together
+
+# finds the Vega view of the figure, as sweep.js does
+VIEW = f"""() => {{
+    const marks = document.querySelectorAll(".st-key-section-{SECTION} svg.marks path");
+    const items = [...marks].map((mark) => mark.__data__?.mark?.group?.context?.dataflow);
+    return items.find(Boolean);
+}}"""
+
+
+class Heard:
+    """How many messages a tab has sent to the server since it was asked last."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.messages: list[BackMsg] = []
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.on("Network.webSocketFrameSent", self._hear)
+        session.send("Network.enable")
+
+    def _hear(self, sent: dict) -> None:
+        self.messages.append(BackMsg.FromString(base64.b64decode(sent["response"]["payloadData"])))
+
+
+@pytest.fixture(scope="module")
+def tab(open_shared_page) -> Tab:
+    return open_shared_page(f"?section={SECTION}", height=TALL)
+
+
+def value(tab: Tab, name: str) -> str:
+    return tab.slider(name).get_attribute(VALUE_TEXT)
+
+
+def caption(tab: Tab) -> str:
+    return tab.page.locator(f".st-key-section-{SECTION} [data-testid=stCaptionContainer]").first.inner_text()
+
+
+def tables(tab: Tab) -> dict[str, list[dict]]:
+    """What the figure draws, without the numbers in words: a sweep leaves those out."""
+    names = json.dumps(["gradients", "references", "frame", "marks", "notes"])
+    return tab.page.evaluate(
+        f"""() => {{
+            const view = ({VIEW})();
+            const plain = (row) => {{
+                const {{ lag, series, name, log10_magnitude, status, label, label_side, one }} = row;
+                return {{ lag, series, name, log10_magnitude, status, label, label_side, one }};
+            }};
+            return Object.fromEntries({names}.map((name) => [name, view.data(name).map(plain)]));
+        }}"""
+    )
+
+
+def grab(tab: Tab, name: str) -> tuple[float, float]:
+    """Rest on the slider's thumb until its sweep has come, and put the pointer down; where it is then."""
+    tab.page.mouse.move(0, 0)
+    knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..").bounding_box()
+    place = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    tab.page.mouse.move(*place)
+    wait_for_the_sweep(tab, name)
+    tab.page.mouse.down()
+    return place
+
+
+def wait_for_the_sweep(tab: Tab, name: str) -> None:
+    tab.page.wait_for_function("name => document.body.dataset.sweep === name", arg=name, timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+
+
+def wait_for_the_answer(tab: Tab, name: str) -> None:
+    """Wait until the server has answered for the value under the thumb."""
+    said = value(tab, name)
+    tab.page.wait_for_function(
+        "([name, said]) => new URLSearchParams(location.search).get(name) === said",
+        arg=[name, said],
+        timeout=PATIENCE_MILLISECONDS,
+    )
+    tab.settle()
+    tab.page.wait_for_function("() => !document.body.dataset.swept", timeout=PATIENCE_MILLISECONDS)
+
+
+@pytest.mark.parametrize("name", ["w", "f", "k", "h0", "u", "spread"])
+def test_a_drag_needs_no_run_and_its_end_brings_what_is_drawn_already(tab: Tab, name: str):
+    before = {one: value(tab, one) for one in ("w", "f", "k", "h0", "u", "spread")}
+    x, y = grab(tab, name)
+    tab.page.mouse.move(x + 1, y)
+    heard, seen = Heard(tab), set()
+    direction = -1 if name == "f" else 1
+    for offset in range(4, 40, 6):
+        tab.page.mouse.move(x + direction * offset, y)
+        said = value(tab, name)
+        settings = Settings(**{key: CONTROL[key].parse([text])[0] for key, text in (before | {name: said}).items()})
+        expected = BY_LAG.caption(settings)
+        tab.page.wait_for_function(
+            "([slug, text]) => document.querySelector(`.st-key-section-${slug}`).innerText.includes(text)",
+            arg=[SECTION, expected],
+        )
+        seen.add(said)
+    assert len(seen) > 3
+    assert heard.messages == []
+    drawn, rows, said = tab.drawing(tab.charts(SECTION).first), tables(tab), caption(tab)
+    tab.page.mouse.up()
+    wait_for_the_answer(tab, name)
+    assert tables(tab) == rows
+    assert tab.drawing(tab.charts(SECTION).first) == drawn
+    assert caption(tab) == said
+    assert all(row["status"] for row in tables(tab)["gradients"])
+    fresh_words = tab.page.evaluate(f"() => ({VIEW})().data('gradients').map((row) => row.reads)")
+    assert "…" not in fresh_words  # the server's own tables are there
+
+
+def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab):
+    slider = tab.slider("w")
+    slider.focus()
+    wait_for_the_sweep(tab, "w")
+    chart = tab.charts(SECTION).first
+    pictures = []
+    for _ in range(6):
+        before, said = tab.drawing(chart), value(tab, "w")
+        tab.page.keyboard.down("ArrowLeft")
+        tab.page.wait_for_function(
+            "([slug, before]) => document.querySelector(`.st-key-${slug} [aria-valuetext]`).ariaValueText !== before",
+            arg=["w", said],
+        )
+        tab.wait_until_redrawn(chart, before)
+        pictures.append(tab.drawing(chart))
+    tab.page.keyboard.up("ArrowLeft")
+    wait_for_the_answer(tab, "w")
+    assert len({json.dumps(one) for one in pictures}) == 6
+    assert tab.drawing(chart) == pictures[-1]
+
+
+def test_a_slider_that_is_let_go_where_it_began_says_nothing_and_leaves_all_as_it_was(tab: Tab):
+    chart, started = tab.charts(SECTION).first, value(tab, "k")
+    at_rest, said = tab.drawing(chart), caption(tab)
+    x, y = grab(tab, "k")
+    tab.page.mouse.move(x + 1, y)
+    heard = Heard(tab)
+    tab.page.mouse.move(x + 40, y, steps=5)
+    tab.page.wait_for_function(
+        "([slug, said]) => !document.querySelector(`.st-key-section-${slug}`).innerText.includes(said)",
+        arg=[SECTION, said],
+    )
+    offset = 0
+    while value(tab, "k") != started:
+        tab.page.mouse.move(x + offset, y)
+        offset = -offset if offset > 0 else 1 - offset
+        assert abs(offset) < 20
+    tab.page.mouse.up()
+    tab.wait_until_drawn(chart, at_rest)
+    assert caption(tab) == said
+    assert heard.messages == []
+
+
+# --- what Streamlit does not document -----------------------------------------------------------------------
+
+
+@fact("a chart's view")
+def test_the_marks_of_a_chart_lead_to_its_view(tab: Tab):
+    assert tab.page.evaluate(f"() => typeof ({VIEW})()?.runAsync") == "function"
+
+
+@fact("data reaches the view")
+def test_new_numbers_come_to_the_view_through_data_insert_and_remove(tab: Tab):
+    tab.page.evaluate(
+        f"""() => {{
+            const view = ({VIEW})();
+            window.handed = [];
+            for (const way of ["data", "insert", "remove"]) {{
+                const own = view[way];
+                view[way] = (name, ...rest) => (rest.length && handed.push(name), own.call(view, name, ...rest));
+            }}
+        }}"""
+    )
+    tab.page.mouse.click(5, 5)  # there is no sweep any more
+    tab.slider("w").press("ArrowRight")
+    tab.page.wait_for_function("() => handed.includes('gradients')", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
