@@ -258,6 +258,26 @@ function settle() {
   else if (target !== null) for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 
+function arrived(one) {
+  if (held.size) release();
+  sweep = one;
+  valid = null;
+  document.body.dataset.sweep = one.name;
+  if (moving !== one.name) return;
+  const detail = { name: moving, text: thumbOf(moving).getAttribute("aria-valuetext") };
+  thumbMoved(new CustomEvent("explainer-thumb", { detail }));
+}
+
+// The server had no time for it, or there is none. Asked for again, twice, where the reader still is.
+function failed() {
+  asked.failed += 1;
+  if (asked.failed > 2) return;
+  setTimeout(() => {
+    asked.at = -Infinity;
+    want(over || sliderOf(document.activeElement));
+  }, AGAIN / 3);
+}
+
 let listening = false;
 export default function ({ data, setTriggerValue }) {
   ask = setTriggerValue;
@@ -278,15 +298,6 @@ export default function ({ data, setTriggerValue }) {
     });
     dispatchEvent(new CustomEvent("explainer-hello"));
   }
-  if (!data?.length) {
-    // the server had no time for it: asked for again, some times, where the reader still is
-    if (asked.failed++ < 2 && asked.what) setTimeout(() => ((asked.at = -Infinity), want(over || sliderOf(document.activeElement))), AGAIN / 3);
-  } else
-    unpacked(data).then((one) => {
-      if (held.size) release();
-      sweep = one;
-      valid = null;
-      document.body.dataset.sweep = one.name;
-      if (moving === one.name) thumbMoved({ detail: { name: moving, text: thumbOf(moving).ariaValueText }, preventDefault() {} });
-    });
+  if (data?.length) unpacked(data).then(arrived);
+  else if (asked.what) failed();
 }
