@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -259,3 +260,32 @@ def test_bad_fields_are_refused_by_name(field: str, values: list):
 def test_a_transformer_has_no_product_of_one_tokens_jacobians():
     with pytest.raises(ValueError, match="token"):
         depth.by_path(Stack("pre-norm"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_the_largest_gain_and_depth_every_norm_is_a_number_or_said_to_be_unsure(kind: str):
+    stack = Stack(kind, 100, 8, gain=4.0, input_scale=10.0, seed=0, seeds=2)
+    measured, blocks = depth.by_depth(stack), depth.branch_norms(stack)
+    if kind == "no-norm":
+        largest = measured.size.max()
+        assert largest > 1e100  # attention scores of 10^200 and more: their differences have no digit left
+        assert np.isnan(measured.log10_norm[:, 1:]).all()
+        assert not np.isnan(blocks[:, :3]).any()
+    else:
+        assert np.isfinite(measured.log10_norm).all()
+        assert np.isfinite(blocks).all()
+
+
+def test_a_gradient_beyond_float64_keeps_its_magnitude():
+    """From x = 0 every slope is 1, and the gradient is the product of the weights: here in 60 digits."""
+    stack = Stack("plain", 200, 4, gain=100.0, input_scale=0.0, seed=3, seeds=1)
+    weights, _ = depth.materialise(stack)
+    measured = depth.by_depth(stack).log10_norm[0]
+    assert measured[-1] > 309
+    with mpmath.workdps(60):
+        product = mpmath.eye(4)
+        for lag, layer in enumerate(reversed(range(200)), 1):
+            product *= mpmath.matrix(weights["layer"][0, layer].tolist())
+            if lag in {1, 100, 200}:
+                expected = mpmath.log10(max(mpmath.svd_r(product, compute_uv=False)))
+                assert measured[lag] == pytest.approx(float(expected), rel=1e-12)

@@ -49,9 +49,9 @@ def test_every_header_gives_a_unit():
     for number, _, figure, _ in figures(EXTREME):
         head = downloads.csv(downloads.table_of(figure)).decode().splitlines()[0]
         names = next(csv.reader([head]))
-        assert all(re.fullmatch(r"\w+ \((steps|log10|1|text)\)", name) for name in names), names
+        assert all(re.fullmatch(r"\w+ \((steps|layers|log10|1|text)\)", name) for name in names), names
         if "lag" in downloads.table_of(figure).column_names:
-            assert "lag (steps)" in names
+            assert {"lag (steps)", "lag (layers)"} & set(names)
         if number == 6:
             assert "from (1)" in names  # the edge of a weight, not of a time
 

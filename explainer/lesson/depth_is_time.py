@@ -118,7 +118,17 @@ def _depth_caption(settings: Settings) -> str:
     ends = "; ".join(f"{kind.label} {words.magnitude(_log10_at_start(name, settings))}" for name, kind in KINDS.items())
     return (
         f"Spectral norms of what reaches x(0) through {words.counted(settings.L, 'block')} of width {settings.d}: "
-        f"{ends}. Line and band: middle and range of five draws."
+        f"{ends}. Line and band: middle and range of five draws.{_unsure(settings)}"
+    )
+
+
+def _unsure(settings: Settings) -> str:
+    """Why a line is missing, or nothing."""
+    if np.isfinite(_log10_at_start("no-norm", settings)):
+        return ""
+    return (
+        f" Without norm x grows beyond {words.power_of_ten(np.log10(KINDS['no-norm'].sure_up_to))}. There rounding "
+        "decides what attention looks at, so nothing is drawn."
     )
 
 
@@ -192,7 +202,7 @@ def _branch_caption(settings: Settings) -> str:
             f"{KINDS[kind].label}: {words.magnitude(float(norms[0]))} in the first block and "
             f"{words.magnitude(float(norms[-1]))} in the last, where x is of size {words.number(float(size))}"
         )
-    return f"The norm of J alone, without the 1. {'; '.join(said)}."
+    return f"The norm of J alone, without the 1. {'; '.join(said)}.{_unsure(settings)}"
 
 
 BRANCHES = Plot(
@@ -215,7 +225,7 @@ def _receipt(settings: Settings) -> Receipt:
         r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = \prod_{l=1}^{L} (\mathbf{1} + \mathbf{J}_l) \\ "
         r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
         r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}",
-        Side("autograd, one backward pass through the residual stack, spectral norm", 10 ** float(_first(stack)[-1])),
+        Side("autograd, back through the whole residual stack, spectral norm", 10 ** float(_first(stack)[-1])),
         Side("∏ (1 + J), the blocks' own Jacobians multiplied, spectral norm", whole),
         others=(
             Side("the direct path, a product of ones", 10 ** float(paths.direct[0, -1])),

@@ -106,6 +106,8 @@ class Kind:
         shapes: d → the shapes of a block's matrices by name; each is drawn from N(0, 1/columns).
         writes: which of them write into the stream and are multiplied by the gain.
         tokens: m.
+        sure_up_to: how large the numbers in x may be. Beyond, rounding decides what attention without norm looks at:
+            its scores are products of two of them, and are compared by their differences.
     """
 
     label: str
@@ -114,6 +116,7 @@ class Kind:
     shapes: Shapes
     writes: tuple[str, ...] = ("layer",)
     tokens: int = 1
+    sure_up_to: float = math.inf
 
     @property
     def gated(self) -> bool:
@@ -148,7 +151,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             _transformer(_normalised),
             **_TRANSFORMER,
         ),
-        "no-norm": Kind("transformer without norm", "Vaswani et al. 2017", _transformer(lambda x: x), **_TRANSFORMER),
+        "no-norm": Kind(
+            "transformer without norm",
+            "Vaswani et al. 2017",
+            _transformer(lambda x: x),
+            **_TRANSFORMER,
+            sure_up_to=1e7,
+        ),
     }
 )
 """Every kind of stack, by name."""
@@ -247,7 +256,8 @@ class ByDepth:
     """∂x(L)/∂x(L−k) of one kind of stack, of the last token, k = 0 … L.
 
     Attributes:
-        log10_norm: log10 of the spectral norm, (seeds, L+1), in one backward pass through the whole stack.
+        log10_norm: log10 of the spectral norm, (seeds, L+1), by autograd back through the whole stack; NaN through a
+            block that is not sure of its digits.
         size: the root mean square of x(l), l = 0 … L, of the last token, (seeds, L+1).
     """
 
@@ -257,17 +267,44 @@ class ByDepth:
 
 @once(size=64)
 def by_depth(stack: Stack) -> ByDepth:
-    """The norms at all depths: for each draw one backward pass, vectorised over the numbers of the last token."""
+    """The norms at all depths: for each draw back through all blocks, all numbers of the last token at once.
+
+    Between two blocks the derivative is scaled by a power of two, so that it stays within float64 however it grows.
+    """
     weights, start = materialise(stack)
-    rows = torch.eye(stack.width, dtype=torch.float64)
     norms, sizes = [], []
     for draw, x0 in enumerate(start):  # the weights of one draw at a time: one matrix times many rows is quickest
         own = {name: weight[draw] for name, weight in weights.items()}
-        x = states(stack, own, x0.requires_grad_())
-        passed = torch.autograd.grad(x[-1][-1], x[::-1], rows, is_grads_batched=True)
-        norms.append(log10_spectral(torch.stack([one[:, -1] for one in passed]).numpy()))
-        sizes.append(torch.stack([one.detach()[-1].square().mean().sqrt() for one in x]).numpy())
+        blocks = _forward(stack, own, x0)
+        passed, exponents = [torch.eye(stack.width, dtype=torch.float64)], [0]
+        for before, after in reversed(blocks):
+            (onward,) = torch.autograd.grad(after[-1], before, passed[-1], is_grads_batched=True)
+            last = onward[:, -1]  # under the causal mask no other token depends on the last
+            shift = math.frexp(float(last.abs().max()))[1]
+            passed.append(torch.ldexp(last, torch.tensor(-shift)))
+            exponents.append(exponents[-1] + shift)
+        log10_norm = log10_spectral(torch.stack(passed).numpy(), np.array(exponents))
+        unsure = [False, *(_is_unsure(stack, before) for before, _ in reversed(blocks))]
+        norms.append(np.where(np.logical_or.accumulate(unsure), np.nan, log10_norm))
+        x = [x0, *(after.detach() for _, after in blocks)]
+        sizes.append(torch.stack([one[-1].square().mean().sqrt() for one in x]).numpy())
     return ByDepth(frozen(np.stack(norms)), frozen(np.stack(sizes)))
+
+
+def _is_unsure(stack: Stack, x: Tensor) -> bool:
+    """Whether a block that reads this x is not sure of its digits."""
+    return float(x.detach().abs().max()) > stack.type.sure_up_to
+
+
+def _forward(stack: Stack, weights: Weights, start: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Each block's x before and after it, from the first to the last, with a graph of autograd of its own."""
+    pairs, x = [], start
+    for layer in range(stack.layers):
+        before = x.detach().requires_grad_()
+        own = {name: weight[layer] for name, weight in weights.items()}
+        pairs.append((before, stack.type.block(own, before, before)))
+        x = pairs[-1][1]
+    return pairs
 
 
 def _each_block(stack: Stack) -> tuple[Tensor, Tensor]:
@@ -323,6 +360,11 @@ def by_path(stack: Stack) -> Norms:
 def branch_norms(stack: Stack) -> np.ndarray:
     """log10 of the spectral norm of J(l), the last token's derivative of a block by its own x, (seeds, L).
 
-    The x that is carried past the layer is left out of it: of a residual block it is J, not 1 + J.
+    The x that is carried past the layer is left out of it: of a residual block it is J, not 1 + J. NaN where a block
+    is not sure of its digits.
     """
-    return frozen(log10_spectral(_each_block(stack)[0].numpy()))
+    norms = log10_spectral(_each_block(stack)[0].numpy())
+    weights, start = materialise(stack)
+    x = states(stack, weights, start)[:-1]
+    unsure = [[_is_unsure(stack, one[draw]) for one in x] for draw in range(stack.seeds)]
+    return frozen(np.where(unsure, np.nan, norms))

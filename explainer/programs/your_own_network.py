@@ -84,7 +84,7 @@ def read_weights(file, network):
     return {name.removeprefix(network): weight.double() for name, weight in found.items() if name.startswith(network)}
 
 
-def draw_weights(like, seed):
+def draw_fresh(like, seed):
     """Weights of the same shapes, drawn as torch's own modules draw theirs."""
     generator = torch.Generator().manual_seed(seed)
     n = like["weight_hr_l0"].shape[1] if "weight_hr_l0" in like else like["weight_hh_l0"].shape[1]
@@ -145,7 +145,7 @@ def own_runs(file, before, network, layer, length, inputs, relu):
     weights = {"your network": read_weights(file, network)}
     if before:
         weights["before training"] = read_weights(before, network)
-    fresh = [draw_weights(weights["your network"], seed) for seed in range(3)]
+    fresh = [draw_fresh(weights["your network"], seed) for seed in range(3)]
     read = read_inputs(inputs, length, weights["your network"]["weight_ih_l0"].shape[1])
     runs = {name: run_layer(own, layer, read, relu) for name, own in weights.items()}
     return runs, [run_layer(own, layer, read, relu) for own in fresh]
