@@ -78,7 +78,8 @@ def answered(url: str) -> tuple[int, str, str]:
         with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode(), answer.url
     except urllib.error.HTTPError as refused:
-        return refused.code, "", url
+        with refused:  # or its connection stays open
+            return refused.code, "", url
 
 
 # --- servers ------------------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def table(**columns: Sequence | np.ndarray | Measured | InWords) -> Table:
     arrays, fields = [], []
     for name, values in columns.items():
         values, unit = (values.values, values.unit) if isinstance(values, Measured) else (values, None)
-        arrays.append(column(values.values() if isinstance(values, InWords) else values))
+        arrays.append(column(text(values.values()) if isinstance(values, InWords) else values))
         fields.append(_field(name, arrays[-1].type, unit))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 

@@ -214,7 +214,7 @@ AT_START = Plot(
 
 @figure.drawing
 def _outcome_drawing() -> alt.LayerChart:
-    scale = {"domain": [0.3, 1.02], "nice": False, "zero": False, "clamp": True}
+    scale = {"domain": [0.3, 1.06], "nice": False, "zero": False, "clamp": True}
     x, y = style.x("accuracy", "accuracy at the end, each seed", scale, format="%"), _rows()
     color = alt.Color("series:N", scale=_colors(), legend=None)
     shapes = alt.Scale(domain=["learned", "not learned"], range=["circle", "cross"])
@@ -231,7 +231,7 @@ def _outcome_drawing() -> alt.LayerChart:
         alt.layer(
             style.data("guess").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="accuracy:Q"),
             style.data("came")
-            .mark_point(filled=True, size=90, opacity=0.85)
+            .mark_point(filled=True, size=90, opacity=0.85, aria=False)
             .encode(
                 x=x,
                 y=y,

@@ -104,6 +104,8 @@ function mark() {
     if (!known.late.includes(slug)) section(slug)?.removeAttribute("aria-busy");
     else if (!inSight(slug)) section(slug)?.setAttribute("aria-busy", "true");
   }
+  // Streamlit calls a named region a presentation, which would hide its name
+  for (const one of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role]")) one.removeAttribute("role");
 }
 
 // Sent before a control moves: of two messages that this component sends at once, Streamlit delays the second.

@@ -30,6 +30,8 @@ TEST_IDS = (
     "stRadioOption",
     "stSidebar",
     "stSidebarCollapseButton",
+    "stFileUploader",
+    "stFileUploaderDropzone",
     "stSlider",
     "stTooltipIcon",
     "stVegaLiteChart",

@@ -227,8 +227,8 @@ def selectors(stylesheet: str) -> list[str]:
     text = re.sub(r"/\*.*?\*/", "", stylesheet, flags=re.DOTALL)
     preludes = re.findall(r"([^{}]+)\{", text)
     parts = [part for prelude in preludes if not prelude.strip().startswith("@") for part in _split(prelude)]
-    moment = r"::[\w-]+|:(?:hover|focus-visible|focus-within|focus|active|checked)\b"
-    return [re.sub(moment, "", part).strip() for part in parts]
+    moment = r"::[\w-]+|\[data-behind\]|:(?:hover|focus-visible|focus-within|focus|active|checked)\b"
+    return [left for part in parts if (left := re.sub(moment, "", part).strip())]
 
 
 def _split(prelude: str) -> list[str]:

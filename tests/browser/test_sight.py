@@ -20,12 +20,14 @@ WATCH = """() => {
     window.busy = [];
     const slug = (element) => [...element.classList].find((one) => one.startsWith("st-key-section-")).slice(15);
     new MutationObserver((records) => {
-        for (const { target, attributeName } of records) {
+        for (const { target, attributeName, type } of records) {
             const section = target.closest("[class*=st-key-section-]");
             const kind = attributeName === "aria-busy" ? "busy" : "drawn";
+            if (type === "childList" && !target.closest("svg.marks")) continue;  // a chart that is laid out anew
             if (section && !window[kind].includes(slug(section))) window[kind].push(slug(section));
         }
-    }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["d", "aria-busy"] });
+    }).observe(
+        document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["d", "aria-busy"] });
 }"""
 
 IN_SIGHT = """slugs => slugs.filter(slug => {
