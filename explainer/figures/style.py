@@ -145,8 +145,7 @@ def log10_y(title: str, field: str = "log10_magnitude", padding: int = 6, ticks:
 
 
 def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
-    # a tick may stand in the padding, where its number finds no room
-    return x(field, title, PADDED, ticks=8, tickMinStep=1, format="d", labelBound=2)
+    return x(field, title, PADDED, ticks=8, tickMinStep=1, format="d")
 
 
 def time_x(padding: int, **options) -> alt.X:

@@ -120,7 +120,7 @@ def _share_lines(mine: Own) -> Lines:
 
 def _norm_tables(mine: Own) -> dict[str, pa.Table]:
     lines = [by_lag.line_of_norms(one.name, log10_norm) for one, log10_norm in _norm_lines(mine).items()]
-    return by_lag.tables_of(lines, mine.request.lag, int(mine.after.lag[-1]))
+    return by_lag.tables_of(lines, mine.request.lag, _end(mine))
 
 
 def _norm_caption(mine: Own) -> str:
@@ -164,12 +164,17 @@ def _gate_caption(mine: Own) -> str:
     return f"The gate that multiplies the memory, in every unit at every step. On average: {means}."
 
 
+def _end(mine: Own) -> int:
+    """Where the axis of lags ends: at T, so that a tick at T has room for its number."""
+    return len(mine.after.lag)
+
+
 def _share_tables(mine: Own) -> dict[str, pa.Table]:
     rows = [
         table(lag=steps(np.arange(len(shares))), series=text([one.name] * len(shares)), share=shares)
         for one, shares in _share_lines(mine).items()
     ]
-    return {"shares": stack(*rows), "frame": table(lag=[0.0, float(mine.after.lag[-1])], share=[0.0, 0.1])}
+    return {"shares": stack(*rows), "frame": table(lag=[0.0, float(_end(mine))], share=[0.0, 0.1])}
 
 
 def _share_caption(mine: Own) -> str:
