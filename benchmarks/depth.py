@@ -16,7 +16,8 @@ from benchmarks.networks import report, say
 from explainer.choices.settings import Settings
 from explainer.lesson.remembering_on_purpose import plan
 from explainer.maths import depth, training
-from explainer.maths.depth import KINDS, Stack
+from explainer.maths.blocks import KINDS
+from explainer.maths.depth import Stack
 
 ONE_DRAW = (
     ("24 pre-norm blocks of width 64", Stack("pre-norm", 24, 64, seeds=1)),

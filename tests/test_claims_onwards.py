@@ -14,8 +14,9 @@ from test_claims import BY_SLUG, everything_said, plain
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.maths import depth, jacobians, ring, training
+from explainer.maths.blocks import KINDS, TOKENS
 from explainer.maths.cell_types import CELLS
-from explainer.maths.depth import KINDS, Stack
+from explainer.maths.depth import Stack
 from explainer.maths.linear_recurrences import min_gru_terms, state_space_terms
 from explainer.maths.network import Network
 from explainer.maths.plans import Learner, Plan
@@ -130,7 +131,7 @@ def test_claim_the_norm_makes_the_first_factor_large_where_x_is_small():
 
 @claim("depth-is-time", "weights drawn from n(0, g^2/d). the transformer's figure is of the last of four tokens")
 def test_claim_how_the_stacks_are_drawn():
-    assert {kind.tokens for name, kind in KINDS.items() if "norm" in name} == {depth.TOKENS} == {4}
+    assert {kind.tokens for name, kind in KINDS.items() if "norm" in name} == {TOKENS} == {4}
 
 
 # --- gates without a squashed state -------------------------------------------------------------------------

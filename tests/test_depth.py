@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from explainer.maths import depth
-from explainer.maths.depth import HEADS, KINDS, TOKENS, Stack
+from explainer.maths.blocks import HEADS, KINDS, TOKENS
+from explainer.maths.depth import Stack
 
 EPSILON = 1e-100
 

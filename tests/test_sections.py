@@ -28,7 +28,7 @@ from explainer.figures import networks as network_drawings
 from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Prediction, Receipt, Section
-from explainer.maths import depth, gradients, jacobians, number_formats, training
+from explainer.maths import blocks, depth, gradients, jacobians, number_formats, training
 from explainer.maths.grid import gated_grid, vanilla_grid
 from explainer.maths.paths import by_path
 
@@ -568,7 +568,7 @@ def stacks(settings: Settings, shown: tuple[Figure, ...]) -> None:
         bias = {"gate_bias": settings.db} if kind == "highway" else {}
         return depth.Stack(kind, settings.L, settings.d, settings.dg, input_scale=settings.dx, seed=settings.ds, **bias)
 
-    labels = {kind: depth.KINDS[kind].label for kind in depth.KINDS}
+    labels = {kind: blocks.KINDS[kind].label for kind in blocks.KINDS}
     by_depth = {labels[kind]: depth.by_depth(stack(kind)).log10_norm for kind in labels}
     draws_by(shown[0].tables["bands"], by_depth)
     for figure, kind in zip(shown[1:3], ("residual", "highway"), strict=True):

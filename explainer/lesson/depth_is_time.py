@@ -16,7 +16,8 @@ from explainer.figures.figure import Plot
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import depth
-from explainer.maths.depth import KINDS, Stack
+from explainer.maths.blocks import KINDS
+from explainer.maths.depth import Stack
 from explainer.maths.gradients import EXPLODED, HORIZON
 from explainer.maths.jacobians import Norms
 from explainer.programs import depth_is_time as programs
