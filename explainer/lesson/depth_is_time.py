@@ -60,7 +60,7 @@ first block adds many times what is there; its $\mathbf{J}$ alone is larger than
 difference how large $x^{(0)}$ is.
 
 All of this is at the start of training, with weights drawn from $N(0, g^2/d)$. The transformer's figure is of the last
-of four tokens, along every path, also through the other tokens.
+of four tokens. No token before it reads it, so every path from it runs through itself.
 """
 
 _SERIES = tuple(

@@ -194,7 +194,7 @@ def steps(stack: Stack) -> Steps:
         ValueError: the blocks read several tokens.
     """
     if stack.type.tokens > 1:
-        raise ValueError(f"the Jacobian of one token is not a product of its own in a {stack.type.label}")
+        raise ValueError(f"only stacks of one token are split by path, not a {stack.type.label}")
     gates, direct = _each_block(stack)
     gates, direct = pad(gates, (0, 0, 0, 0, 1, 0)), pad(direct.diagonal(dim1=-2, dim2=-1), (0, 0, 1, 0), value=1.0)
     nothing = gates.new_zeros(*gates.shape[:2], 0, stack.width)
