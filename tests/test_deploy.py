@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import configparser
 import http.client
 import os
@@ -79,8 +80,8 @@ def test_a_websocket_is_taken_from_the_page_itself_alone(proxied: int, origin: s
         "Origin": f"http://{origin}",
     }
     connection.request("GET", "/lesson/_stcore/stream", headers=headers)
-    assert connection.getresponse().status == status
-    connection.close()
+    with contextlib.closing(connection), connection.getresponse() as answer:  # each has the socket
+        assert answer.status == status
 
 
 def test_the_unit_and_the_proxy_speak_of_the_same_place():
