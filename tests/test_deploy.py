@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import configparser
+import contextlib
 import http.client
 import os
 import shlex
