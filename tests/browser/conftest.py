@@ -16,6 +16,7 @@ Where several processes share the work, each has one server and one browser.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.serving import RUN, free_port, streamlit
 
@@ -281,6 +283,24 @@ class Tab:
 
     def overflows_sideways(self) -> bool:
         return self.page.evaluate("document.scrollingElement.scrollWidth > window.innerWidth + 1")
+
+
+class Heard:
+    """What a tab says to the server from now on."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.messages: list[BackMsg] = []
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.on("Network.webSocketFrameSent", self._hear)
+        session.send("Network.enable")
+
+    def _hear(self, sent: dict) -> None:
+        self.messages.append(BackMsg.FromString(base64.b64decode(sent["response"]["payloadData"])))
+
+    def states(self) -> Iterator[dict]:
+        """The states of the widgets in each message, by the end of their id."""
+        for message in self.messages:
+            yield {one.id.rpartition("-")[2]: one for one in message.rerun_script.widget_states.widgets}
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson.k_steps import BY_LAG
 from explainer.page.undocumented import VALUE_TEXT
-from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab
 from tests.facts import fact
 
 SECTION = "k-steps"
@@ -24,19 +22,6 @@ VIEW = f"""() => {{
     const items = [...marks].map((mark) => mark.__data__?.mark?.group?.context?.dataflow);
     return items.find(Boolean);
 }}"""
-
-
-class Heard:
-    """How many messages a tab has sent to the server since it was asked last."""
-
-    def __init__(self, tab: Tab) -> None:
-        self.messages: list[BackMsg] = []
-        session = tab.page.context.new_cdp_session(tab.page)
-        session.on("Network.webSocketFrameSent", self._hear)
-        session.send("Network.enable")
-
-    def _hear(self, sent: dict) -> None:
-        self.messages.append(BackMsg.FromString(base64.b64decode(sent["response"]["payloadData"])))
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from benchmarks.reader import Reader
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page.undocumented import LAYOUT_WRAPPER, TEST_IDS, VALUE_TEXT
-from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab
 from tests.facts import fact
 
 SLUG = "k-steps"
@@ -33,24 +30,6 @@ def desk(open_shared_page) -> Tab:
 @pytest.fixture(scope="module")
 def phone(open_shared_page) -> Tab:
     return open_shared_page(near=False, **PHONE)
-
-
-class Heard:
-    """What a tab says to the server from now on."""
-
-    def __init__(self, tab: Tab) -> None:
-        self.messages: list[BackMsg] = []
-        session = tab.page.context.new_cdp_session(tab.page)
-        session.on("Network.webSocketFrameSent", self._hear)
-        session.send("Network.enable")
-
-    def _hear(self, sent: dict) -> None:
-        self.messages.append(BackMsg.FromString(base64.b64decode(sent["response"]["payloadData"])))
-
-    def states(self) -> Iterator[dict]:
-        """The states of the widgets in each message, by the end of their id."""
-        for message in self.messages:
-            yield {one.id.rpartition("-")[2]: one for one in message.rerun_script.widget_states.widgets}
 
 
 def values_of(states: dict, name: str) -> list[str]:
