@@ -7,9 +7,11 @@ Profiles of hypothesis:
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -44,6 +46,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             pytest.exit(f"pytest-xdist does not read its groups with pytest {pytest.__version__}: {loose[0]}", 4)
     for module in pkgutil.walk_packages(explainer.__path__, "explainer."):
         importlib.import_module(module.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_open() -> Iterator[None]:
+    """Find what the tests of a file have left open when the file ends, not when Python happens to collect it."""
+    yield
+    gc.collect()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

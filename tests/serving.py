@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -15,14 +14,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 180  # how long to wait for what must come; no test measures time with it
@@ -160,24 +157,13 @@ def _stop(process: subprocess.Popen) -> None:
 def headings(address: str, query: str, origin: str | None = None) -> list[str]:
     """The anchors of the headings that a reader gets over the WebSocket who opens the page at this address."""
     url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    request = HTTPRequest(url, headers={"Origin": origin} if origin else {})
-    with ThreadPoolExecutor(1) as apart:  # a browser driven by another test keeps a loop in this thread
-        return apart.submit(lambda: asyncio.run(_first_run(request, query))).result()
-
-
-async def _first_run(request: HTTPRequest, query: str) -> list[str]:
-    reader = await websocket_connect(request, max_message_size=2**28)
-    ask = BackMsg()
+    ask, anchors = BackMsg(), []
     ask.rerun_script.query_string = query
-    await reader.write_message(ask.SerializeToString(), binary=True)
-    anchors = []
-    while True:
-        message = ForwardMsg()
-        message.ParseFromString(await reader.read_message())
-        anchors += re.findall(r'<h2 data-anchor="(.*?)">', message.delta.new_element.markdown.body)
-        if message.WhichOneof("type") == "script_finished":
-            assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-            reader.close()
-            while await reader.read_message() is not None:
-                pass  # until the other side has closed as well
-            return anchors
+    with connect(url, origin=origin, max_size=None, open_timeout=PATIENCE_SECONDS, ping_timeout=None) as server:
+        server.send(ask.SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(server.recv(PATIENCE_SECONDS))
+            anchors += re.findall(r'<h2 data-anchor="(.*?)">', message.delta.new_element.markdown.body)
+            if message.WhichOneof("type") == "script_finished":
+                assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+                return anchors

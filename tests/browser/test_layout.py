@@ -270,15 +270,16 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
 
 
 def _keep_matching(tab, wanted: list[str]) -> None:
-    """Collect in the page's ``seen`` what matches at any moment from now on."""
+    """Collect in the page's ``seen`` what matches at any moment from now on while something is busy."""
     tab.page.evaluate(
         """wanted => {
             window.seen = new Set();
-            const look = () => wanted.filter(one => document.querySelector(one)).forEach(one => seen.add(one));
+            const look = () => wanted.filter(one => !seen.has(one) && document.querySelector(one))
+                .forEach(one => seen.add(one));
             new MutationObserver(look).observe(
-                document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['aria-busy']});
+                document.body, {subtree: true, attributes: true, attributeFilter: ['aria-busy']});
         }""",
-        wanted,
+        [selector for selector in wanted if "aria-busy" in selector],
     )
 
 
