@@ -40,6 +40,7 @@ class Control:
         default: its value where the URL says nothing.
         values: what the widget and the URL can take, in order.
         limits: the smallest and the largest number that the engine takes, from Python.
+        only_with: the control, and the value of it, without which this one changes nothing in a figure that reads both.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Control:
     default: object
     values: tuple
     limits: tuple[float, float] = (-math.inf, math.inf)
+    only_with: tuple[str, str] | None = None
 
     def check(self, value: object) -> None:
         """Whether the engine can take this value.
@@ -211,6 +213,7 @@ CONTROLS: tuple[Control, ...] = (
         1.0,
         _steps((0.0, 3.0, 0.1)),
         (0, math.inf),
+        ("gate", "varying"),
     ),
     Number(
         "seed",
@@ -220,6 +223,7 @@ CONTROLS: tuple[Control, ...] = (
         0,
         tuple(range(100)),
         (0, 2**63 - 1),
+        ("gate", "varying"),
     ),
     Number(
         "u",
@@ -228,6 +232,7 @@ CONTROLS: tuple[Control, ...] = (
         "How strongly the state-dependent gate reads c: f = logistic(u·c + b).",
         1.0,
         _mirrored(_steps((0.1, 4.0, 0.1))),
+        only_with=("gate", "state"),
     ),
     Number(
         "ls",

@@ -30,7 +30,7 @@ VANILLA = Series(style.VANILLA, style.VERMILION, (1, 0))
 GATED = Series(style.GATED, style.BLUE, (7, 3))
 
 
-def drawing(*series: Series, references: bool = False) -> Drawing:
+def drawing(*series: Series, references: bool = False, height: int = style.FULL_HEIGHT) -> Drawing:
     """The chart of these series; with references, thin grey lines labelled at their end."""
 
     def build() -> alt.LayerChart:
@@ -61,7 +61,7 @@ def drawing(*series: Series, references: bool = False) -> Drawing:
                 targets,
                 style.walk_marks(x, y, color),
             ),
-            style.FULL_HEIGHT,
+            height,
         )
 
     return figure.drawing(build)

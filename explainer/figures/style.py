@@ -14,7 +14,7 @@ REFERENCE = "#808080"
 
 GRADIENT_TITLE = "magnitude of the gradient"
 
-FULL_HEIGHT, HALF_HEIGHT = 340, 280
+FULL_HEIGHT, HALF_HEIGHT, FIRST_HEIGHT = 340, 280, 220  # pixels of a chart
 FONT_SIZE = 13
 
 COLOR = alt.Scale(domain=list(CELLS), range=[VERMILION, BLUE])

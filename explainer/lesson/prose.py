@@ -1,9 +1,13 @@
-"""The words around the sections: the promise, the notation and the references."""
+"""The words around the sections: the promise, the aim, the notation and the references."""
 
 PROMISE = r"""
-A recurrent network learns from the past only as far back as its gradient reaches. This page takes one small cell
-without a gate and one with, and lets you watch their gradients live or die. Every number in every figure is
-computed by torch autograd for the settings that you choose, at the moment you choose them.
+A recurrent network learns from the past only as far back as its gradient reaches. Watch the gradients of one small
+cell :orange[without a gate] and of one :blue[with a gate] live or die.
+"""
+
+AIM = r"""
+Every number in every figure is computed by torch autograd for the settings that you choose, at the moment you choose
+them.
 
 **Afterwards you will be able to say** why the gradient of a :orange[vanilla] recurrent cell vanishes or explodes
 with the lag, what a :blue[gate] puts in its place, why that helps, and where the usual short version of the story

@@ -10,13 +10,13 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation, prose
-from explainer.page import layout, live, parts, share, sidebar, status, sweep, take
+from explainer.page import layout, live, opening, parts, share, sidebar, status, sweep, take
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
 from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("page.html")
+SCRIPTS = Path(__file__).with_name("page.html"), Path(__file__).with_name("follow.js")
 ICON = Path(__file__).with_name("icon.svg")
 
 
@@ -31,12 +31,17 @@ def begin() -> View:
     _freeze_imports()
     read_link()
     st.html(STYLESHEET)
-    st.html(SCRIPT, unsafe_allow_javascript=True)
+    st.html(_scripts(), unsafe_allow_javascript=True)
     slugs = [section.slug for section in SECTIONS]
     view = links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), slugs)
-    # the panel below the whole lesson is drawn when a reader comes near, as a section is
-    parts.begin((*slugs, take.ANCHOR) if view.sections is None else view.sections)
+    # what stands above and below the whole lesson is drawn when a reader comes near, as a section is
+    parts.begin((opening.SLUG, *slugs, take.ANCHOR) if view.sections is None else view.sections)
     return view
+
+
+def _scripts() -> str:
+    page, follow = (path.read_text(encoding="utf-8") for path in SCRIPTS)
+    return f"{page}<script>(() => {{\n{follow}}})();</script>"
 
 
 @st.cache_resource
@@ -63,10 +68,12 @@ def above(view: View) -> None:
         st.title(citation.SHORT_TITLE, anchor=False)
         st.markdown(prose.PROMISE)
         sidebar.controls(view)
-        share.buttons()
         _note_on_controls(view)
         _notes_on_the_link()
         status.bar()
+        opening.draw()
+        st.markdown(prose.AIM)
+        share.buttons()
         layout.text("Notation", "notation", prose.NOTATION)
         return
     sidebar.controls(view)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import streamlit as st
@@ -27,7 +27,7 @@ def add_all(number: int, section: Section, settings: Settings) -> None:
             _add_walk(label, count, section, plot)
         else:
             show = functools.partial(_draw, label)
-            swept = functools.partial(_slice, plot)
+            swept = sliced(plot)
             parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug, sweep=swept)
 
 
@@ -50,10 +50,19 @@ def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
                     yield one
 
 
+def sliced(plot: Plot) -> Callable[[Settings], Slice]:
+    """Gives what the browser can redraw of a figure at some settings: its numbers and its caption."""
+    return functools.partial(_slice, plot)
+
+
 def _slice(plot: Plot, settings: Settings) -> Slice:
-    """What the browser can redraw of a figure: its numbers and its caption."""
     columns = columns_read(plot.drawing)
     return Slice(((plot.caption(settings),),), plot.title, plot.tables(settings), columns)
+
+
+def draw_unnumbered(figure: Figure) -> None:
+    """Draw a figure that stands outside of the sections, without its caption."""
+    st.vega_lite_chart({**figure.drawing(), DATASETS: dict(figure.tables)}, width="stretch", alt=figure.title)
 
 
 def _draw(label: str, figure: Figure) -> None:

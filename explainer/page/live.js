@@ -2,7 +2,7 @@
 // under the pointer, and when the reader pauses.
 let say = null; // how to tell the server: {state, event}
 // what the server has told last
-let known = { controls: [], dragged: [], sections: [], answered: 0, late: [], drawn: [], patience: 0 };
+let known = { controls: [], sliders: {}, sections: [], answered: 0, late: [], drawn: [], patience: 0 };
 
 const AGAIN = 5000; // milliseconds without an answer after which the page asks again
 
@@ -18,7 +18,7 @@ const inSight = (slug) => within(slug, 0);
 // Whoever has drawn what stands under the thumb (sweep.js) says so by preventing the event's default. Otherwise, while
 // the pointer is down, the server is asked: at most one message is on its way, and what the pointer passes meanwhile is
 // skipped.
-let watched = null; // {name, thumb, observer}: the slider that has the focus or is under the pointer that is down
+let watched = null; // {name, key, thumb, observer}: the slider that has the focus or is under the pointer that is down
 let drag = null; // {first: text at the start, sent: last text sent, at: when}
 let turn = 0; // of the last message
 let held = false; // whether a key repeats, so that the next move is on its way
@@ -26,7 +26,7 @@ let held = false; // whether a key repeats, so that the next move is on its way
 const text = () => watched.thumb.getAttribute("aria-valuetext");
 
 function isDrawn() {
-  const detail = { name: watched.name, text: text() };
+  const detail = { name: watched.name, key: watched.key, text: text() };
   return !dispatchEvent(new CustomEvent("explainer-thumb", { cancelable: true, detail }));
 }
 
@@ -40,15 +40,15 @@ function send() {
 }
 
 function watch(element) {
-  const name = known.dragged.find((one) => element.closest?.(`.st-key-${one}`));
-  const thumb = name && document.querySelector(`.st-key-${name} [aria-valuetext]`);
+  const key = Object.keys(known.sliders).find((one) => element.closest?.(`.st-key-${one}`));
+  const thumb = key && document.querySelector(`.st-key-${key} [aria-valuetext]`);
   if (!thumb) return false;
   if (watched?.thumb === thumb) return true;
   watched?.observer.disconnect();
   const observer = new MutationObserver(() => {
     if ((drag || pressing) && !isDrawn()) send();
   });
-  watched = { name, thumb, observer };
+  watched = { name: known.sliders[key], key, thumb, observer };
   observer.observe(thumb, { attributes: true, attributeFilter: ["aria-valuetext"] });
   return true;
 }

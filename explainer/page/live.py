@@ -15,13 +15,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer.choices.controls import CONTROL
-from explainer.page import parts, sweep
+from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.settings import Settings
+from explainer.lesson import SECTIONS
+from explainer.lesson.opening import FIGURE
+from explainer.page import opening, parts, sweep
 from explainer.page.state import page_state
 
 DRAGGED = sweep.SWEPT
+_SLIDERS = {name: name for name in DRAGGED} | opening.SLIDERS  # controls by the key of the widget that is dragged
 KEY = "live"
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+
+# of each figure by its title, of each section by its slug
+_READS = {section.slug: {plot.title: plot.reads for plot in section.plots} for section in SECTIONS}
+_READS |= {opening.SLUG: {FIGURE.title: FIGURE.reads}}
 
 _component = st.components.v2.component("explainer.live", js=_SCRIPT)
 
@@ -37,9 +45,11 @@ def _answer(dragged: int) -> None:
     _component(
         key=KEY,
         data={
-            "controls": tuple(CONTROL),
-            "dragged": DRAGGED,
+            "controls": (*CONTROL, *opening.SLIDERS),
+            "sliders": _SLIDERS,
             "sections": state.sections,
+            "reads": _READS,
+            "idle": _idle(state.now),
             "answered": dragged,
             "moves": state.moves,
             "late": parts.late_sections(),
@@ -53,6 +63,12 @@ def _answer(dragged: int) -> None:
         on_near_change=_near,
         height=0,
     )
+
+
+def _idle(settings: Settings) -> dict[str, str]:
+    """The controls that change nothing now in a figure that reads another one too, which this gives by name."""
+    asked = [(one.name, *one.only_with) for one in CONTROLS if one.only_with]
+    return {name: other for name, other, value in asked if getattr(settings, other) != value}
 
 
 def _message(kind: str) -> dict:

@@ -25,7 +25,7 @@ EVERYWHERE = "everywhere"  # the section of a part that is in sight wherever the
 ANSWER = "answer"  # the key of the part that tells the browser what it has got; it runs last
 
 _QUICK = (BOTH, VANILLA, GATED, FORMATS)  # other controls take seconds, and change how many figures there are
-_FEW, _FIRST = 2, 1  # sections: a page of so few is drawn whole; of a longer one so many are drawn at first
+_FEW, _FIRST = 2, 2  # sections: a page of so few is drawn whole; of a longer one so many are drawn at first
 _LATER = (1000, 2000)  # milliseconds after which a browser asks again that has got no permit
 
 turns = Turns()
@@ -162,8 +162,13 @@ def at(settings: Settings) -> dict[str, str]:
     return {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
 
 
-def control_moved(name: str) -> None:
-    """Rerun the parts in sight that a control has changed, or the whole page if it must be."""
+def control_moved(name: str, *first: str) -> None:
+    """Rerun the parts in sight that a control has changed, or the whole page if it must be.
+
+    Args:
+        name: the control.
+        first: fragments that run before them: the control's own slider, if another has been moved.
+    """
     read_controls()
     state = page_state()
     if CONTROL[name].group not in _QUICK or not state.is_whole:
@@ -171,7 +176,7 @@ def control_moved(name: str) -> None:
     moved, waiting = _moved_by(name), _out_of_sight()
     state.late.update(moved)
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting])
+    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], first)
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:
@@ -213,13 +218,13 @@ def rerun_after_sight(key: str, sections: Collection[str]) -> None:
     """
     state = page_state()
     late = [one for one in state.parts if one in state.late and state.parts[one].section in {EVERYWHERE, *sections}]
-    _rerun_late(Urgency.IN_SIGHT, late, key)
+    _rerun_late(Urgency.IN_SIGHT, late, then=(key,))
 
 
-def _rerun_late(urgency: Urgency, keys: Sequence[str], *then: str) -> None:
+def _rerun_late(urgency: Urgency, keys: Sequence[str], first: Sequence[str] = (), then: Sequence[str] = ()) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
-    st.rerun([*changed, ANSWER, *then])
+    st.rerun([*first, *changed, ANSWER, *then])
 
 
 def rerun(*keys: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
@@ -18,7 +19,8 @@ from explainer.page.state import page_state, read_controls, set_controls
 from explainer.take import links
 from explainer.take.links import View
 
-_GROUP_COLOR = {VANILLA: "orange", GATED: "blue"}
+_COLOR = {VANILLA: "orange", GATED: "blue"}  # of a group, in Markdown
+_CLASS = {VANILLA: "vanilla", GATED: "gated"}  # and in the stylesheet
 _WIDTH = 300  # pixels of a control above the sections
 _FEW = 12  # so many controls above the sections stand open; more are folded away
 
@@ -46,20 +48,19 @@ def controls(view: View) -> None:
 # --- one control --------------------------------------------------------------------------------------------
 
 
-def _control(control: Control, explain: bool) -> None:
-    """One control. To ``explain`` it, its help stands below it; otherwise it stands behind its question mark.
+def _control(control: Control) -> None:
+    """One control, with its help behind its question mark.
 
     A control is a fragment of its own. Otherwise the browser would fade the whole page at each move.
     """
-    st.fragment(_widget, key=f"control-{control.name}")(control, explain)
+    st.fragment(_widget, key=f"control-{control.name}")(control)
 
 
-def _widget(control: Control, explain: bool) -> None:
-    moves = f"Moves {_sections_moved_by([control])}."
+def _widget(control: Control) -> None:
     shared = {
         "key": control.name,
         "bind": "query-params",
-        "help": moves if explain else f"{control.help} {moves}",
+        "help": f"{control.help} Moves {_sections_moved_by(control)}.",
         "on_change": parts.control_moved,
         "args": (control.name,),
     }
@@ -69,8 +70,8 @@ def _widget(control: Control, explain: bool) -> None:
         st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
         st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
-    if explain:
-        st.caption(control.help)
+    if control.only_with:
+        parts.add(f"idle-{control.name}", _why_idle(control), _say_why_idle, control.only_with[:1], parts.EVERYWHERE)
     if control.name == "f":
         parts.add(
             "forget-bias",
@@ -82,25 +83,52 @@ def _widget(control: Control, explain: bool) -> None:
         )
 
 
+def _why_idle(control: Control) -> Callable[[Settings], str]:
+    other, value = control.only_with
+
+    always = [
+        number
+        for number, section in enumerate(SECTIONS, 1)
+        if any(control.name in plot.reads and other not in plot.reads for plot in section.plots)
+    ]
+    still = f"moves only {words.sections(always)}" if always else "changes nothing"
+
+    def why(settings: Settings) -> str:
+        present = getattr(settings, other)
+        return "" if present == value else f"While “{CONTROL[other].label}” is {present}, it {still}."
+
+    return why
+
+
+def _say_why_idle(why: str) -> None:
+    # also without a reason, so that what follows keeps its position
+    st.html(f'<p class="idle">{html.escape(why)}</p>')
+
+
 def _bias_in_words(bias: float) -> str:
     return f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}."
 
 
-def _sections_moved_by(moving: Iterable[Control]) -> str:
-    names = {control.name for control in moving}
-    return words.sections([number for number, section in enumerate(SECTIONS, 1) if names & set(section.moved_by)])
+def _sections_moved_by(control: Control) -> str:
+    return words.sections([number for number, section in enumerate(SECTIONS, 1) if control.name in section.moved_by])
 
 
 def _by_group(names: Iterable[str]) -> list[tuple[str, list[Control]]]:
     """Controls under the heading of their group, in the colour of its cell (Markdown)."""
     groups = itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group)
-    return [(f":{_GROUP_COLOR.get(group, 'gray')}[{group}]", list(members)) for group, members in groups]
+    return [(f":{_COLOR.get(group, 'gray')}[{group}]", list(members)) for group, members in groups]
 
 
 # --- in the sidebar -----------------------------------------------------------------------------------------
 
 
 def _sidebar() -> None:
+    """Every control, by group. The browser folds away what does not move the section in sight: see follow.js."""
+    for group, members in itertools.groupby(CONTROL.values(), key=lambda control: control.group):
+        with st.container(key=f"group-{group.lower().replace(' ', '-')}"):
+            st.html(f'<details class="group"><summary class="{_CLASS.get(group, "")}">{group}</summary></details>')
+            for control in members:
+                _control(control)
     st.markdown("### Try a fact")
     parts.add("presets", lambda _: None, _presets, moved_by=())
     st.button(
@@ -111,10 +139,6 @@ def _sidebar() -> None:
         width="stretch",
         key="reset",
     )
-    for heading, members in _by_group(CONTROL):
-        st.markdown(f"### {heading}\n\n:small[These move {_sections_moved_by(members)}.]")
-        for control in members:
-            _control(control, explain=True)
 
 
 def _presets(_: None) -> None:
@@ -151,7 +175,7 @@ def _above_the_sections(names: Sequence[str]) -> None:
             with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
                 for control in members:
                     with st.container(width=_WIDTH):
-                        _control(control, explain=False)
+                        _control(control)
         st.button(
             "Back to the link's values",
             icon=":material/restart_alt:",

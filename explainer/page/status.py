@@ -50,5 +50,9 @@ def _contents() -> str:
 
 def _fold_of_contents(contents: str) -> None:
     """The browser's own fold: unlike Streamlit's popovers, it lets the keyboard in."""
-    fold = f'<details class="contents"><summary>Contents</summary><div>\n\n{contents}\n\n</div></details>'
+    fold = (
+        '<a class="step previous" href="#" aria-label="Previous section">↑</a>'
+        '<a class="step next" href="#" aria-label="Next section">↓</a>'
+        f'<details class="contents"><summary>Contents</summary><div>\n\n{contents}\n\n</div></details>'
+    )
     st.markdown(fold, unsafe_allow_html=True, width="content")

@@ -4,7 +4,7 @@ const AGAIN = 3000; // milliseconds after which a sweep that has not come is ask
 
 let ask = null; // how to ask the server for a sweep
 let sweep = null; // {name, sections, at, values, charts, texts}
-let page = { sections: [], dragged: [], at: {} }; // what the server has told last, by way of live.js
+let page = { sections: [], sliders: {}, at: {} }; // what the server has told last, by way of live.js
 let asked = { what: "", at: -Infinity, count: 0, failed: 0 };
 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
@@ -13,8 +13,9 @@ const isInSight = (slug) => {
   return box && box.bottom > 0 && box.top < innerHeight;
 };
 const inSight = () => page.sections.filter(isInSight);
-const sliderOf = (element) => page.dragged.find((name) => element?.closest?.(`.st-key-${name}`));
-const thumbOf = (name) => document.querySelector(`.st-key-${name} [aria-valuetext]`);
+const keyOf = (element) => Object.keys(page.sliders).find((key) => element?.closest?.(`.st-key-${key}`));
+const sliderOf = (element) => page.sliders[keyOf(element)];
+const textAt = (key) => document.querySelector(`.st-key-${key} [aria-valuetext]`)?.getAttribute("aria-valuetext");
 
 // --- the sweep ---------------------------------------------------------------------------------------------------
 
@@ -199,7 +200,8 @@ function release() {
 
 // --- what the reader does ----------------------------------------------------------------------------------------
 
-let moving = null; // the name of the slider that is dragged, or moved by a key that is held
+let moving = null; // the control whose slider is dragged, or moved by a key that is held
+let moved = null; // the key of the slider that has moved last: a control may have two
 let over = ""; // the slider under the pointer
 let rest = null; // a timer
 
@@ -238,8 +240,9 @@ function elsewhere({ target: element }) {
 
 // A slider has another value under its thumb: drawn from the sweep, or not.
 function thumbMoved(event) {
-  const { name, text } = event.detail;
+  const { name, key, text } = event.detail;
   moving = name;
+  moved = key;
   if (sweep?.name !== name || !isValid() || !sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
   target = sweep.place.get(text);
   follow();
@@ -254,7 +257,7 @@ function thumbRests() {
 // When the server has answered for the value under the thumb, its own tables may be seen again.
 function settle() {
   if (moving || !held.size || !sweep) return;
-  if (page.at[sweep.name] === thumbOf(sweep.name)?.getAttribute("aria-valuetext")) release();
+  if (page.at[sweep.name] === textAt(moved)) release();
   else if (target !== null) for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 
@@ -264,7 +267,7 @@ function arrived(one) {
   valid = null;
   document.body.dataset.sweep = one.name;
   if (moving !== one.name) return;
-  const detail = { name: moving, text: thumbOf(moving).getAttribute("aria-valuetext") };
+  const detail = { name: moving, key: moved, text: textAt(moved) };
   thumbMoved(new CustomEvent("explainer-thumb", { detail }));
 }
 

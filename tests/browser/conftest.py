@@ -207,20 +207,24 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until the script has run, also for what is out of sight, the page listens, every element has loaded its
-        code, and every chart has been drawn.
+        code, and every chart has been drawn, from what the server has answered.
 
         After an action this may return before the action's run has begun: wait for what must change instead,
         as :meth:`wait_until_redrawn` does.
         """
-        self.page.wait_for_selector(
-            "[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE_MILLISECONDS
-        )
         self.page.wait_for_function(
-            """() => {
-                const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+            """async () => {
                 const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
-                return document.body.dataset.listening && !document.querySelector(busy)
-                    && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
+                const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
+                const isSettled = () => {
+                    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+                    const { listening, swept } = document.body.dataset;
+                    return document.querySelector(ran) && listening && !swept && !document.querySelector(busy)
+                        && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
+                };
+                if (!isSettled()) return false;
+                for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
+                return isSettled();  // what the last answer says has been taken in by now
             }""",
             timeout=PATIENCE_MILLISECONDS,
         )

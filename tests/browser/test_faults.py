@@ -93,7 +93,13 @@ def wait_until_answered(tab: Tab) -> None:
 
 def close(*tabs: Tab) -> None:
     """Close the tabs while their server is still there; that nobody has answered meanwhile is no error of the page."""
-    nobody = ("net::ERR_CONNECTION_REFUSED", "the server responded with a status of 502 (Bad Gateway)")
+    nobody = (
+        "net::ERR_CONNECTION_REFUSED",
+        "the server responded with a status of 502 (Bad Gateway)",
+        "Client Error in reaching server endpoint",
+        "Is Streamlit still running?",
+        "Cannot send rerun backMessage when disconnected from server",
+    )
     for tab in tabs:
         tab.page.context.close()
         tab.errors[:] = [error for error in tab.errors if not any(one in error for one in nobody)]

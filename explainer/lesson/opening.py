@@ -1,0 +1,31 @@
+"""The figure on the first screen: what is left of both gradients, before a word has been read."""
+
+from __future__ import annotations
+
+from explainer.choices.controls import SCALAR
+from explainer.choices.settings import Settings
+from explainer.figures import by_lag, readings, style
+from explainer.figures.figure import Plot
+from explainer.figures.program import Program
+from explainer.maths import gradients
+from explainer.programs import k_steps as programs
+
+
+def _caption(settings: Settings) -> str:
+    vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
+    return (
+        f"{settings.k} steps back, {readings.at_end(vanilla)} is left of the vanilla cell's gradient and "
+        f"{readings.at_end(gated)} of the gated cell's."
+    )
+
+
+FIGURE = Plot(
+    title="What is left of the gradient, vanilla and gated",
+    reads=SCALAR,
+    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, height=style.FIRST_HEIGHT),
+    tables=lambda settings: by_lag.tables(
+        {by_lag.VANILLA: gradients.vanilla(settings), by_lag.GATED: gradients.gated(settings)}, settings.k
+    ),
+    caption=_caption,
+    program=Program(programs.k_steps, "gradient"),
+)

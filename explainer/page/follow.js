@@ -1,0 +1,91 @@
+// The page follows the reader: in the sidebar the controls that move what is in sight stand open, the others are folded
+// away under the title of their group; the bar that stays says where the reader is, and what comes next.
+let told = null; // what the server has told last, by way of live.js
+let read = ""; // the section that the reader has before the eyes
+let waits = false;
+
+const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
+
+// The last that begins above the middle of the window.
+function reading() {
+  const begun = told.sections.filter((slug) => section(slug)?.getBoundingClientRect().top < innerHeight / 2);
+  return begun.at(-1) ?? told.sections[0];
+}
+
+// --- the sidebar -------------------------------------------------------------------------------------------------
+
+const isBusy = (control) => control.contains(document.activeElement);
+
+// The controls that move the figures in sight; those of the whole section while none of them is.
+function movingNow() {
+  const figures = told.reads[read] ?? {};
+  const charts = section(read)?.querySelectorAll("[data-testid=stVegaLiteChart]") ?? [];
+  const inSight = [...charts].filter((chart) => {
+    const { top, bottom, height } = chart.getBoundingClientRect();
+    return Math.min(bottom, innerHeight) - Math.max(top, 0) > height / 2;
+  });
+  const named = inSight.map((chart) => figures[chart.getAttribute("aria-label")]).filter(Boolean);
+  const counts = (names) => names.filter((name) => !names.includes(told.idle[name]));
+  const names = new Set((named.length ? named : Object.values(figures)).flatMap(counts));
+  return [...names];
+}
+
+function fold() {
+  const moving = movingNow();
+  for (const group of document.querySelectorAll("[class*='st-key-group-']")) {
+    const away = [];
+    let shown = 0;
+    for (const [name, text] of Object.entries(told.at)) {
+      const control = [...group.children].find((one) => one.querySelector(`:scope .st-key-${name}`));
+      if (!control) continue;
+      const isAway = !moving.includes(name) && !isBusy(control);
+      control.toggleAttribute("data-away", isAway);
+      if (isAway) away.push(`${name} ${text}`);
+      else shown += 1;
+    }
+    const summary = group.querySelector("summary");
+    if (summary) summary.dataset.values = away.join(" · ");
+    group.parentElement.toggleAttribute("data-folded", !shown);
+  }
+}
+
+// --- the bar that stays ------------------------------------------------------------------------------------------
+
+function say() {
+  const links = [...document.querySelectorAll(".contents ol a")];
+  const slugs = links.map((link) => link.hash.slice(1));
+  const at = slugs.indexOf(read);
+  const summary = document.querySelector(".contents > summary");
+  if (summary) summary.dataset.where = at < 0 ? "" : `${at + 1} of ${slugs.length}`;
+  for (const link of links) link.toggleAttribute("aria-current", link === links[at]);
+  for (const [name, place] of [["previous", at - 1], ["next", at + 1]]) {
+    const step = document.querySelector(`.step.${name}`);
+    if (!step) continue;
+    step.toggleAttribute("data-none", place < 0 || place >= slugs.length);
+    if (slugs[place]) {
+      step.hash = slugs[place];
+      step.title = `${place + 1}. ${links[place].textContent}`;
+    }
+  }
+}
+
+function follow() {
+  waits = false;
+  if (!told) return;
+  read = reading();
+  fold();
+  say();
+}
+
+function soon() {
+  if (waits) return;
+  waits = true;
+  requestAnimationFrame(follow);
+}
+
+addEventListener("explainer-answer", ({ detail }) => {
+  told = detail;
+  soon();
+});
+for (const act of ["scroll", "resize", "focusout"]) addEventListener(act, soon, { capture: true, passive: true });
+dispatchEvent(new CustomEvent("explainer-hello"));

@@ -1,0 +1,60 @@
+"""The first screen: what is left of both gradients, with the two controls that decide it.
+
+The sidebar has these controls too, and their value is one: whichever of the two sliders is moved, the other follows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import streamlit as st
+
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.figures.sweep import Slice
+from explainer.lesson.opening import FIGURE
+from explainer.page import figures, parts
+from explainer.page.state import page_state
+
+SLUG = "opening"
+NAMES = ("w", "f")
+SLIDERS = {f"{SLUG}-{name}": name for name in NAMES}
+"""The controls of the second sliders, by the sliders' keys."""
+
+
+def draw() -> None:
+    """Draw the figure, the two controls, and what the figure shows now."""
+    with st.container(key=f"section-{SLUG}"):
+        parts.add(f"figure-{SLUG}", FIGURE.at, figures.draw_unnumbered, FIGURE.reads, SLUG, sweep=_sweep)
+        with st.container(key=f"{SLUG}-controls"):
+            for key, name in SLIDERS.items():
+                parts.add(key, _chosen(name), functools.partial(_slider, key, name), moved_by=(name,), section=SLUG)
+        parts.add(f"caption-{SLUG}", FIGURE.caption, st.caption, FIGURE.reads, SLUG, sweep=_sweep_of_the_caption)
+
+
+def _sweep(settings: Settings) -> Slice:
+    return dataclasses.replace(figures.sliced(FIGURE)(settings), texts=())
+
+
+def _sweep_of_the_caption(settings: Settings) -> Slice:
+    return Slice(((FIGURE.caption(settings),),))
+
+
+def _chosen(name: str) -> Callable[[Settings], object]:
+    # while a slider is dragged it stands where the pointer is, whatever the figures show
+    return lambda _: getattr(page_state().chosen, name)
+
+
+def _slider(key: str, name: str, value: object) -> None:
+    control = CONTROL[name]
+    st.session_state[key] = value
+    st.select_slider(
+        control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
+    )
+
+
+def _moved(key: str, name: str) -> None:
+    st.session_state[name] = st.session_state[key]
+    parts.control_moved(name, f"control-{name}")
