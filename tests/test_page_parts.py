@@ -12,6 +12,7 @@ from explainer.choices.controls import BOTH, CONTROLS, FORMATS, GATED, VANILLA, 
 from explainer.choices.settings import Settings
 from explainer.figures.figure import figures_computed
 from explainer.lesson import SECTIONS
+from explainer.lesson.opening import FIGURE
 from explainer.lesson.parts import Section, contents_computed
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
@@ -43,7 +44,8 @@ def captions(reader: Reader) -> dict[str, str]:
     """The words of each figure, by the figure's name."""
     names = shown(reader.main)
     said = [node.value for node in reader.main.caption]
-    return {name: text for name in names for text in said if f". {name}.**" in text}
+    opening = next(text for text in said if "is left of the vanilla cell's gradient" in text)
+    return {FIGURE.title: opening} | {name: text for name in names for text in said if f". {name}.**" in text}
 
 
 def shown(nodes) -> dict[str, dict[str, pa.Table]]:
@@ -165,7 +167,7 @@ def test_a_section_that_a_control_does_not_move_is_not_computed_again():
 
 def test_a_move_neither_computes_nor_sends_a_section_that_nobody_has_come_near():
     reader = opened(has_been_through=False)
-    first = {figure.title for figure in SECTIONS[0].figures_at(Settings())}
+    first = {FIGURE.title, *(figure.title for figure in SECTIONS[0].figures_at(Settings()))}
     assert set(shown(reader.main)) == first
     before = contents_computed()
     move(reader, "k", 113)

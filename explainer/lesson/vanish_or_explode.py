@@ -222,6 +222,7 @@ VANILLA_MAP = Plot(
     caption=_vanilla_caption,
     program=Program(programs.map_over_w),
     half=True,
+    presses=(("parameter", "w"), ("lag", "k")),
 )
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
@@ -231,6 +232,7 @@ GATED_MAP = Plot(
     caption=_gated_caption,
     program=Program(programs.map_over_f),
     half=True,
+    presses=(("parameter", "f"), ("lag", "k")),
 )
 
 

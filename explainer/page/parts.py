@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -169,14 +169,25 @@ def control_moved(name: str, *first: str) -> None:
         name: the control.
         first: fragments that run before them: the control's own slider, if another has been moved.
     """
+    _moved((name,), first)
+
+
+def set_moved(values: Mapping[str, object], *then: str) -> None:
+    """Put controls at other values, and rerun what that changes in sight, and then these parts."""
+    for name, value in values.items():
+        st.session_state[name] = value
+    _moved(tuple(values), [f"control-{name}" for name in values], then)
+
+
+def _moved(names: Sequence[str], first: Sequence[str] = (), then: Sequence[str] = ()) -> None:
     read_controls()
     state = page_state()
-    if CONTROL[name].group not in _QUICK or not state.is_whole:
+    if not state.is_whole or any(CONTROL[name].group not in _QUICK for name in names):
         st.rerun()  # the whole page
-    moved, waiting = _moved_by(name), _out_of_sight()
+    moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
     state.late.update(moved)
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], first)
+    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], first, then)
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:

@@ -71,6 +71,7 @@ class PageState:
         moves: how often the reader has moved a control.
         patience: milliseconds that the browser waits before it asks for what is late.
         dragged: the number of the last message about a dragged slider.
+        pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
@@ -93,6 +94,7 @@ class PageState:
     moves: int = 0
     patience: int = PAUSE
     dragged: int = 0
+    pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
     brought: dict[str, Section] = field(default_factory=dict)

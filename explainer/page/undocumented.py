@@ -16,6 +16,7 @@ LAYOUT_WRAPPER = "stLayoutWrapper"  # the test id of the block around a containe
 TEST_IDS = (
     "stApp",
     "stButton",
+    "stButtonGroup",
     "stDownloadButton",
     "stElementContainer",
     "stElementToolbar",
@@ -30,6 +31,9 @@ TEST_IDS = (
     "stRadioOption",
     "stSidebar",
     "stSidebarCollapseButton",
+    "stSidebarContent",
+    "stSidebarHeader",
+    "stSidebarUserContent",
     "stFileUploader",
     "stFileUploaderDropzone",
     "stSlider",
@@ -37,7 +41,7 @@ TEST_IDS = (
     "stVegaLiteChart",
     "stVerticalBlock",
 )
-"""The values of ``data-testid`` that ``page.css``, ``live.js``, ``sweep.js`` and ``page.html`` select by."""
+"""The values of ``data-testid`` that ``page.css``, ``page.html`` and the scripts select by."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Fact:
 
 _PAGE, _BENCHMARKS = "explainer/page", "benchmarks"
 _CSS, _LIVE, _HTML = f"{_PAGE}/page.css", f"{_PAGE}/live.js", f"{_PAGE}/page.html"
-_SWEEP = f"{_PAGE}/sweep.js"
+_SWEEP, _PRESS = f"{_PAGE}/sweep.js", f"{_PAGE}/press.js"
 
 FACTS = {
     "test ids": Fact(
@@ -80,6 +84,11 @@ FACTS = {
         (_CSS,),
         "Put the new height into page.css where the status line sticks below the header.",
     ),
+    "a folded sidebar": Fact(
+        "The sidebar has data-collapsed, true or false, and folds at the press of its button.",
+        (_CSS,),
+        "Find how the sidebar says that it is folded: on a phone it comes up from below, by a rule of page.css.",
+    ),
     "anchors": Fact(
         f"A heading written as HTML with {ANCHOR} gets that as its id, and nothing else.",
         (f"{_PAGE}/layout.py", _HTML),
@@ -97,7 +106,7 @@ FACTS = {
     ),
     "a chart's view": Fact(
         "The elements of a chart's SVG lead to the items of Vega's scene, and these to its view.",
-        (_SWEEP,),
+        (_SWEEP, _PRESS),
         "Look for the view in the React fiber of the chart's element. Without it the figures follow by messages alone: "
         "let sweep.js ask for nothing.",
     ),

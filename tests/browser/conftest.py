@@ -205,27 +205,28 @@ class Tab:
             )
             self.settle()
 
-    def settle(self) -> None:
+    def settle(self, held: bool = False) -> None:
         """Wait until the script has run, also for what is out of sight, the page listens, every element has loaded its
-        code, and every chart has been drawn, from what the server has answered.
+        code, and every chart has been drawn, from what the server has answered; or from a sweep, while a slider or a
+        key is ``held`` down.
 
         After an action this may return before the action's run has begun: wait for what must change instead,
         as :meth:`wait_until_redrawn` does.
         """
+        self.page.evaluate("() => { window.settledFrames = 0; }")
         self.page.wait_for_function(
-            """async () => {
+            """held => {
                 const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
                 const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
-                const isSettled = () => {
-                    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
-                    const { listening, swept } = document.body.dataset;
-                    return document.querySelector(ran) && listening && !swept && !document.querySelector(busy)
-                        && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
-                };
-                if (!isSettled()) return false;
-                for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
-                return isSettled();  // what the last answer says has been taken in by now
+                const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+                const { listening, swept } = document.body.dataset;
+                const isSettled = document.querySelector(ran) && listening && (held || !swept)
+                    && !document.querySelector(busy)
+                    && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
+                window.settledFrames = isSettled ? (window.settledFrames ?? 0) + 1 : 0;
+                return window.settledFrames > 3;  // what the last answer says has been taken in by now
             }""",
+            arg=held,
             timeout=PATIENCE_MILLISECONDS,
         )
 
@@ -269,10 +270,10 @@ class Tab:
             )
         )
 
-    def wait_until_redrawn(self, chart: Locator, before: list[str]) -> list[str]:
+    def wait_until_redrawn(self, chart: Locator, before: list[str], held: bool = False) -> list[str]:
         """Wait until a chart shows something else than before, and settle; what it shows then."""
         wait_until(self.page, lambda: self.drawing(chart) != before, "the chart has not changed")
-        self.settle()
+        self.settle(held)
         return self.drawing(chart)
 
     def wait_until_drawn(self, chart: Locator, expected: list[str]) -> None:

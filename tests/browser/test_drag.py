@@ -54,7 +54,7 @@ def test_the_figure_in_sight_follows_the_pointer_and_the_link_waits_until_it_let
             offset += 2
             assert offset < 200
             tab.page.mouse.move(x - 14 * step - offset, y)
-        seen = tab.wait_until_redrawn(chart, before)
+        seen = tab.wait_until_redrawn(chart, before, held=True)
         assert name not in query(tab)
     dragged = text(tab, name)
     assert dragged != started
@@ -75,7 +75,7 @@ def test_a_slider_that_is_let_go_where_it_began_leaves_everything_as_it_was(open
     at_rest, started = tab.drawing(chart), text(tab, "w")
     x, y = grab(tab, "w")
     tab.page.mouse.move(x - 60, y, steps=5)
-    tab.wait_until_redrawn(chart, at_rest)
+    tab.wait_until_redrawn(chart, at_rest, held=True)
     offset = 0
     while text(tab, "w") != started:
         tab.page.mouse.move(x - offset, y)
@@ -103,7 +103,7 @@ def test_what_the_pointer_passes_while_an_answer_is_awaited_is_skipped_and_the_l
             passed.add(text(tab, "k"))
     finally:
         server.send_signal(signal.SIGCONT)
-    tab.wait_until_redrawn(chart, at_rest)
+    tab.wait_until_redrawn(chart, at_rest, held=True)
     dragged = text(tab, "k")
     tab.page.mouse.up()
     tab.page.wait_for_function("() => new URLSearchParams(location.search).has('k')")
@@ -125,7 +125,7 @@ def test_on_the_whole_page_the_section_in_sight_follows(open_page):
     elsewhere = tab.drawing(tab.charts("number-formats").first)
     x, y = grab(tab, "w")
     tab.page.mouse.move(x - 40, y, steps=4)
-    dragged = tab.wait_until_redrawn(chart, before)
+    dragged = tab.wait_until_redrawn(chart, before, held=True)
     assert status.inner_text() != said
     assert tab.drawing(tab.charts("number-formats").first) == elsewhere  # waits: it is out of sight
     tab.page.mouse.up()

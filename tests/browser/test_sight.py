@@ -118,7 +118,7 @@ def test_the_rest_waits_while_a_key_is_held(open_page):
     status, in_sight = tab.page.locator(".status"), tab.page.evaluate(IN_SIGHT, SLUGS)
     tab.page.keyboard.down("ArrowRight")  # a press like any other: the rest follows it
     tab.page.wait_for_selector("[aria-busy=true]", state="attached", timeout=PATIENCE_MILLISECONDS)
-    tab.settle()
+    tab.settle(held=True)
     tab.page.evaluate("() => { drawn.length = 0; addEventListener('keyup', () => drawn.push('let go')); }")
     for _ in range(8):  # Playwright repeats a key that is down
         said = status.inner_text()

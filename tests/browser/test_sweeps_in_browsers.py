@@ -123,7 +123,7 @@ def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab)
             "([slug, before]) => document.querySelector(`.st-key-${slug} [aria-valuetext]`).ariaValueText !== before",
             arg=["w", said],
         )
-        tab.wait_until_redrawn(chart, before)
+        tab.wait_until_redrawn(chart, before, held=True)
         pictures.append(tab.drawing(chart))
     tab.page.keyboard.up("ArrowLeft")
     wait_for_the_answer(tab, "w")

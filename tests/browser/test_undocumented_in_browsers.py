@@ -70,6 +70,15 @@ def test_the_status_line_of_a_phone_stops_below_the_header(phone: Tab):
     assert 3.25 * rem < header <= 3.75 * rem + 1
 
 
+@fact("a folded sidebar")
+def test_the_sidebar_says_whether_it_is_folded(desk: Tab):
+    desk.page.locator("[data-testid=stSidebar]").hover()
+    desk.page.locator("[data-testid=stSidebarCollapseButton] button").click()
+    desk.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=true]", state="attached")
+    desk.page.locator("[data-testid=stExpandSidebarButton]").click()
+    desk.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=false]")
+
+
 @fact("anchors")
 def test_a_heading_has_the_anchor_as_its_id_and_nothing_but_its_title(desk: Tab):
     shown = {

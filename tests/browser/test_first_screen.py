@@ -1,0 +1,230 @@
+"""What a reader meets: a live figure at first sight, and the controls of what is in sight beside it."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from explainer.choices.controls import CONTROL
+from explainer.lesson import SECTIONS
+from explainer.page import opening
+from tests.browser.conftest import Tab
+
+LAPTOP = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+FIGURE = f".st-key-section-{opening.SLUG} [data-testid=stVegaLiteChart]"
+WITH_FIGURES = [section for section in SECTIONS if section.moved_by]
+
+# (top, bottom) of what the first element of each selector shows in the window, and its height
+BOXES = """selectors => selectors.map((selector) => {
+    const one = document.querySelector(selector);
+    if (!one?.checkVisibility()) return null;
+    const { top, bottom, height } = one.getBoundingClientRect();
+    return [top, bottom, height];
+})"""
+
+
+def outside(tab: Tab, *selectors: str) -> dict[str, list | None]:
+    """Which of these do not stand in the window as a whole, and where they stand."""
+    height = tab.page.viewport_size["height"]
+    boxes = zip(selectors, tab.page.evaluate(BOXES, list(selectors)), strict=True)
+    return {selector: box for selector, box in boxes if not box or box[0] < 0 or box[1] > height}
+
+
+def said(tab: Tab, key: str) -> str:
+    return tab.slider(key).get_attribute("aria-valuetext")
+
+
+def wait_for(tab: Tab, key: str, text: str) -> None:
+    tab.page.wait_for_function(
+        "([key, text]) => document.querySelector(`.st-key-${key} [aria-valuetext]`)?.ariaValueText === text",
+        arg=[key, text],
+    )
+
+
+@pytest.mark.parametrize("device", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_the_first_screen_holds_the_title_the_figure_and_its_two_controls(open_page, device: dict):
+    tab = open_page(near=False, **device)
+    assert outside(tab, "h1", ".status", FIGURE, *(f".st-key-{key}" for key in opening.SLIDERS)) == {}
+    assert tab.charts(opening.SLUG).first.locator("svg.marks").count()
+    assert not tab.overflows_sideways()
+
+
+@pytest.mark.parametrize(("key", "name"), opening.SLIDERS.items())
+def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, key: str, name: str):
+    tab = open_page(near=False, **LAPTOP)
+    chart, values = tab.charts(opening.SLUG).first, CONTROL[name].values
+    place = values.index(CONTROL[name].default)
+    one_more, two_more = (CONTROL[name].text(values[place + step]) for step in (1, 2))
+    before = tab.drawing(chart)
+    tab.slider(key).press("ArrowRight")
+    wait_for(tab, name, one_more)
+    after = tab.wait_until_redrawn(chart, before)
+    assert parse_qs(urlsplit(tab.page.url).query) == {name: [one_more]}
+    tab.slider(name).press("ArrowRight")
+    wait_for(tab, key, two_more)
+    tab.wait_until_redrawn(chart, after)
+    assert parse_qs(urlsplit(tab.page.url).query) == {name: [two_more]}
+    fresh = open_page(f"?{name}={two_more}", near=False, **LAPTOP)
+    assert said(fresh, key) == said(fresh, name) == two_more
+    assert fresh.drawing(fresh.charts(opening.SLUG).first) == tab.drawing(chart)
+
+
+def test_the_figure_follows_the_pointer_on_the_slider_below_it(open_page):
+    tab = open_page(near=False, **LAPTOP)
+    chart = tab.charts(opening.SLUG).first
+    before = tab.drawing(chart)
+    knob = tab.page.locator(".st-key-opening-w [data-testid=stSliderThumbValue]").locator("..").bounding_box()
+    x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    tab.page.mouse.move(x, y)
+    tab.page.mouse.down()
+    tab.page.mouse.move(x + 60, y, steps=4)
+    dragged = tab.wait_until_redrawn(chart, before, held=True)
+    assert "w" not in parse_qs(urlsplit(tab.page.url).query)
+    tab.page.mouse.up()
+    wait_for(tab, "w", said(tab, "opening-w"))
+    tab.settle()
+    assert tab.drawing(chart) == dragged
+
+
+# --- the controls of what is in sight -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def laptop(open_shared_page) -> Tab:
+    return open_shared_page(**LAPTOP)
+
+
+@pytest.fixture(scope="module")
+def phone(open_shared_page) -> Tab:
+    tab = open_shared_page(**PHONE)
+    tab.page.locator("[data-testid=stExpandSidebarButton]").tap()  # the one action
+    return tab
+
+
+def look_at_first_figure(tab: Tab, slug: str, top: int) -> float:
+    """Scroll so that the section's first figure begins this far down; how much of it is seen then, from 0 to 1."""
+    tab.charts(slug).first.evaluate(
+        """(chart, top) => {
+            const main = document.querySelector("[data-testid=stMain]");
+            main.scrollTop += chart.getBoundingClientRect().top - top;
+        }""",
+        top,
+    )
+    tab.page.wait_for_function(
+        "number => document.querySelector('.contents > summary').dataset.where.startsWith(`${number} `)",
+        arg=[section.slug for section in SECTIONS].index(slug) + 1,
+    )
+    return tab.charts(slug).first.evaluate(
+        """chart => {
+            const { top, bottom, height } = chart.getBoundingClientRect();
+            const bar = document.querySelector(".st-key-status-bar").getBoundingClientRect().bottom;
+            const sheet = document.querySelector("[data-testid=stSidebar]").getBoundingClientRect();
+            const end = sheet.top > 0 && sheet.top < innerHeight ? sheet.top : innerHeight;
+            return (Math.min(bottom, end) - Math.max(top, bar)) / height;
+        }"""
+    )
+
+
+def moving(slug: str) -> list[str]:
+    """The controls that move the section's first figure at the default settings."""
+    reads = next(section for section in SECTIONS if section.slug == slug).plots[0].reads
+    needs = {control.name: control.only_with for control in CONTROL.values() if control.only_with}
+    return [
+        name
+        for name in reads
+        if name not in needs or needs[name][0] not in reads or CONTROL[needs[name][0]].default == needs[name][1]
+    ]
+
+
+@pytest.mark.parametrize("section", WITH_FIGURES, ids=lambda section: section.slug)
+def test_on_a_laptop_the_controls_of_a_figure_stand_beside_it(laptop: Tab, section):
+    assert look_at_first_figure(laptop, section.slug, 100) >= 0.6
+    assert outside(laptop, *(f".st-key-{name}" for name in moving(section.slug))) == {}
+    folded = set(CONTROL) - set(section.plots[0].reads)
+    shown = laptop.page.evaluate(
+        "names => names.filter(name => document.querySelector(`.st-key-${name}`).checkVisibility())", sorted(folded)
+    )
+    others = {name for plot in section.plots for name in plot.reads}  # of a figure that is in sight as well
+    assert set(shown) <= others
+
+
+@pytest.mark.parametrize("section", WITH_FIGURES, ids=lambda section: section.slug)
+def test_on_a_phone_the_controls_come_from_below_and_leave_the_figure_in_sight(phone: Tab, section):
+    assert (
+        look_at_first_figure(phone, section.slug, 130) >= 0.6
+        or phone.charts(section.slug).first.bounding_box()["height"] > 500
+    )
+    sidebar = phone.page.locator("[data-testid=stSidebar]").bounding_box()
+    assert sidebar["y"] > 0.5 * PHONE["height"]
+    for name in moving(section.slug):
+        assert phone.page.locator(f".st-key-{name}").first.is_visible()
+
+
+def test_a_group_that_is_unfolded_shows_all_its_controls_and_says_why_one_does_nothing(laptop: Tab):
+    look_at_first_figure(laptop, "k-steps", 100)
+    group = laptop.page.locator(".st-key-group-gated-cell")
+    assert "spread 1" in group.locator("summary").get_attribute("data-values")
+    assert not group.locator(".st-key-spread").is_visible()
+    group.locator("summary").click()
+    assert group.locator(".st-key-spread").is_visible()
+    assert group.locator(".idle").first.inner_text() == (
+        "While “Kind of gate” is constant, it moves only sections 9 and 10."
+    )
+    group.locator("summary").click()
+    assert not group.locator(".st-key-spread").is_visible()
+
+
+def test_what_has_the_focus_is_not_folded_away(laptop: Tab):
+    look_at_first_figure(laptop, "k-steps", 100)
+    laptop.slider("f").focus()
+    look_at_first_figure(laptop, "depth-is-time", 100)
+    assert laptop.page.locator(".st-key-f").is_visible()
+    laptop.slider("f").blur()
+    laptop.page.wait_for_selector(".st-key-f", state="hidden")
+
+
+# --- finding one's way --------------------------------------------------------------------------------------
+
+
+def test_the_bar_says_where_one_is_and_leads_on(open_page):
+    tab = open_page(near=False, **LAPTOP)
+    tab.page.get_by_label("Next section").click()
+    tab.page.wait_for_function("() => document.querySelector('.contents > summary').dataset.where === '1 of 16'")
+    tab.page.get_by_label("Next section").click()
+    tab.page.wait_for_function("() => document.querySelector('.contents > summary').dataset.where === '2 of 16'")
+    tab.page.locator(".contents > summary").click()
+    here = tab.page.locator(".contents [aria-current]")
+    assert here.all_inner_texts() == [SECTIONS[1].title]
+    tab.settle()
+
+
+def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(open_page):
+    tab = open_page("#gated-state", near=False, **LAPTOP)
+    tab.come_near("gated-state")
+    tab.page.locator("[data-testid=stSidebar]").hover()
+    tab.page.locator("[data-testid=stSidebarCollapseButton] button").click()
+    tab.page.wait_for_selector("[data-testid=stExpandSidebarButton]")
+    tab.page.locator(".contents > summary").click()
+    assert tab.page.locator(".contents ol").is_visible()
+    tab.page.keyboard.press("Escape")
+    tab.page.locator("[data-testid=stExpandSidebarButton]").click()
+    tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=false]")
+
+
+@pytest.mark.parametrize("key", ["PageDown", " "])
+def test_the_keys_of_a_presenter_scroll_the_page_on_arrival(open_page, key: str):
+    tab = open_page(near=False, **LAPTOP)
+    scrolled = "() => document.querySelector('[data-testid=stMain]').scrollTop"
+    assert tab.page.evaluate(scrolled) == 0
+    tab.page.keyboard.press(key)
+    assert tab.page.evaluate(scrolled) > 300
+    tab.settle()
+
+
+def test_embedded_controls_stay_in_sight_with_the_figure(open_page):
+    tab = open_page("?section=vanish-or-explode&controls=w,f&embed=true", width=900, height=600)
+    tab.charts("vanish-or-explode").first.evaluate("chart => chart.scrollIntoView({block: 'end'})")
+    assert outside(tab, ".st-key-w", ".st-key-f") == {}
+    assert tab.charts("vanish-or-explode").first.bounding_box()["y"] < 600
