@@ -174,8 +174,7 @@ def control_moved(name: str, *first: str) -> None:
 
 def set_moved(values: Mapping[str, object], *then: str) -> None:
     """Put controls at other values, and rerun what that changes in sight, and then these parts."""
-    for name, value in values.items():
-        st.session_state[name] = value
+    page_state().pending.update(values)
     _moved(tuple(values), [f"control-{name}" for name in values], then)
 
 

@@ -1,17 +1,20 @@
 // A press in a figure, or a drag across it, sets the controls that its axes stand for; the sliders follow.
 let say = null; // how to tell the server
-let told = { presses: {}, sections: [], answered: 0 }; // what it has told last, by way of live.js
+let presses = {}; // the controls that a press sets, by field of the mark under the pointer, by the figure's title
 let turn = 0; // of the last message
 let waiting = null; // what the pointer has come to while an answer is awaited
 let awaits = false;
 let down = null; // the figure in which the pointer is down
 
-const figureOf = (element) => element.closest?.("[data-testid=stVegaLiteChart][data-press]");
+const figureOf = (element) => {
+  const figure = element.closest?.("[data-testid=stVegaLiteChart]");
+  return figure && presses[figure.getAttribute("aria-label")] ? figure : null;
+};
 
 // The values under the pointer by control: Vega keeps the item of its scene at each element of the SVG.
 function valuesAt(element, figure) {
   const datum = element.__data__?.datum;
-  const fields = Object.entries(told.presses[figure.getAttribute("aria-label")] ?? {});
+  const fields = Object.entries(presses[figure.getAttribute("aria-label")]);
   if (!datum || !fields.every(([field]) => Number.isFinite(datum[field]))) return null;
   return Object.fromEntries(fields.map(([field, name]) => [name, String(datum[field])]));
 }
@@ -25,11 +28,11 @@ function send(values) {
 }
 
 function point({ target }) {
-  if (!down || figureOf(target) !== down) return;
-  const values = valuesAt(target, down);
-  if (!values) return;
-  document.body.dataset.pressed = "true"; // the hint has done its work
-  send(values);
+  const figure = figureOf(target);
+  if (!figure) return;
+  const values = valuesAt(target, figure);
+  figure.style.cursor = values ? "crosshair" : "";
+  if (values && down === figure) send(values);
 }
 
 function press(event) {
@@ -38,26 +41,18 @@ function press(event) {
   point(event);
 }
 
-// Which figures can be pressed, and what a press sets.
-function mark() {
-  for (const [title, fields] of Object.entries(told.presses))
-    for (const figure of document.querySelectorAll(`[data-testid=stVegaLiteChart][aria-label="${title}"]`))
-      figure.dataset.press = `Press in the figure to set ${Object.values(fields).join(" and ")}.`;
-}
-
 let listening = false;
 export default function ({ data, setTriggerValue }) {
   say = setTriggerValue;
-  told = data;
-  mark();
+  presses = data.presses;
   if (data.turn >= turn) {
     awaits = false;
     if (waiting) send(waiting);
   }
   if (listening) return;
   listening = true;
-  addEventListener("pointerdown", press, { passive: true });
-  addEventListener("pointerover", point, { passive: true });
-  for (const over of ["pointerup", "pointercancel"]) addEventListener(over, () => (down = null), { passive: true });
-  addEventListener("explainer-answer", mark);
+  const options = { capture: true, passive: true };
+  addEventListener("pointerdown", press, options);
+  addEventListener("pointerover", point, options);
+  for (const over of ["pointerup", "pointercancel"]) addEventListener(over, () => (down = null), options);
 }

@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.page import parts
-from explainer.page.state import page_state, read_controls, set_controls
+from explainer.page.state import page_state, read_controls, set_controls, take_pending
 from explainer.take import links
 from explainer.take.links import View
 
@@ -57,6 +57,7 @@ def _control(control: Control) -> None:
 
 
 def _widget(control: Control) -> None:
+    take_pending(control.name)
     shared = {
         "key": control.name,
         "bind": "query-params",

@@ -71,6 +71,7 @@ class PageState:
         moves: how often the reader has moved a control.
         patience: milliseconds that the browser waits before it asks for what is late.
         dragged: the number of the last message about a dragged slider.
+        pending: values that controls take when they are drawn next, by name.
         pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
@@ -94,6 +95,7 @@ class PageState:
     moves: int = 0
     patience: int = PAUSE
     dragged: int = 0
+    pending: dict[str, object] = field(default_factory=dict)
     pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
@@ -152,8 +154,18 @@ def read_controls() -> None:
     state.chosen = state.now = in_the_url.replace(**{name: _value(name) for name in names})
 
 
+def take_pending(name: str) -> None:
+    """Before a control is drawn: put it at the value that waits for it, if there is one.
+
+    Streamlit forgets what the callback of a component has set before the browser has heard of it.
+    """
+    state = page_state()
+    if name in state.pending:
+        st.session_state[name] = state.pending.pop(name)
+
+
 def _value(name: str) -> object:
-    value = st.session_state[name]
+    value = page_state().pending.get(name, st.session_state[name])
     if isinstance(control := CONTROL[name], Several):
         return tuple(one for one in control.values if one in value) or control.default  # none is no choice
     return value

@@ -16,6 +16,7 @@ SECTION = "vanish-or-explode"
 
 def middle_of_a_cell(tab: Tab, title: str, share: float) -> tuple[dict[str, float], float, float]:
     """A cell of a map, so far (0 to 1) among its cells: its numbers, and where its middle is in the window."""
+    tab.charts(SECTION).first.evaluate("map => map.scrollIntoView({block: 'end'})")
     return tuple(
         tab.page.evaluate(
             """([title, share]) => {
@@ -69,19 +70,16 @@ def test_a_drag_across_a_map_goes_on_setting_them(open_page):
     wait_for_the_values(tab, "w", last)
 
 
-def test_the_hint_is_there_until_a_map_has_been_pressed(open_page):
+def test_the_pointer_says_where_a_map_can_be_pressed(open_page):
     tab = open_page(f"?section={SECTION}", height=1400)
     map_ = tab.charts(SECTION).first
-    assert map_.get_attribute("data-press") == "Press in the figure to set w and k."
-    shown = "map => getComputedStyle(map, '::after').visibility"
-    assert map_.evaluate(shown) == "visible"
+    cursor = "map => map.style.cursor"
     _, x, y = middle_of_a_cell(tab, VANILLA_MAP.title, 0.5)
-    tab.page.mouse.click(x, y)
-    tab.page.wait_for_selector("[data-pressed]")
-    assert map_.evaluate(shown) == "hidden"
-    tab.settle()
-
-
-def test_where_a_link_shows_no_such_control_a_map_is_not_pressed(open_page):
-    tab = open_page(f"?section={SECTION}&controls=k", height=1400)
-    assert tab.page.locator("[data-press]").count() == 0
+    tab.page.mouse.move(x, y)
+    assert map_.evaluate(cursor) == "crosshair"
+    fixed = open_page(f"?section={SECTION}&controls=k", height=1400)  # where w is not to be moved
+    _, x, y = middle_of_a_cell(fixed, VANILLA_MAP.title, 0.5)
+    fixed.page.mouse.click(x, y)
+    assert fixed.charts(SECTION).first.evaluate(cursor) == ""
+    fixed.settle()
+    assert "w" not in parse_qs(urlsplit(fixed.page.url).query)
