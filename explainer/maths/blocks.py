@@ -51,7 +51,10 @@ def _plain(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None =
 
 
 def _highway(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None = None) -> Tensor:
-    """t·F(x) + (1 − t)·x, the transform gate t = logistic(W·x + b) (Srivastava, Greff & Schmidhuber 2015)."""
+    """t·F(x) + (1 − t)·x, the transform gate t = logistic(W·x + b) (Srivastava, Greff & Schmidhuber 2015, section 2).
+
+    They start b below 0, "e.g. −1, −3" (section 2.2); the networks whose insides they show had −2 and −4 (section 4).
+    """
     gate = x @ weights["gate"].mT + weights["gate_bias"]
     return WITHOUT_CANCELLING.logistic(gate) * _layer(weights, x) + WITHOUT_CANCELLING.logistic(-gate) * carried
 
