@@ -77,8 +77,10 @@ def state_space_terms(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
     """A selective state space, diagonal, one state a channel: a = exp(Δ·A) with a Δ that the input sets.
 
     Δ = softplus(W·x + b), A < 0, and the input is held from step to step: u = (exp(Δ·A) − 1)/A·B·x (Gu & Dao 2023,
-    section 3.2; B·x is a linear map of the input). With A = −1 these are the terms of :func:`min_gru_terms`; if B·x
-    is x itself, that is their Theorem 1 (section 3.5.1).
+    equation 4 and Algorithm 2). Here B·x is a linear map of the input. The authors' program has the first order of it,
+    Δ·B·x (selective_scan_ref in state-spaces/mamba); a(t) is the same.
+
+    With A = −1 these are the terms of :func:`min_gru_terms`. If B·x is x itself, that is Theorem 1 (section 3.5.1).
     """
     step, written = _from_input(weights, x, 2)
     rate = torch.exp(weights["rate_l0"])  # −A
