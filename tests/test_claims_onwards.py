@@ -175,8 +175,7 @@ def test_claim_a_forget_bias_means_the_same_for_all():
         np.testing.assert_allclose(gate, 1 / (1 + math.exp(-3.0)), rtol=1e-12)
 
 
-@claim("gates-without-a-squashed-state", "with a = -1, \\exp(-\\mathrm{softplus}(x)) = 1 - \\sigma(x)")
-@claim("gates-without-a-squashed-state", "of one state then is a gated recurrence")
+@claim("gates-without-a-squashed-state", "the minGRU has w x^{(t)} + b in the place of x^{(t)}")
 def test_claim_the_state_space_with_a_of_minus_1_is_the_min_gru():
     draw = torch.Generator().manual_seed(0)
     weights = {
@@ -187,6 +186,23 @@ def test_claim_the_state_space_with_a_of_minus_1_is_the_min_gru():
     x = torch.randn(20, 3, generator=draw, dtype=torch.float64)
     for space, gru in zip(state_space_terms(weights, x), min_gru_terms(weights, x), strict=True):
         torch.testing.assert_close(space, gru, rtol=1e-13, atol=1e-15)
+
+
+@claim("gates-without-a-squashed-state", "the factor is \\exp(-\\mathrm{softplus}(z)) = 1 - \\sigma(z)")
+@claim("gates-without-a-squashed-state", "(1-g) \\odot h^{(t-1)} + g \\odot x^{(t)} with g = \\sigma(z)")
+def test_claim_the_state_space_with_a_of_minus_1_and_b_of_1_is_a_gated_recurrence():
+    """Theorem 1 of Gu & Dao 2023: what is written is x itself, and every channel has one number z of its own."""
+    draw = torch.Generator().manual_seed(0)
+    gate, bias, x = (torch.randn(size, generator=draw, dtype=torch.float64) for size in ((4, 4), (4,), (20, 4)))
+    weights = {
+        "weight_ih_l0": torch.cat((gate, torch.eye(4, dtype=torch.float64))),
+        "bias_ih_l0": torch.cat((bias, torch.zeros(4, dtype=torch.float64))),
+        "rate_l0": torch.zeros(4, dtype=torch.float64),
+    }
+    g = 1 / (1 + torch.exp(-(x @ gate.T + bias)))
+    kept, written = state_space_terms(weights, x)
+    torch.testing.assert_close(kept, 1 - g, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(written, g * x, rtol=1e-12, atol=1e-15)
 
 
 @claim("gates-without-a-squashed-state", "the size of the gradient is |a|^k all the same")
@@ -228,7 +244,7 @@ def test_claim_all_remedies_are_trained_alike():
     assert (plan.seeds, plan.k) == (Settings().tn, Settings().tk)
 
 
-@claim("remembering-on-purpose", "the ring is between the radii 0.9 and 0.999")
+@claim("remembering-on-purpose", "the ring is between the radii 0.9 and 0.999, which")
 def test_claim_where_the_ring_lies():
     assert RING == (0.9, 0.999)
 
@@ -253,9 +269,11 @@ def test_claim_noise_switches_the_units_of_the_identity_off():
 
 
 @claim("remembering-on-purpose", "each of them sets the same number")
+@claim("remembering-on-purpose", "here with a forget bias of 3")
 def test_claim_each_remedy_raises_the_product_at_the_start():
     """By lag k = 50, each above the network as torch draws it; but for the fragile one."""
     plan = ON_PURPOSE.work.plan(Settings())
+    assert [learner.forget_bias for learner in plan.learners if learner.cell == "coupled"] == [3.0]
     names = [learner.label for learner in plan.learners]
     middle = dict(zip(names, np.median(training.at_start(plan)[:, :, 50], axis=1), strict=True))
     for learner in plan.learners:

@@ -224,6 +224,13 @@ def test_a_deeper_stack_begins_with_the_shallower_one_and_seeds_stand_alone(kind
     np.testing.assert_allclose(together[1:2], alone, rtol=1e-12, atol=1e-13)
 
 
+def test_draws_whose_weights_take_much_memory_are_taken_one_by_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(depth, "NUMBERS_AT_ONCE", 1)
+    both, second = Stack("pre-norm", 3, 8, seed=40, seeds=2), Stack("pre-norm", 3, 8, seed=41, seeds=1)
+    np.testing.assert_array_equal(depth.by_depth(both).log10_norm[1:], depth.by_depth(second).log10_norm)
+    np.testing.assert_array_equal(depth.branch_norms(both)[1:], depth.branch_norms(second))
+
+
 def test_weights_have_the_variance_that_is_said():
     weights, start = depth.materialise(Stack("pre-norm", 8, 64, gain=3.0, input_scale=0.5))
     for name, weight in weights.items():

@@ -49,7 +49,8 @@ proportion to $x$, and the product grows by the same factor again and again.
 _LOOK_CLOSER = r"""
 **A residual layer is a gate in another sense too.** With $t = 1/2$ a highway layer is half of a residual one. The
 highway mixes $F(x)$ and $x$ in shares that add up to 1, so $x$ cannot grow beyond them; the residual layer only adds.
-Srivastava, Greff & Schmidhuber start the gate's bias below 0, at −2 or −4 for instance, so that most of $x$ passes.
+Srivastava, Greff & Schmidhuber (2015, sections 2.2 and 4) start the gate's bias below 0, at −2 or −4 for instance, so
+that most of $x$ passes.
 
 **The norm must stand inside the branch.** Here it does (*pre-norm*). In the first transformers it stood behind the
 sum, on the path itself, where every block rescales what passes; those need a learning rate that rises slowly at the

@@ -59,12 +59,16 @@ $\mathrm{logistic}(b_f)$ of its memory.
 only guesses with a forget bias of 2 or less, where less than $10^{-5}$ of the gradient reaches the bit; with a bias of
 3, where about a hundredth does, most draws of it learn, and with 4 they learn sooner.
 
-**The state space and the minGRU are relatives.** With $A = -1$, $\exp(-\mathrm{softplus}(x)) = 1 - \sigma(x)$: the
-selective state space of one state then *is* a gated recurrence (Gu & Dao 2023, Theorem 1).
+**The state space and the minGRU are relatives.** With $A = -1$, one state a channel and $\Delta = \mathrm{softplus}(z)$
+for a $z$ that is linear in the input $x$, the factor is $\exp(-\mathrm{softplus}(z)) = 1 - \sigma(z)$. If $B = 1$ as
+well, the selective state space *is* a gated recurrence, $(1-g) \odot h^{(t-1)} + g \odot x^{(t)}$ with
+$g = \sigma(z)$ (Gu & Dao 2023, section 3.5.1, Theorem 1). The minGRU has $W x^{(t)} + b$ in the place of $x^{(t)}$.
 
 **Complex $a$.** Each pair of numbers turns by a fixed angle a step, so that a memory can mark *when* something was.
-The size of the gradient is $|a|^k$ all the same. Orvieto et al. 2023 start their $a$ on a ring just within the unit
-circle and scale the input by $\sqrt{1-|a|^2}$, as is done here.
+The size of the gradient is $|a|^k$ all the same. Orvieto et al. 2023 draw their $a$ evenly from the area of a ring
+(section 3.2), for long sequences one just within the unit circle, as section 15 does. The input is scaled by
+$\sqrt{1-|a|^2}$, so that the memory of noise is as large as the noise (section 3.4). There this is where a parameter
+starts, which is then trained; here the scale follows $|a|$.
 
 These are the recurrences alone, one layer of each. In the networks of the papers each stands in a residual block, with
 layers between that are not linear.

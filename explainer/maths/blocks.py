@@ -8,6 +8,10 @@ A block takes x(l), m tokens of d numbers, to x(l+1). It is written in two argum
 `carried` is the x that is passed on, kept apart from the same numbers inside x, which feed the layer itself. So the
 derivative by `carried` *is* the direct path, and the derivative by x everything else: 1 and J of a residual block.
 
+If a fourth argument gives the tokens `before`, then the tokens of x do not follow one another: each of them is taken
+by itself as the one that follows those before. So copies of the last token go through a block side by side, and one
+ordinary backward pass differentiates each of them in another direction.
+
 The plain, highway and residual stacks share one layer, F(x) = tanh(g·W·x), and read one token. The transformer blocks
 read `TOKENS` of them under a causal mask: x + attention(norm(x)), then x + mlp(norm(x)), with ReLU. The gain g
 multiplies what writes into the stream: W, or the last matrix of each of the two branches.
@@ -31,10 +35,10 @@ HEADS = 4
 NORM_EPSILON = 1e-5  # as in torch's LayerNorm
 
 Weights = Mapping[str, Tensor]
-Block = Callable[[Weights, Tensor, Tensor], Tensor]
+Block = Callable[..., Tensor]
 Shapes = Callable[[int], Mapping[str, tuple[int, int]]]
 
-# --- the blocks: weights (..., rows, columns), x and carried (..., m, d) → (..., m, d) ----------------------
+# --- the blocks: weights (..., rows, columns), x and carried (..., m, d), before (..., p, d) → (..., m, d) ---
 
 
 def _layer(weights: Weights, x: Tensor) -> Tensor:
@@ -42,17 +46,20 @@ def _layer(weights: Weights, x: Tensor) -> Tensor:
     return WITHOUT_CANCELLING.tanh(x @ weights["layer"].mT)
 
 
-def _plain(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+def _plain(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None = None) -> Tensor:
     return _layer(weights, x)
 
 
-def _highway(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
-    """t·F(x) + (1 − t)·x, the transform gate t = logistic(W·x + b) (Srivastava, Greff & Schmidhuber 2015)."""
+def _highway(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None = None) -> Tensor:
+    """t·F(x) + (1 − t)·x, the transform gate t = logistic(W·x + b) (Srivastava, Greff & Schmidhuber 2015, section 2).
+
+    They start b below 0, "e.g. −1, −3" (section 2.2); the networks whose insides they show had −2 and −4 (section 4).
+    """
     gate = x @ weights["gate"].mT + weights["gate_bias"]
     return WITHOUT_CANCELLING.logistic(gate) * _layer(weights, x) + WITHOUT_CANCELLING.logistic(-gate) * carried
 
 
-def _residual(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
+def _residual(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None = None) -> Tensor:
     """x + F(x) (He et al. 2016)."""
     return carried + _layer(weights, x)
 
@@ -62,14 +69,19 @@ def _normalised(x: Tensor) -> Tensor:
     return layer_norm(x, x.shape[-1:], eps=NORM_EPSILON)
 
 
-def _attention(weights: Weights, x: Tensor) -> Tensor:
+def _attention(weights: Weights, x: Tensor, before: Tensor | None) -> Tensor:
     """Causal self-attention with `HEADS` heads (Vaswani et al. 2017)."""
-    q, k, v = (
-        (x @ weights[name].mT).unflatten(-1, (HEADS, -1)).transpose(-3, -2) for name in ("query", "key", "value")
-    )
     m = x.shape[-2]
-    future = torch.ones(m, m, dtype=torch.bool).triu(1)
-    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(future, -math.inf)
+    if before is None:
+        seen, sees = x, torch.ones(m, m, dtype=torch.bool).tril()
+    else:
+        seen = torch.cat((before, x), -2)
+        sees = torch.cat((torch.ones(m, before.shape[-2], dtype=torch.bool), torch.eye(m, dtype=torch.bool)), -1)
+    q, k, v = (
+        (one @ weights[name].mT).unflatten(-1, (HEADS, -1)).transpose(-3, -2)
+        for name, one in (("query", x), ("key", seen), ("value", seen))
+    )
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(~sees, -math.inf)
     return (scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2) @ weights["output"].mT
 
 
@@ -78,8 +90,8 @@ def _mlp(weights: Weights, x: Tensor) -> Tensor:
 
 
 def _transformer(norm: Callable[[Tensor], Tensor]) -> Block:
-    def block(weights: Weights, x: Tensor, carried: Tensor) -> Tensor:
-        attended = _attention(weights, norm(x))
+    def block(weights: Weights, x: Tensor, carried: Tensor, before: Tensor | None = None) -> Tensor:
+        attended = _attention(weights, norm(x), None if before is None else norm(before))
         return carried + attended + _mlp(weights, norm(x + attended))
 
     return block

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from torch.nn.functional import pad
 from explainer.maths.blocks import HEADS, KINDS, TOKENS, Kind, Weights
 from explainer.maths.jacobians.norms import Norms, of_steps
 from explainer.maths.jacobians.steps import Steps, frozen
-from explainer.maths.logscale import log10_spectral
+from explainer.maths.logscale import log10_spectral, rescaled
 from explainer.serving.once import once
 
 MAX_DEPTH = 200
 MAX_SEED = 2**31 - 1
+NUMBERS_AT_ONCE = 2_000_000  # of weights: 16 MB
 
 
 @dataclass(frozen=True)
@@ -76,21 +78,29 @@ def materialise(stack: Stack) -> tuple[dict[str, Tensor], Tensor]:
     x(0) is drawn before the weights, and the weights block by block: a deeper stack begins with the shallower one.
     """
     kind, shapes = stack.type, stack.type.shapes(stack.width)
-    starts, drawn = [], {name: [] for name in shapes}
-    for seed in range(stack.seed, stack.seed + stack.seeds):
-        generator = torch.Generator().manual_seed(seed)
-        starts.append(torch.randn(TOKENS, stack.width, generator=generator, dtype=torch.float64)[-kind.tokens :])
-        for _ in range(stack.layers):
-            for name, shape in shapes.items():
-                weight = torch.randn(shape, generator=generator, dtype=torch.float64) / math.sqrt(shape[1])
-                drawn[name].append(stack.gain * weight if name in kind.writes else weight)
-    weights = {
-        name: torch.stack(all_of_them).unflatten(0, (stack.seeds, stack.layers)) for name, all_of_them in drawn.items()
-    }
+    sizes = [rows * columns for rows, columns in shapes.values()]
+    starts = torch.empty(stack.seeds, TOKENS, stack.width, dtype=torch.float64)
+    drawn = torch.empty(stack.seeds, stack.layers, sum(sizes), dtype=torch.float64)
+    for i in range(stack.seeds):
+        generator = torch.Generator().manual_seed(stack.seed + i)
+        starts[i].normal_(generator=generator)
+        drawn[i].normal_(generator=generator)
+    weights = {}
+    for (name, shape), part in zip(shapes.items(), drawn.split(sizes, -1), strict=True):
+        part *= (stack.gain if name in kind.writes else 1.0) / math.sqrt(shape[1])
+        weights[name] = part.unflatten(-1, shape)
     if kind.gated:
         bias = torch.full((stack.width,), float(stack.gate_bias), dtype=torch.float64)
         weights["gate_bias"] = bias.expand(stack.seeds, stack.layers, 1, -1)
-    return weights, stack.input_scale * torch.stack(starts)
+    return weights, stack.input_scale * starts[:, -kind.tokens :]
+
+
+def _parts(stack: Stack) -> Iterator[Stack]:
+    """The same draws as stacks of fewer, so that the weights of each take little memory."""
+    numbers = stack.layers * sum(rows * columns for rows, columns in stack.type.shapes(stack.width).values())
+    at_once = max(1, NUMBERS_AT_ONCE // numbers)
+    for first in range(0, stack.seeds, at_once):
+        yield replace(stack, seed=stack.seed + first, seeds=min(at_once, stack.seeds - first))
 
 
 def states(stack: Stack, weights: Weights, start: Tensor) -> list[Tensor]:
@@ -103,9 +113,12 @@ def states(stack: Stack, weights: Weights, start: Tensor) -> list[Tensor]:
     """
     found = [start]
     for layer in range(stack.layers):
-        own = {name: weight[..., layer, :, :] for name, weight in weights.items()}
-        found.append(stack.type.block(own, found[-1], found[-1]))
+        found.append(stack.type.block(_of_block(weights, layer), found[-1], found[-1]))
     return found
+
+
+def _of_block(weights: Weights, layer: int) -> dict[str, Tensor]:
+    return {name: weight[..., layer, :, :] for name, weight in weights.items()}
 
 
 @dataclass(frozen=True)
@@ -124,65 +137,62 @@ class ByDepth:
 
 @once(size=64)
 def by_depth(stack: Stack) -> ByDepth:
-    """The norms at all depths: for each draw back through all blocks, all numbers of the last token at once.
+    """The norms at all depths: back through all blocks, all numbers of the last token at once.
 
     Between two blocks the derivative is scaled by a power of two, so that it stays within float64 however it grows.
     """
+    norms, sizes = zip(*(_by_depth(part) for part in _parts(stack)), strict=True)
+    return ByDepth(frozen(np.concatenate(norms)), frozen(np.concatenate(sizes)))
+
+
+def _by_depth(stack: Stack) -> tuple[np.ndarray, np.ndarray]:
     weights, start = materialise(stack)
-    norms, sizes = [], []
-    for draw, x0 in enumerate(start):  # the weights of one draw at a time: one matrix times many rows is quickest
-        own = {name: weight[draw] for name, weight in weights.items()}
-        blocks = _forward(stack, own, x0)
-        passed, exponents = [torch.eye(stack.width, dtype=torch.float64)], [0]
-        for before, after in reversed(blocks):
-            (onward,) = torch.autograd.grad(after[-1], before, passed[-1], is_grads_batched=True)
-            last = onward[:, -1]  # under the causal mask no other token depends on the last
-            shift = math.frexp(float(last.abs().max()))[1]
-            passed.append(torch.ldexp(last, torch.tensor(-shift)))
-            exponents.append(exponents[-1] + shift)
-        log10_norm = log10_spectral(torch.stack(passed).numpy(), np.array(exponents))
-        unsure = [False, *(_is_unsure(stack, before) for before, _ in reversed(blocks))]
-        norms.append(np.where(np.logical_or.accumulate(unsure), np.nan, log10_norm))
-        x = [x0, *(after.detach() for _, after in blocks)]
-        sizes.append(torch.stack([one[-1].square().mean().sqrt() for one in x]).numpy())
-    return ByDepth(frozen(np.stack(norms)), frozen(np.stack(sizes)))
+    x = states(stack, weights, start)
+    derivative = np.tile(np.eye(stack.width), (stack.seeds, 1, 1))
+    exponent, unsure = np.zeros(stack.seeds, dtype=int), np.zeros(stack.seeds, dtype=bool)
+    passed = [(derivative, exponent, unsure)]
+    for layer in reversed(range(stack.layers)):
+        last = _copies(x[layer])
+        after = stack.type.block(_of_block(weights, layer), last, last, x[layer][:, :-1])
+        (onward,) = torch.autograd.grad(after, last, torch.from_numpy(derivative))
+        derivative, exponent = rescaled(onward.numpy(), exponent)
+        unsure = unsure | _is_unsure(stack, x[layer])
+        passed.append((derivative, exponent, unsure))
+    derivatives, exponents, unsures = (np.stack(one, 1) for one in zip(*passed, strict=True))
+    norms = np.where(unsures, np.nan, log10_spectral(derivatives, exponents))
+    return norms, torch.stack([one[:, -1].square().mean(-1).sqrt() for one in x], 1).numpy()
 
 
-def _is_unsure(stack: Stack, x: Tensor) -> bool:
-    """Whether a block that reads this x is not sure of its digits."""
-    return float(x.detach().abs().max()) > stack.type.sure_up_to
+def _copies(x: Tensor) -> Tensor:
+    """The last token of x (seeds, m, d), d times, to be differentiated by: (seeds, d, d).
+
+    With a copy for each number of the output, one ordinary backward pass finds the derivatives of all of them. The
+    tokens before are constants: under the causal mask none of them depends on the last.
+    """
+    return x[:, -1:].repeat(1, x.shape[-1], 1).requires_grad_()
 
 
-def _forward(stack: Stack, weights: Weights, start: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Each block's x before and after it, from the first to the last, with a graph of autograd of its own."""
-    pairs, x = [], start
-    for layer in range(stack.layers):
-        before = x.detach().requires_grad_()
-        own = {name: weight[layer] for name, weight in weights.items()}
-        pairs.append((before, stack.type.block(own, before, before)))
-        x = pairs[-1][1]
-    return pairs
+def _is_unsure(stack: Stack, x: Tensor) -> np.ndarray:
+    """Whether a block that reads this x (seeds, m, d) is not sure of its digits, (seeds,)."""
+    return (x.abs().amax((1, 2)) > stack.type.sure_up_to).numpy()
 
 
-def _each_block(stack: Stack) -> tuple[Tensor, Tensor]:
+def _each_block(stack: Stack) -> tuple[Tensor, Tensor, np.ndarray]:
     """The last token's derivatives of every block, by its own x and by what it carries: (seeds, L, d, d) each.
 
-    Each draw takes one backward pass, from all blocks at once.
+    And whether the block is not sure of them, (seeds, L).
     """
+    each_number = torch.eye(stack.width, dtype=torch.float64).expand(stack.seeds, -1, -1)
     weights, start = materialise(stack)
-    rows, by_x, by_carried = [torch.eye(stack.width, dtype=torch.float64)] * stack.layers, [], []
-    for draw, x0 in enumerate(start):
-        own = [{name: weight[draw, layer] for name, weight in weights.items()} for layer in range(stack.layers)]
-        with torch.no_grad():
-            before = states(stack, {name: weight[draw] for name, weight in weights.items()}, x0)[:-1]
-        x, carried = ([one.clone().requires_grad_() for one in before] for _ in range(2))
-        after = [stack.type.block(*block)[-1] for block in zip(own, x, carried, strict=True)]
-        passed = torch.autograd.grad(after, [*x, *carried], rows, is_grads_batched=True, allow_unused=True)
-        nothing = rows[0].new_zeros(stack.width, *x0.shape)
-        last = torch.stack([(nothing if one is None else one)[:, -1] for one in passed])
-        by_x.append(last[: stack.layers])
-        by_carried.append(last[stack.layers :])
-    return torch.stack(by_x), torch.stack(by_carried)
+    by_x, by_carried, unsure = [], [], []
+    for layer, x in enumerate(states(stack, weights, start)[:-1]):
+        last, carried = _copies(x), _copies(x)
+        after = stack.type.block(_of_block(weights, layer), last, carried, x[:, :-1])
+        passed = torch.autograd.grad(after, (last, carried), each_number, allow_unused=True, materialize_grads=True)
+        by_x.append(passed[0])
+        by_carried.append(passed[1])
+        unsure.append(_is_unsure(stack, x))
+    return torch.stack(by_x, 1), torch.stack(by_carried, 1), np.stack(unsure, 1)
 
 
 def steps(stack: Stack) -> Steps:
@@ -195,7 +205,7 @@ def steps(stack: Stack) -> Steps:
     """
     if stack.type.tokens > 1:
         raise ValueError(f"only stacks of one token are split by path, not a {stack.type.label}")
-    gates, direct = _each_block(stack)
+    gates, direct, _ = _each_block(stack)
     gates, direct = pad(gates, (0, 0, 0, 0, 1, 0)), pad(direct.diagonal(dim1=-2, dim2=-1), (0, 0, 1, 0), value=1.0)
     nothing = gates.new_zeros(*gates.shape[:2], 0, stack.width)
     return Steps(direct, gates, nothing, nothing, gates.new_zeros(stack.seeds))
@@ -220,8 +230,8 @@ def branch_norms(stack: Stack) -> np.ndarray:
     The x that is carried past the layer is left out of it: of a residual block it is J, not 1 + J. NaN where a block
     is not sure of its digits.
     """
-    norms = log10_spectral(_each_block(stack)[0].numpy())
-    weights, start = materialise(stack)
-    x = states(stack, weights, start)[:-1]
-    unsure = [[_is_unsure(stack, one[draw]) for one in x] for draw in range(stack.seeds)]
-    return frozen(np.where(unsure, np.nan, norms))
+    norms = []
+    for part in _parts(stack):
+        by_x, _, unsure = _each_block(part)
+        norms.append(np.where(unsure, np.nan, log10_spectral(by_x.numpy())))
+    return frozen(np.concatenate(norms))

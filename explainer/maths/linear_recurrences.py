@@ -50,6 +50,9 @@ def complex_terms(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
     """The linear recurrent unit of Orvieto et al. 2023: complex a within the unit circle, (..., ⌈n/2⌉) each.
 
     Two of the n numbers are one complex number. Of an odd n the last one stands alone, and its a is real.
+
+    The paper's |a| is exp(−exp(ν)) (section 3.3), here it is the logistic of a parameter, as of any other gate. The
+    scale of the input, √(1 − |a|²), is only where the paper's starts (γ, section 3.4): there it is trained by itself.
     """
     (written,) = _from_input(weights, x, 1)
     keep, n = weights["keep_l0"], written.shape[-1]
@@ -73,7 +76,11 @@ def min_lstm_terms(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
 def state_space_terms(weights: Weights, x: Tensor) -> tuple[Tensor, Tensor]:
     """A selective state space, diagonal, one state a channel: a = exp(Δ·A) with a Δ that the input sets.
 
-    Δ = softplus(W·x + b), A < 0, and the input is held from step to step: u = (exp(Δ·A) − 1)/A·B·x (Gu & Dao 2023).
+    Δ = softplus(W·x + b), A < 0, and the input is held from step to step: u = (exp(Δ·A) − 1)/A·B·x (Gu & Dao 2023,
+    equation 4 and Algorithm 2). Here B·x is a linear map of the input. The authors' program has the first order of it,
+    Δ·B·x (selective_scan_ref in state-spaces/mamba); a(t) is the same.
+
+    With A = −1 these are the terms of :func:`min_gru_terms`. If B·x is x itself, that is Theorem 1 (section 3.5.1).
     """
     step, written = _from_input(weights, x, 2)
     rate = torch.exp(weights["rate_l0"])  # −A

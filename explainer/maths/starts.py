@@ -13,7 +13,7 @@ from explainer.maths.cell_types import CELLS
 from explainer.maths.equations import RECURRENT_WEIGHT, Weights
 
 RING = (0.9, 0.999)
-"""Between which radii the ring of an LRU lies."""
+"""Between which radii the ring of an LRU lies: as for two tasks of Orvieto et al. 2023 (Table 8)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ def _time_scale(cell: str, weights: Weights, k: int, generator: torch.Generator)
 
 
 def _ring(cell: str, weights: Weights, k: int, generator: torch.Generator) -> None:
-    """|a| so that a is uniform on the area of a ring, whose angles are drawn already."""
+    """|a| so that a is uniform on the area of a ring, whose angles are drawn already, from the whole circle.
+
+    Orvieto et al. 2023, section 3.2.2: |a|² = u·(r_max² − r_min²) + r_min², u uniform from 0 to 1.
+    """
     inner, outer = RING
     share = _uniform(len(weights["keep_l0"]), 0, 1, generator)
     size = (share * (outer**2 - inner**2) + inner**2).sqrt()
