@@ -13,13 +13,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 180  # how long to wait for what must come; no test measures time with it
@@ -156,14 +156,24 @@ def _stop(process: subprocess.Popen) -> None:
 
 def headings(address: str, query: str, origin: str | None = None) -> list[str]:
     """The anchors of the headings that a reader gets over the WebSocket who opens the page at this address."""
+    with connected(address, origin) as server:
+        bodies = [message.delta.new_element.markdown.body for message in first_run(server, query)]
+    return [anchor for body in bodies for anchor in re.findall(r'<h2 data-anchor="(.*?)">', body)]
+
+
+def connected(address: str, origin: str | None = None) -> ClientConnection:
+    """A connection to the page at this address as a browser makes it, to be closed by ``with``."""
     url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    ask, anchors = BackMsg(), []
+    return connect(url, origin=origin, max_size=None, open_timeout=PATIENCE_SECONDS, ping_timeout=None)
+
+
+def first_run(server: ClientConnection, query: str, kept: Collection[str] = ()) -> list[ForwardMsg]:
+    """What the server sends to a reader who opens the page so, and who has kept the messages of these hashes."""
+    ask, messages = BackMsg(), []
     ask.rerun_script.query_string = query
-    with connect(url, origin=origin, max_size=None, open_timeout=PATIENCE_SECONDS, ping_timeout=None) as server:
-        server.send(ask.SerializeToString())
-        while True:
-            message = ForwardMsg.FromString(server.recv(PATIENCE_SECONDS))
-            anchors += re.findall(r'<h2 data-anchor="(.*?)">', message.delta.new_element.markdown.body)
-            if message.WhichOneof("type") == "script_finished":
-                assert message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-                return anchors
+    ask.rerun_script.cached_message_hashes.extend(kept)
+    server.send(ask.SerializeToString())
+    while not messages or messages[-1].WhichOneof("type") != "script_finished":
+        messages.append(ForwardMsg.FromString(server.recv(PATIENCE_SECONDS)))
+    assert messages[-1].script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+    return messages

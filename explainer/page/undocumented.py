@@ -145,6 +145,12 @@ FACTS = {
         (f"{_PAGE}/live.py", f"{_PAGE}/section.py", f"{_PAGE}/take.py"),
         "Put into the link what must survive a restart; answers and open folds are lost.",
     ),
+    "no references": Fact(
+        "The hidden option global.minCachedMessageSize is honoured: every message is sent in full.",
+        (".streamlit/config.toml",),
+        "See whether a browser still gives up with “Cached ForwardMsg MISS” after one step on and one back, pressed in "
+        "quick succession. If it does, find how to keep the server from sending references.",
+    ),
     "garbage": Fact(
         "The hidden option runner.postScriptGC = false is honoured.",
         (".streamlit/config.toml",),

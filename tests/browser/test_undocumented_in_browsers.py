@@ -16,6 +16,7 @@ from explainer.lesson import SECTIONS
 from explainer.page.undocumented import LAYOUT_WRAPPER, TEST_IDS, VALUE_TEXT
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab
 from tests.facts import fact
+from tests.serving import connected, first_run
 
 SLUG = "k-steps"
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
@@ -173,3 +174,12 @@ def test_a_reader_without_a_face_speaks_as_a_browser_does(served_page: str):
         drawn, *is_late = apart.submit(lambda: asyncio.run(session())).result()
     assert SLUG in drawn
     assert is_late == [True, False]
+
+
+@fact("no references")
+def test_a_message_that_the_browser_has_is_sent_in_full_all_the_same(served_page: str):
+    with connected(served_page) as server:
+        first = first_run(server, "section=k-steps")
+        assert max(len(message.SerializeToString()) for message in first) > 10_000  # Streamlit's own limit
+        again = first_run(server, "section=k-steps", [message.hash for message in first])
+    assert [message.ref_hash for message in again if message.ref_hash] == []
