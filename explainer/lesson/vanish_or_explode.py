@@ -22,7 +22,8 @@ from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
 _ARGUMENT = r"""
-Now let $k$ grow. If the gradient goes like $w^k$, there are only two fates and a knife-edge between them:
+Now let $k$ grow. If the gradient went like $w^k$ and nothing else, there would be only two fates and a knife-edge
+between them:
 
 $$
 \begin{aligned}
@@ -31,23 +32,33 @@ $$
 \end{aligned}
 $$
 
-That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994): for long
-lags the :orange[vanilla] gradient is almost never of a useful size. Purple in the map means vanishing, green
-means exploding, and the pale seam is the little that is left in between.
+That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994). The first
+line holds for every σ here. The second holds for a σ that does not squash: the *identity*, and *ReLU* while it is
+active. **Behind *tanh* or the *logistic* function, |w| > 1 does not mean "explodes".**
+
+With *tanh* and $|w| > 1$ the gradient may first grow like $w^k$ while the state is still near 0. Then σ saturates,
+and the gradient dies. Start from a small $h(t-k)$ to see it rise and fall. Only a state that rests at exactly
+$h = 0$ lets it grow for ever.
+
+With the *logistic* function and any $w > 0$ the map settles where the factor of a step is
+$(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every* positive $w$. A large
+negative $w$ can let it grow for some steps; in the end it vanishes as well.
+
+One thing is the same in all cases: for long lags the :orange[vanilla] gradient is almost never of a useful size.
+Purple in the map means vanishing, green means exploding, and the pale seam is the little that is left in between.
+The verdicts on this page are computed from the gradient itself, never from $|w|$; what the rule would say at your
+settings, and what is true there, stands below the map.
 
 Point at the map (or tap it): the slice below follows at once. The :blue[gated cell] has its own map, over its
 gate $f$.
 """
 
 _LOOK_CLOSER = r"""
-**$|w| > 1$ does not mean "explodes".** Choose the *logistic* function: with any $w > 0$ the map settles where the
-factor of a step is $(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every*
-positive $w$.
-
-With *tanh* and $|w| > 1$ the gradient may first grow like $w^k$ while the state is still near 0. Then σ
-saturates, and the gradient dies. Start from a small $h(t-k)$ to see it rise and fall.
-
-The verdicts on this page are therefore computed from the gradient itself, never from $|w|$.
+Why it ends so: where tanh or the logistic map settles, or goes to and fro between two states, one round of it
+multiplies small differences by less than 1, or it would not settle there. So a σ that squashes cannot make the
+gradient explode for ever, unless the state stays on a point that it would leave at the slightest push. With inputs,
+which push the state about, and with matrices, which have more than one direction, long explosions do happen: see
+section 10.
 """
 
 LAGS = tuple(range(1, 200, 6))
@@ -185,9 +196,10 @@ def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _vanilla_caption(settings: Settings) -> str:
+    vanilla = gradients.vanilla(settings)
     return (
         f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
-        f"{readings.verdict(gradients.vanilla(settings))}. "
+        f"{readings.verdict(vanilla)}; {readings.rule_of_w(settings.w, vanilla)} "
         f"Of these weights, {_regimes(vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
     )
 
