@@ -6,12 +6,15 @@ import itertools
 import math
 from collections.abc import Callable
 
+import mpmath
 import numpy as np
 import pytest
+import torch
 from test_claims import BY_SLUG, everything_said, plain
 
 from explainer import words
 from explainer.choices.settings import Settings
+from explainer.maths import cells
 from explainer.maths.gradients import vanilla
 from explainer.maths.grid import vanilla_grid
 
@@ -120,6 +123,66 @@ def test_the_caption_says_whether_the_rule_holds_at_the_readers_settings(slug, s
 def test_where_the_rule_fails_the_caption_says_what_the_slopes_multiply_to():
     slopes = np.prod(vanilla(Settings(w=1.5, k=20)).parts[:, 1])
     assert f"since the 20 slopes σ′ multiply to {words.number(slopes)}." in caption("k-steps", Settings(w=1.5, k=20))
+
+
+# --- one step, two steps: the slope by the output ------------------------------------------------------------
+
+
+@claim("one-step", "\\tanh &: \\quad \\sigma'(x) = 1 - h^2")
+@claim("one-step", "\\text{logistic} &: \\quad \\sigma'(x) = h\\,(1 - h)")
+@claim("one-step", "relu has the slope 1 where its output is positive and 0 where it is 0")
+def test_claim_the_slopes_are_what_their_outputs_say():
+    x = torch.linspace(-6, 6, 241, dtype=torch.float64, requires_grad=True)
+    by_output = {
+        "tanh": lambda h: 1 - h**2,
+        "logistic": lambda h: h * (1 - h),
+        "relu": lambda h: (h > 0).double(),
+        "identity": lambda h: torch.ones_like(h),
+    }
+    for act, slope in by_output.items():
+        h = cells.ACTIVATIONS[act].apply(x)
+        (measured,) = torch.autograd.grad(h.sum(), x)
+        torch.testing.assert_close(slope(h.detach()), measured, rtol=1e-9, atol=1e-12)
+
+
+@claim("one-step", "next to h = 1 the difference 1 - h^2 has lost its digits")
+@claim("one-step", "4\\,e^{-2|x|}/(1+e^{-2|x|})^2 keeps them")
+def test_claim_the_slope_by_the_output_loses_digits_where_tanh_is_saturated():
+    x = 18.0
+    exact = float(1 / mpmath.cosh(x) ** 2)
+    assert 4 * math.exp(-2 * x) / (1 + math.exp(-2 * x)) ** 2 == pytest.approx(exact, rel=1e-14)
+    assert 1 - math.tanh(x) ** 2 != pytest.approx(exact, rel=0.01, abs=0)
+
+
+@claim("one-step", "the state may have come so close to 0 that σ is steep there and \\sigma' almost 1; at the start it")
+@claim("two-steps", "where h is close to 0 the rungs of tanh's slope, 1 - h^2, are flat")
+def test_claim_at_the_defaults_the_last_slopes_are_almost_1_and_the_first_are_not():
+    g = vanilla(Settings())
+    assert (g.parts[:2, 1] > 0.9999).all()
+    assert (g.parts[-2:, 1] < 0.9).all()
+    # in general: wherever |w| < 1 lets the state die down
+    for w, h0 in itertools.product((-0.9, -0.5, 0.7), (0.5, 1.0, 2.0)):
+        g = vanilla(Settings(w=w, h0=h0, k=100))
+        assert g.parts[0, 1] > 0.999 > g.parts[-1, 1] + 0.05
+
+
+@pytest.mark.parametrize("act", ["tanh", "logistic"])
+def test_the_captions_say_the_slopes_of_the_last_steps_and_of_the_first(act: str):
+    settings = Settings(act=act, k=9, h0=0.8, w=1.2)
+    sigma = {"tanh": math.tanh, "logistic": lambda x: 1 / (1 + math.exp(-x))}[act]
+    states = [0.8]
+    for _ in range(9):
+        states.append(sigma(1.2 * states[-1]))
+    slopes = [1 - h**2 if act == "tanh" else h * (1 - h) for h in states]
+    formula = "1 − h²" if act == "tanh" else "h·(1 − h)"
+    said = caption("one-step", settings)
+    assert f"in its first σ′ = {formula} = {words.number(slopes[1])} with h(t−8) = {words.number(states[1], 4)}" in said
+    assert f"last step σ′ = {formula} = {words.number(slopes[-1])} with h(t) = {words.number(states[-1], 4)}" in said
+    for plot, (later, earlier) in enumerate(((slopes[9], slopes[8]), (slopes[2], slopes[1]))):
+        assert (
+            f"σ′ = {words.number(later)}, w again, σ′ = {words.number(earlier)}: the vanilla ladder ends at "
+            f"{words.number(1.44 * later * earlier)}."
+        ) in caption("two-steps", settings, plot)
 
 
 # --- the words are still there ------------------------------------------------------------------------------

@@ -409,6 +409,10 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
     for name, gradient in two_cells(settings).items():
         (here,) = rows_of(figure.tables["here"], cell=name)
         same([here["state"], here["gradient"]], [gradient.state[1], gradient.factor[0]])
+    first = gradients.vanilla(settings)
+    start = figure.tables["start"].to_pylist()
+    assert [(row["state"], row["gradient"]) for row in start] == [(settings.h0, first.factor[-1])][: settings.k - 1]
+    for name, gradient in two_cells(settings).items():
         curve = rows_of(figure.tables["derivative"], cell=name)
         states = tuple(row["state"] for row in curve)
         assert len(states) >= 201
@@ -418,7 +422,13 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    (figure,) = shown
+    last, *first = shown
+    check_ladder(settings, last)
+    for figure in first:  # out of the start
+        check_ladder(settings.replace(k=2), figure)
+
+
+def check_ladder(settings: Settings, figure: Figure) -> None:
     first = "gated" if "gates first" in figure.title else "vanilla"
     assert column(figure.tables["rungs"], "cell")[0] == first
     at_least_two = settings.replace(k=max(settings.k, 2))
