@@ -495,13 +495,6 @@ def network_ends(cell: str, lag: int, **changes) -> tuple[np.ndarray, np.ndarray
     return norms.whole[:, lag], norms.direct[:, lag]
 
 
-@claim("many-paths", "with the biases that torch draws, all three vanish at much the same pace")
-def test_claim_with_torchs_own_biases_all_three_vanish_at_much_the_same_pace():
-    ends = {cell: np.median(network_ends(cell, 99)[0]) for cell in ("rnn", "lstm", "gru")}
-    assert max(ends.values()) < -10
-    assert min(ends.values()) / max(ends.values()) < 2  # in decades a step
-
-
 @claim("many-paths", "raise the forget bias and watch the lstm's direct path come alive")
 def test_claim_a_forget_bias_brings_the_lstms_direct_path_to_life():
     assert np.median(network_ends("lstm", 50)[1]) < -8

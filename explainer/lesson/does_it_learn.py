@@ -31,7 +31,10 @@ bit was (after Bengio, Simard & Frasconi 1994). In the *adding* task it has to a
 
 Four networks train on it: torch's :orange[RNN], an :blue[LSTM] with the biases that torch draws, an :blue[LSTM]
 with your forget bias, and a :blue[GRU]. All have 16 units, the same optimiser (Adam, learning rate 0.01), the
-same number of steps and, seed by seed, the same sequences.
+same number of steps and, seed by seed, the same sequences. Your forget bias goes to the one LSTM alone. The GRU keeps
+the biases that torch draws (in section 10, $b_f$ opens its update gate as well), so the fair comparison with the GRU is
+the LSTM with torch's own. A fifth network starts with your forget bias, whatever its type: the *minimal gated unit* is
+a GRU with one gate.
 
 Before the first step the gradient already makes a prediction: if less than 1 % of it reaches the lag that
 matters, the network should not learn. Press **Train** and see whether that is so.

@@ -30,6 +30,10 @@ NOTATION = r"""
 REFERENCES = r"""
 - Bengio, Y., Simard, P. & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult.
   *IEEE Transactions on Neural Networks* 5(2).
+- Cho, K., van Merriënboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H. & Bengio, Y. (2014). Learning
+  phrase representations using RNN encoder–decoder for statistical machine translation. *EMNLP*.
+- Chung, J., Gulcehre, C., Cho, K. & Bengio, Y. (2014). Empirical evaluation of gated recurrent neural networks on
+  sequence modeling. arXiv:1412.3555.
 - Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. & Hajimirsadeghi, H. (2024). Were RNNs all we needed? arXiv:2410.01201.
 - Gers, F. A., Schmidhuber, J. & Cummins, F. (2000). Learning to forget: continual prediction with LSTM.
   *Neural Computation* 12(10).
