@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Callable
 
@@ -10,9 +12,10 @@ import pytest
 import torch
 from test_claims import BY_SLUG, everything_said, plain
 
+from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import networks
-from explainer.maths import jacobians, plans
+from explainer.maths import jacobians, plans, training
 from explainer.maths.gradients import gated
 
 CLAIMED: list[tuple[str, str]] = []
@@ -174,6 +177,67 @@ def test_claim_the_forget_bias_goes_to_one_lstm_and_to_the_fifth_network():
             ("gru", None),
             (also, 4.0),
         ]
+
+
+def lstm_in_numpy(network: torch.nn.LSTM, inputs: np.ndarray, lag: int) -> tuple[float, float]:
+    """log10 of the norm of ∂c(T)/∂c(T−lag) of one sequence: gates held fixed, and along every path, without autograd.
+
+    The second by a complex step in each unit's c; h(T−lag) = o·tanh(c) moves with it.
+    """
+    n = network.hidden_size
+    w_x, w_h, b_x, b_h = (weight.detach().double().numpy() for weight in network.parameters())
+
+    def logistic(x):
+        return 1 / (1 + np.exp(-x))
+
+    def run(push: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        h, c, product = np.zeros(n, complex), np.zeros(n, complex), np.ones(n)
+        for t, x in enumerate(inputs):
+            i, f, g, o = np.split(w_x @ x + b_x + w_h @ h + b_h, 4)
+            c = logistic(f) * c + logistic(i) * np.tanh(g)
+            if t >= len(inputs) - lag:
+                product = product * logistic(f).real
+            elif t == len(inputs) - lag - 1:
+                c = c + push
+            h = logistic(o) * np.tanh(c)
+        return c, product
+
+    columns = [run(1e-30j * unit)[0].imag / 1e-30 for unit in np.eye(n)]
+    return np.log10(run(np.zeros(n))[1].max()), np.log10(np.linalg.norm(np.array(columns), 2))
+
+
+@pytest.mark.parametrize("settings", [Settings(tk=10, tn=2), Settings(tk=20, tn=1, tb=0.5, task="adding")])
+def test_the_receipt_checks_the_lstm_itself(settings: Settings):
+    section = BY_SLUG["does-it-learn"]
+    plan = dataclasses.replace(section.work.plan(settings), learners=(plans.Learner("lstm", settings.tb),))
+    found = []
+    for network, probes in training.untrained(plan):
+        sequences = probes.double().numpy().swapaxes(0, 1)
+        found.append(np.mean([lstm_in_numpy(network, one, plan.decisive_lag) for one in sequences], axis=0))
+    direct, whole = np.median(found, axis=0)
+    receipt = section.receipt(settings)
+    assert receipt.autograd.value == pytest.approx(10**direct, rel=1e-9)
+    assert receipt.formula.value == pytest.approx(10**direct, rel=1e-9)
+    assert receipt.others[0].value == pytest.approx(10**whole, rel=1e-9)
+    promised = (1 / (1 + math.exp(-settings.tb))) ** plan.decisive_lag
+    assert receipt.others[1].value == pytest.approx(promised, rel=1e-12)
+    for ratio in (10**direct / promised, 10 ** (whole - direct)):
+        assert words.number(ratio) in receipt.remark
+
+
+def test_most_of_what_the_bias_does_not_explain_comes_round_about():
+    """As the remark says at the defaults, and at every task, length and bias that is tried here."""
+    section = BY_SLUG["does-it-learn"]
+    for settings in (Settings(), Settings(tk=10), Settings(tb=0.5), Settings(tb=6.0, tn=1), Settings(task="adding")):
+        receipt = section.receipt(settings)
+        direct, whole, promised = receipt.autograd.value, receipt.others[0].value, receipt.others[1].value
+        assert whole / direct > direct / promised > 1
+        assert "the larger part of the difference comes round about" in receipt.remark
+    # the line in the figure begins there
+    plan = section.work.plan(Settings())
+    start = np.median(training.at_start(plan)[2], axis=0)[plan.decisive_lag]
+    assert section.receipt(Settings()).others[0].value == pytest.approx(10**start, rel=1e-9)
+    assert 10**start == pytest.approx(4.9, abs=0.1)
 
 
 # --- the words are still there ------------------------------------------------------------------------------
