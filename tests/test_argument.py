@@ -14,7 +14,7 @@ from test_claims import BY_SLUG, everything_said, plain
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.maths import cells
+from explainer.maths import cells, cliff
 from explainer.maths.gradients import vanilla
 from explainer.maths.grid import vanilla_grid
 
@@ -123,6 +123,66 @@ def test_the_caption_says_whether_the_rule_holds_at_the_readers_settings(slug, s
 def test_where_the_rule_fails_the_caption_says_what_the_slopes_multiply_to():
     slopes = np.prod(vanilla(Settings(w=1.5, k=20)).parts[:, 1])
     assert f"since the 20 slopes σ′ multiply to {words.number(slopes)}." in caption("k-steps", Settings(w=1.5, k=20))
+
+
+# --- a cliff, and clipping ----------------------------------------------------------------------------------
+
+
+def descent_by_forward_mode(clip: float | None) -> np.ndarray:
+    """(41, 4): w, b, loss and the gradient's norm, the derivatives carried along with the state instead of back."""
+    w, b, rows = 5.0, -2.6, []
+    for _ in range(41):
+        h, by_w, by_b = 0.5, 0.0, 0.0
+        for _ in range(50):
+            after = 1 / (1 + math.exp(-(w * h + b)))
+            slope = after * (1 - after)
+            h, by_w, by_b = after, slope * (h + w * by_w), slope * (1 + w * by_b)
+        gradient = np.array([by_w, by_b]) * 2 * (h - 0.7)
+        norm = math.hypot(*gradient)
+        rows.append((w, b, (h - 0.7) ** 2, norm))
+        scale = 1.0 if clip is None else min(1.0, clip / (norm + 1e-6))
+        w, b = np.array([w, b]) - 0.1 * scale * gradient
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_the_descents_are_those_of_derivatives_carried_forwards(clip: float | None):
+    found, expected = cliff.descend(clip), descent_by_forward_mode(clip)
+    columns = (found.weight, found.bias, found.loss, found.norm)
+    # a cliff enlarges the last digits, of both
+    for column, other in zip(columns, expected.T, strict=True):
+        np.testing.assert_allclose(column, other, rtol=1e-5, atol=1e-300)
+
+
+@claim(
+    "vanish-or-explode",
+    "one step beyond the edge, and the weights are gone, to a place where the gradient has vanished",
+)
+@claim("vanish-or-explode", "clipped at 1, stays near the cliff and learns")
+def test_claim_without_clipping_the_descent_leaves_for_where_the_gradient_has_vanished():
+    free, clipped = cliff.descend(None), cliff.descend(1.0)
+    edge = int(free.norm.argmax())
+    assert free.norm[edge] > 1000
+    assert abs(free.weight[edge + 1] - free.weight[edge]) > 50
+    assert (free.norm[edge + 1 :] < 1e-40).all()
+    assert (free.loss[edge + 1 :] > 0.48).all()
+    assert np.abs(np.diff(clipped.weight)).max() <= 0.1
+    assert clipped.loss[-1] < 0.1 * clipped.loss[0]
+
+
+@claim("vanish-or-explode", "a gradient below the limit stays as it is")
+@claim("vanish-or-explode", "cuts a gradient that is too long to a largest norm and keeps its direction")
+def test_claim_clipping_rescales_and_cannot_bring_back_what_has_vanished():
+    for size in (1e-40, 1e-8, 0.5, 1.0, 3.0, 1e6):
+        gradient = size * torch.tensor([0.6, -0.8], dtype=torch.float64)
+        parameter = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+        parameter.grad = gradient.clone()
+        torch.nn.utils.clip_grad_norm_([parameter], 1.0)  # torch's own, which divides by the norm + 1e-6
+        mine = cliff.clipped(gradient, 1.0)
+        torch.testing.assert_close(mine, parameter.grad, rtol=1e-15, atol=0)
+        torch.testing.assert_close(mine / mine.norm(), gradient / gradient.norm(), rtol=1e-12, atol=0)
+        if size < 1:
+            assert torch.equal(mine, gradient)
 
 
 # --- one step, two steps: the slope by the output ------------------------------------------------------------

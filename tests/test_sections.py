@@ -461,7 +461,7 @@ def central_chart(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 
 def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    for figure, measure, value in zip(shown, (vanilla_grid, gated_grid), (settings.w, settings.f), strict=True):
+    for figure, measure, value in zip(shown[:2], (vanilla_grid, gated_grid), (settings.w, settings.f), strict=True):
         grid = figure.tables["grid"]
         parameter, lags = sorted(set(column(grid, "parameter"))), sorted(set(column(grid, "lag")))
         assert (len(parameter), len(lags), grid.num_rows) == (81, 34, 81 * 34)

@@ -12,12 +12,13 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, readings, rows, style
+from explainer.figures import descent, figure, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
-from explainer.maths import gradients
+from explainer.maths import cliff, gradients
 from explainer.maths.grid import Grid, gated_grid, own_gate, own_weight, vanilla_grid
+from explainer.programs import clipping
 from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
@@ -51,6 +52,16 @@ settings, and what is true there, stands below the map.
 
 Point at the map (or tap it): the slice below follows at once. The :blue[gated cell] has its own map, over its
 gate $f$.
+
+**What an explosion does to a training.** Give the cell a bias, $h^{(t)} = \mathrm{logistic}(w\,h^{(t-1)} + b)$, and
+train $w$ and $b$ by gradient descent until $h^{(50)}$ is 0.7 (after Pascanu, Mikolov & Bengio 2013, §2.3). Between two
+places where the state comes to rest, the loss has a *cliff*. The last two figures start near it: one step beyond the
+edge, and the weights are gone, to a place where the gradient has vanished.
+
+**Gradient clipping** cuts a gradient that is too long to a largest norm and keeps its direction. The same descent,
+clipped at 1, stays near the cliff and learns. Clipping rescales, and no more: a gradient below the limit stays as it
+is. So it cannot bring back one that has vanished, neither the one behind the cliff nor the part of a sum that comes
+from long ago; there it takes another cell.
 """
 
 _LOOK_CLOSER = r"""
@@ -246,6 +257,49 @@ GATED_MAP = Plot(
 )
 
 
+def _loss_caption(settings: Settings) -> str:
+    free, clipped = descent.descents().values()
+    explodes = int(free.norm.argmax())
+    return (
+        f"Without clipping the loss is {words.number(float(free.loss[explodes]), 2)} before the step at the edge and "
+        f"{words.number(float(free.loss[explodes + 1]), 2)} from then on. With it, the loss comes down to "
+        f"{words.number(float(clipped.loss[-1]), 2)} after {words.steps(cliff.STEPS)}."
+    )
+
+
+def _norm_caption(settings: Settings) -> str:
+    free, _ = descent.descents().values()
+    explodes = int(free.norm.argmax())
+    return (
+        f"The gradient's norm before any clipping, by autograd through {cliff.UNROLLED} steps of the cell. Both reach "
+        f"{words.number(float(free.norm[explodes]))} at training step {explodes}. Without clipping, w then goes from "
+        f"{words.number(float(free.weight[explodes]))} to {words.number(float(free.weight[explodes + 1]))}, and of the "
+        f"gradient {words.number(float(free.norm[explodes + 1]), 2)} is left: clipping has nothing to cut there."
+    )
+
+
+_AT_THE_CLIFF = {
+    "loss": ("The loss of a training that meets an exploding gradient", _loss_caption),
+    "log10_norm": ("The norm of the gradient in that training", _norm_caption),
+}
+_CLIFF_AXIS = {
+    "loss": style.y("loss", "loss", style.TIGHT | {"padding": 4}),
+    "log10_norm": style.log10_y("norm of the gradient", "log10_norm"),
+}
+LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF = (
+    Plot(
+        title=title,
+        reads=(),
+        drawing=descent.drawing(column, _CLIFF_AXIS[column]),
+        tables=lambda settings, column=column: descent.tables(column),
+        caption=caption,
+        program=Program(clipping.descent, column, {"what": column}),
+        half=True,
+    )
+    for column, (title, caption) in _AT_THE_CLIFF.items()
+)
+
+
 def _receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
     grid = own_weight(settings, LAGS)
@@ -261,7 +315,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Vanish or explode",
     argument=_ARGUMENT,
-    plots=(VANILLA_MAP, GATED_MAP),
+    plots=(VANILLA_MAP, GATED_MAP, LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF),
     question=_question,
     receipt=_receipt,
     remember="For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one.",
