@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,38 @@ def test_the_weights_derivative_is_the_immediate_one_and_what_the_state_before_b
         earlier, whole = whole, torch.autograd.grad(h, w, retain_graph=True)[0].item()
         assert whole == pytest.approx(immediate + 0.9 * slope * earlier, rel=1e-12)
     assert whole > 2 * immediate
+
+
+def test_the_third_figure_is_the_gradient_of_a_graph_that_is_cut():
+    """h.detach() after so many steps back, in torch's own RNN, beside the whole gradient."""
+    settings = Settings(n=4, T=20, gain=2.0, k=3)
+    figure = SECTION.figures_at(settings)[2]
+    drawn = [row for row in figure.tables["bands"].to_pylist() if "RNN" in row["cell"]]
+    for lag in (0, 3, 19):
+        kept = []
+        for seed in range(5):
+            module, inputs, target = dataclasses.replace(networks.network("rnn", settings), seed=seed).materialise()
+
+            def gradient(cut: int, module=module, inputs=inputs, target=target) -> torch.Tensor:
+                h = None if cut == 0 else module(inputs[:cut])[1].detach()
+                loss = 0.5 * (module(inputs[cut:], h)[0][-1] - target).square().sum()
+                return torch.autograd.grad(loss, module.weight_hh_l0)[0]
+
+            whole = gradient(0)
+            kept.append(((gradient(19 - lag) * whole).sum() / whole.square().sum()).item())
+        assert drawn[lag]["kept"] == pytest.approx(np.median(kept), rel=1e-9)
+        assert drawn[lag]["highest_kept"] == pytest.approx(max(kept), rel=1e-9)
+        if lag == settings.k:
+            assert (
+                f"behind lag 3, {words.percent(np.median(kept))} of the gradient is kept in the RNN" in figure.caption
+            )
+    assert drawn[19]["kept"] == pytest.approx(1, rel=1e-12)
+
+
+def test_little_is_lost_by_a_cut_where_the_terms_have_vanished():
+    assert plain("little where those terms have vanished anyway") in everything_said(SECTION)
+    fraction = jacobians.shares(networks.network("rnn", Settings()), networks.SEEDS).fraction
+    assert np.abs(fraction[:, :31].sum(axis=1) - 1).max() < 1e-3
 
 
 def test_where_time_turns_is_said_where_the_gated_cell_is_first_seen():

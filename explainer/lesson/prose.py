@@ -64,6 +64,8 @@ REFERENCES = r"""
   [notebook](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb).
 - Vaswani, A. et al. (2017). Attention is all you need. *NeurIPS*.
 - Werbos, P. J. (1990). Backpropagation through time: what it does and how to do it. *Proceedings of the IEEE* 78(10).
+- Williams, R. J. & Peng, J. (1990). An efficient gradient-based algorithm for on-line training of recurrent network
+  trajectories. *Neural Computation* 2(4).
 - Xiong, R. et al. (2020). On layer normalization in the transformer architecture. *ICML*.
 - Zucchet, N. & Orvieto, A. (2024). Recurrent neural networks: vanishing and exploding gradients are not the end of the
   story. *NeurIPS*.

@@ -67,8 +67,13 @@ The whole lesson follows this one number, in two cells that are small enough to 
 *gate* $f$ between 0 and 1: :blue[$c^{(t)} = f(t-1)\,c^{(t-1)}$]. Where the gate comes from is told in section 7;
 until then it runs along in blue, so that you see what a different rule makes of the same lag.
 
+**Truncated backpropagation through time.** A long sequence is seldom unrolled to its beginning: one cuts the graph,
+with `h.detach()`, after $k$ steps back (Williams & Peng 1990), and so leaves every term behind lag $k$ out of the sum.
+That saves memory and time. What it costs is in the third figure: little where those terms have vanished anyway. But
+what lies behind the cut has no part in the gradient, however long it would have lived.
+
 Time runs to the right in the first figure: now, $t$, is at its right end. Figures *against the lag*, as the second
-one, run the other way: lag 0 is now, and the past lies to the right.
+and the third, run the other way: lag 0 is now, and the past lies to the right.
 """
 
 _LOOK_CLOSER = r"""
@@ -218,6 +223,19 @@ def _shares_caption(settings: Settings) -> str:
     )
 
 
+def _kept_caption(settings: Settings) -> str:
+    cut = min(settings.k, settings.T - 1)
+    kept = {
+        cell: words.percent(float(np.median(np.cumsum(one.fraction, axis=1)[:, cut])))
+        for cell, one in networks.shares(settings).items()
+    }
+    beyond = " (your k lies beyond the beginning)" if settings.k >= settings.T else ""
+    return (
+        f"Cut off behind lag {cut}{beyond}, {kept['rnn']} of the gradient is kept in the RNN and {kept['lstm']} in the "
+        f"LSTM, measured along the whole one. Line and band: middle and range of {networks.SEEDS} draws."
+    )
+
+
 UNROLLED = Plot(
     title="The unrolled network: the gradient that reaches each state",
     reads=SCALAR,
@@ -233,6 +251,14 @@ SHARES = Plot(
     tables=networks.shares_tables,
     caption=_shares_caption,
     program=Program(programs.shares, "share"),
+)
+KEPT = Plot(
+    title="What truncated backpropagation keeps of the weight gradient",
+    reads=("k", *networks.NETWORK),
+    drawing=networks.kept_by_lag,
+    tables=networks.kept_tables,
+    caption=_kept_caption,
+    program=Program(programs.kept, "kept"),
 )
 
 
@@ -258,7 +284,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Training a network means looking back in time",
     argument=_ARGUMENT,
-    plots=(UNROLLED, SHARES),
+    plots=(UNROLLED, SHARES, KEPT),
     question=_question,
     receipt=_receipt,
     remember="Learning from the past needs a gradient that is still alive when it arrives there.",
