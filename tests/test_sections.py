@@ -401,6 +401,10 @@ def cobwebs(settings: Settings, shown: tuple[Figure, ...]) -> None:
             corners = [curve[state] for state in orbit[:-1]]
             np.testing.assert_allclose(corners, orbit[1:], rtol=1e-12, atol=1e-300)
         same(column(figure.tables["ends"], "state"), [orbit[0], orbit[-1]])
+        beside = two_cells(settings.replace(h0=settings.h0 + 0.1))["vanilla" if figure is shown[0] else "gated"].state
+        same(column(figure.tables["neighbour"], "next_state"), [*np.repeat(beside[::-1], 2)[1:]])
+        same(column(figure.tables["gaps"], "state"), [orbit[0], orbit[-1]])
+        same(column(figure.tables["gaps"], "state_end"), beside[[-1, 0]])
     check_factors(shown[2], settings)
 
 

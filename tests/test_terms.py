@@ -120,7 +120,7 @@ def test_where_time_turns_is_said_where_the_gated_cell_is_first_seen():
     said = everything_said(SECTION)
     assert "c^{(t)} = f(t-1)\\,c^{(t-1)}" in said
     assert "lag 0 is now, and the past lies to the right" in said
-    first, second = (plot.drawing() for plot in SECTION.plots)
+    first, second, _ = (plot.drawing() for plot in SECTION.plots)
     scales = [
         layer["encoding"]["x"] for one in (first, second) for layer in one["layer"] if "x" in layer.get("encoding", {})
     ]
