@@ -59,8 +59,8 @@ places where the state comes to rest, the loss has a *cliff*. The last two figur
 edge, and the weights are gone, to a place where the gradient has vanished.
 
 **Gradient clipping** cuts a gradient that is too long to a largest norm and keeps its direction. The same descent,
-clipped at 1, stays near the cliff and learns. Clipping rescales, and no more: a gradient below the limit stays as it
-is. So it cannot bring back one that has vanished, neither the one behind the cliff nor the part of a sum that comes
+clipped at 1, is not thrown away: it goes to and fro over the edge and can go on
+learning. Clipping rescales, and no more: a gradient below the limit stays as it is. So it cannot bring back one that has vanished, neither the one behind the cliff nor the part of a sum that comes
 from long ago; there it takes another cell.
 """
 
@@ -182,6 +182,15 @@ def _cells(grid: Grid, _: bool) -> pa.Table:
     )
 
 
+def _half_way(label: str, place: np.ndarray) -> np.ndarray:
+    """The label beside the middle of the points that have a place, (points,): there no other line runs."""
+    drawn = np.flatnonzero(np.isfinite(place))
+    labels = text([None] * len(place))
+    if len(drawn):
+        labels[drawn[len(drawn) // 2]] = label
+    return labels
+
+
 def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa.Table]:
     place, _ = own.drawn
     return {
@@ -189,7 +198,7 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
         "own": table(
             lag=steps(own.lag.astype(float)),
             log10_magnitude=decades(place[0]),
-            label=text(["yours"] + [None] * (len(own.lag) - 1)),
+            label=_half_way("yours", place[0]),
         ),
         "frame": figure.frame((0, 200), [place]),
         "reader": table(parameter=[parameter], lag=steps([k])),
@@ -262,8 +271,8 @@ def _loss_caption(settings: Settings) -> str:
     explodes = int(free.norm.argmax())
     return (
         f"Without clipping the loss is {words.number(float(free.loss[explodes]), 2)} before the step at the edge and "
-        f"{words.number(float(free.loss[explodes + 1]), 2)} from then on. With it, the loss comes down to "
-        f"{words.number(float(clipped.loss[-1]), 2)} after {words.steps(cliff.STEPS)}."
+        f"{words.number(float(free.loss[explodes + 1]), 2)} from then on. With it, the loss goes to and fro, and comes "
+        f"down to {words.number(float(clipped.loss[explodes + 1 :].min()), 2)} again in the steps that follow."
     )
 
 
