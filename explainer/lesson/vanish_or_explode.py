@@ -59,9 +59,9 @@ places where the state comes to rest, the loss has a *cliff*. The last two figur
 edge, and the weights are gone, to a place where the gradient has vanished.
 
 **Gradient clipping** cuts a gradient that is too long to a largest norm and keeps its direction. The same descent,
-clipped at 1, is not thrown away: it goes to and fro over the edge and can go on
-learning. Clipping rescales, and no more: a gradient below the limit stays as it is. So it cannot bring back one that has vanished, neither the one behind the cliff nor the part of a sum that comes
-from long ago; there it takes another cell.
+clipped at 1, is not thrown away: it goes to and fro over the edge and can go on learning. Clipping rescales, and no
+more: a gradient below the limit stays as it is. So it cannot bring back one that has vanished, neither the one behind
+the cliff nor the part of a sum that comes from long ago; there it takes another cell.
 """
 
 _LOOK_CLOSER = r"""
