@@ -21,7 +21,7 @@ import pytest
 import test_jacobians
 import torch
 
-from explainer import lesson
+from explainer import lesson, words
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
@@ -484,6 +484,9 @@ def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 def gates_and_states(settings: Settings, shown: tuple[Figure, ...]) -> None:
     vanilla, gated = two_cells(settings).values()
+    (back,) = shown[0].tables["back"].to_pylist()
+    assert back["label"].endswith(f"= {words.number(gated.factor[0])}")
+    assert back["x_end"] < back["x"]  # against time
     states = shown[1].tables["states"]
     assert states.num_rows == 3 * (settings.k + 1)
     same([row["value"] for row in rows_of(states, series="h(t), vanilla")], vanilla.state)
