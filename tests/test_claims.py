@@ -221,7 +221,7 @@ def test_claim_the_product_of_slopes_is_one_only_for_three_cells():
         assert product("logistic", w, 0.0) < 0.25**29
 
 
-@claim("k-steps", "and the second product changes exponentially with k too")
+@claim("k-steps", "the second product can change exponentially with k too")
 def test_claim_the_product_of_slopes_changes_exponentially_with_k():
     for act, w in (("tanh", 1.5), ("logistic", 2.0), ("logistic", 8.0)):
         # once the state has settled, one more step multiplies by the same slope
@@ -493,13 +493,6 @@ def network_ends(cell: str, lag: int, **changes) -> tuple[np.ndarray, np.ndarray
     settings = Settings(**changes)
     norms = jacobians.by_lag(network_drawings.network(cell, settings), network_drawings.SEEDS).spectral
     return norms.whole[:, lag], norms.direct[:, lag]
-
-
-@claim("many-paths", "with the biases that torch draws, all three vanish at much the same pace")
-def test_claim_with_torchs_own_biases_all_three_vanish_at_much_the_same_pace():
-    ends = {cell: np.median(network_ends(cell, 99)[0]) for cell in ("rnn", "lstm", "gru")}
-    assert max(ends.values()) < -10
-    assert min(ends.values()) / max(ends.values()) < 2  # in decades a step
 
 
 @claim("many-paths", "raise the forget bias and watch the lstm's direct path come alive")

@@ -21,7 +21,7 @@ import pytest
 import test_jacobians
 import torch
 
-from explainer import lesson
+from explainer import lesson, words
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
@@ -401,6 +401,10 @@ def cobwebs(settings: Settings, shown: tuple[Figure, ...]) -> None:
             corners = [curve[state] for state in orbit[:-1]]
             np.testing.assert_allclose(corners, orbit[1:], rtol=1e-12, atol=1e-300)
         same(column(figure.tables["ends"], "state"), [orbit[0], orbit[-1]])
+        beside = two_cells(settings.replace(h0=settings.h0 + 0.1))["vanilla" if figure is shown[0] else "gated"].state
+        same(column(figure.tables["neighbour"], "next_state"), [*np.repeat(beside[::-1], 2)[1:]])
+        same(column(figure.tables["gaps"], "state"), [orbit[0], orbit[-1]])
+        same(column(figure.tables["gaps"], "state_end"), beside[[-1, 0]])
     check_factors(shown[2], settings)
 
 
@@ -409,6 +413,10 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
     for name, gradient in two_cells(settings).items():
         (here,) = rows_of(figure.tables["here"], cell=name)
         same([here["state"], here["gradient"]], [gradient.state[1], gradient.factor[0]])
+    first = gradients.vanilla(settings)
+    start = figure.tables["start"].to_pylist()
+    assert [(row["state"], row["gradient"]) for row in start] == [(settings.h0, first.factor[-1])][: settings.k - 1]
+    for name, gradient in two_cells(settings).items():
         curve = rows_of(figure.tables["derivative"], cell=name)
         states = tuple(row["state"] for row in curve)
         assert len(states) >= 201
@@ -418,7 +426,13 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    (figure,) = shown
+    last, *first = shown
+    check_ladder(settings, last)
+    for figure in first:  # out of the start
+        check_ladder(settings.replace(k=2), figure)
+
+
+def check_ladder(settings: Settings, figure: Figure) -> None:
     first = "gated" if "gates first" in figure.title else "vanilla"
     assert column(figure.tables["rungs"], "cell")[0] == first
     at_least_two = settings.replace(k=max(settings.k, 2))
@@ -451,7 +465,7 @@ def central_chart(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 
 def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    for figure, measure, value in zip(shown, (vanilla_grid, gated_grid), (settings.w, settings.f), strict=True):
+    for figure, measure, value in zip(shown[:2], (vanilla_grid, gated_grid), (settings.w, settings.f), strict=True):
         grid = figure.tables["grid"]
         parameter, lags = sorted(set(column(grid, "parameter"))), sorted(set(column(grid, "lag")))
         assert (len(parameter), len(lags), grid.num_rows) == (81, 34, 81 * 34)
@@ -470,6 +484,9 @@ def maps(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 def gates_and_states(settings: Settings, shown: tuple[Figure, ...]) -> None:
     vanilla, gated = two_cells(settings).values()
+    (back,) = shown[0].tables["back"].to_pylist()
+    assert back["label"].endswith(f"= {words.number(gated.factor[0])}")
+    assert back["x_end"] < back["x"]  # against time
     states = shown[1].tables["states"]
     assert states.num_rows == 3 * (settings.k + 1)
     same([row["value"] for row in rows_of(states, series="h(t), vanilla")], vanilla.state)

@@ -203,10 +203,13 @@ def _first_of_each_status(lines: Sequence[pa.Table]) -> pa.Table:
 
 
 def _reference(name: str, log10: np.ndarray) -> pa.Table:
-    """One grey line, named once: at its end if it rises, half way if it falls (-inf is no place)."""
+    """One grey line, named once: near its end if it rises, half way if it falls (-inf is no place).
+
+    Not at its very end: there stands the mark of the lag.
+    """
     lag = np.arange(len(log10))
     rises = bool(log10[-1] >= 0)
-    place = len(log10) - 1 if rises else len(log10) // 2
+    place = (len(log10) - 1) * 4 // 5 if rises else len(log10) // 2
     side = np.where(lag == place, "left" if rises else "right", "")
     return table(name=[name] * len(lag), lag=steps(lag), log10_magnitude=decades(log10), label_side=side)
 

@@ -215,17 +215,34 @@ def shares_by_lag() -> alt.LayerChart:
     return _band_chart(BPTT_PAIR, y, "lowest_share", "share", "highest_share")
 
 
+@figure.drawing
+def kept_by_lag() -> alt.LayerChart:
+    """The part of the weight gradient that is kept if it is cut off behind a lag."""
+    y = style.y("kept", "part of ∂L(t)/∂W_hh that is kept", {"zero": True, "nice": False, "padding": 6}, format="%")
+    return _band_chart(BPTT_PAIR, y, "lowest_kept", "kept", "highest_kept")
+
+
+def _share_tables(settings: Settings, name: str, values: Callable[[np.ndarray], np.ndarray]) -> dict[str, pa.Table]:
+    """A band for each network, of what ``values`` makes of the shares (seeds, T)."""
+    rows, lag = [], np.arange(settings.T)
+    for cell, measured in shares(settings).items():
+        band, names = jacobians.band(values(measured.fraction)), [label(cell)] * len(lag)
+        columns = {name: band.middle, f"lowest_{name}": band.low, f"highest_{name}": band.high}
+        rows.append(table(lag=steps(lag), cell=names, **columns))
+    frame = table(lag=[0.0, settings.T - 1.0], **{name: [0.0, 0.1]})
+    return {"bands": stack(*rows), "frame": frame, "drawn": drawn(BPTT_PAIR)}
+
+
 @with_lag_mark
 def shares_tables(settings: Settings) -> dict[str, pa.Table]:
     """Tables for :func:`shares_by_lag`."""
-    rows, lag = [], np.arange(settings.T)
-    for cell, measured in shares(settings).items():
-        band, names = jacobians.band(measured.fraction), [label(cell)] * len(lag)
-        rows.append(
-            table(lag=steps(lag), cell=names, share=band.middle, lowest_share=band.low, highest_share=band.high)
-        )
-    frame = table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1])
-    return {"bands": stack(*rows), "frame": frame, "drawn": drawn(BPTT_PAIR)}
+    return _share_tables(settings, "share", lambda fraction: fraction)
+
+
+@with_lag_mark
+def kept_tables(settings: Settings) -> dict[str, pa.Table]:
+    """Tables for :func:`kept_by_lag`."""
+    return _share_tables(settings, "kept", lambda fraction: np.cumsum(fraction, axis=1))
 
 
 # --- every two times ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from explainer import words
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
 
+STAYS = 0.005  # decades: a gradient that is so near 1 has stayed as it was
 SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
 
 
@@ -35,6 +36,23 @@ def at_end(gradient: Gradient) -> str:
     status = gradient.drawn[1][-1]
     size = words.magnitude(gradient.log10_magnitude[-1], gradient.sign[-1])
     return f"{size} (in float64 it {status})" if status in (gradients.ROUNDED_TO_ZERO, gradients.OVERFLOW) else size
+
+
+def rule_of_w(w: float, gradient: Gradient) -> str:
+    """Whether |w| alone foretells what the vanilla gradient does at lag k, as the rest of a sentence.
+
+    The rule: it shrinks for |w| < 1, grows for |w| > 1 and stays as it is for |w| = 1.
+    """
+    size, actual = abs(w), float(gradient.log10_magnitude[-1])
+    rule, sign = ("it shrinks", "< 1") if size < 1 else ("it grows", "> 1") if size > 1 else ("it stays", "= 1")
+    holds = actual < 0 if size < 1 else actual > 0 if size > 1 else abs(actual) < STAYS
+    if holds:
+        return f"the rule “|w| {sign}: {rule}” holds here."
+    lags = int(gradient.lag[-1])
+    with np.errstate(invalid="ignore"):
+        slopes = actual - lags * np.log10(size)
+    many = "the slope σ′ is" if lags == 1 else f"the {lags:,} slopes σ′ multiply to"
+    return f"the rule “|w| {sign}: {rule}” does not hold here, since {many} {words.magnitude(slopes)}."
 
 
 def horizons(cells: Mapping[str, Gradient]) -> str:

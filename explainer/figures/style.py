@@ -144,7 +144,7 @@ def log10_y(title: str, field: str = "log10_magnitude", padding: int = 6, ticks:
     return y(field, title, scale, ticks, tickMinStep=1, labelExpr=POWER_OF_TEN_LABEL, **options)
 
 
-def lag_x(title: str = "lag (steps back from t)", field: str = "lag") -> alt.X:
+def lag_x(title: str = "lag: steps back from t, the past to the right", field: str = "lag") -> alt.X:
     return x(field, title, PADDED, ticks=8, tickMinStep=1, format="d")
 
 
@@ -152,7 +152,7 @@ def time_x(padding: int, **options) -> alt.X:
     """Lags from the past to now: t−20, …, t−1, t."""
     label = "datum.value == 0 ? 't' : 't−' + format(datum.value, 'd')"
     scale = TIGHT | {"reverse": True, "padding": padding}
-    return x("lag", "time", scale, ticks=8, labelExpr=label, tickMinStep=1, **options)
+    return x("lag", "time, now to the right", scale, ticks=8, labelExpr=label, tickMinStep=1, **options)
 
 
 def line_of_one(dataset: str = "frame") -> alt.Chart:

@@ -17,8 +17,9 @@ from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
-from explainer.maths import gradients, plans, training
+from explainer.maths import plans, training
 from explainer.maths.cell_types import CELLS
+from explainer.maths.first_gates import FirstGates, first_gates
 from explainer.maths.plans import Outcome, Plan, Training
 from explainer.maths.tasks import TASKS
 from explainer.programs import does_it_learn as programs
@@ -31,7 +32,10 @@ bit was (after Bengio, Simard & Frasconi 1994). In the *adding* task it has to a
 
 Four networks train on it: torch's :orange[RNN], an :blue[LSTM] with the biases that torch draws, an :blue[LSTM]
 with your forget bias, and a :blue[GRU]. All have 16 units, the same optimiser (Adam, learning rate 0.01), the
-same number of steps and, seed by seed, the same sequences.
+same number of steps and, seed by seed, the same sequences. Your forget bias goes to the one LSTM alone. The GRU keeps
+the biases that torch draws (in section 10, $b_f$ opens its update gate as well), so the fair comparison with the GRU is
+the LSTM with torch's own. A fifth network starts with your forget bias, whatever its type: the *minimal gated unit* is
+a GRU with one gate.
 
 Before the first step the gradient already makes a prediction: if less than 1 % of it reaches the lag that
 matters, the network should not learn. Press **Train** and see whether that is so.
@@ -272,13 +276,34 @@ def _outcome_row(label: str, outcome: Outcome) -> str:
 
 
 def _receipt(settings: Settings) -> Receipt:
-    f = 1 / (1 + math.exp(-settings.tb))
-    gated = gradients.gated(Settings(gate="constant", f=f, k=settings.tk))
+    mine = Plan(task=settings.task, k=settings.tk, learners=(plans.Learner("lstm", settings.tb),), seeds=settings.tn)
+    lag, found = mine.decisive_lag, first_gates(mine)
+    at_bias = lag * math.log10(1 / (1 + math.exp(-settings.tb)))
     return Receipt(
-        r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \mathrm{logistic}(b_f)^{k}",
-        Side("autograd, every forget gate at its bias", float(gated.gradient[-1])),
-        Side("logistic(b_f)ᵏ", f**settings.tk),
-        remark="This is what a forget bias promises before training; noise and weights move the gates about it.",
+        r"\left\lVert\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right\rVert_{\text{gates held fixed}} = "
+        r"\max_j \prod_{i=1}^{k} f_j(t-i)",
+        Side("autograd through the untrained LSTM with your forget bias, every gate held fixed", 10**found.direct),
+        Side("the product of the forget gates that it has on these sequences, largest unit", 10**found.product),
+        others=(
+            Side("autograd along every path: where its line in the last figure begins", 10**found.whole),
+            Side("logistic(b_f)ᵏ, as if every gate stayed at its bias", 10**at_bias),
+        ),
+        remark=_how_much_is_indirect(lag, settings.tb, at_bias, found),
+    )
+
+
+def _how_much_is_indirect(lag: int, bias: float, at_bias: float, found: FirstGates) -> str:
+    gates, indirect = found.product - at_bias, found.whole - found.direct
+    return (
+        f"Before training, at lag {lag}, a forget bias of {bias:g} alone would let {words.magnitude(at_bias)} through. "
+        f"The gates move about it, and the unit that keeps most lets {words.magnitude(found.product)} through: "
+        f"{words.magnitude(gates)} times as much. All paths together let {words.magnitude(found.whole)} through, "
+        f"{words.magnitude(indirect)} times the direct path: "
+        + (
+            "the larger part of the difference comes round about, through h and the gates."
+            if abs(indirect) > abs(gates)
+            else "the larger part of the difference is that the gates move."
+        )
     )
 
 

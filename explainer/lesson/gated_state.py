@@ -64,7 +64,8 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
-# The drawing of the cell: a board of 100 × 56, y upwards; the cell-state path runs along y = 46.
+# The drawing of the cell: a board of 100 × 66, y upwards; the cell-state path runs along y = 46, and the gradient
+# comes back along y = 58.
 _PATH = "the cell-state path"
 _WIRES = (
     # from x, y to x, y, which path, arrow at the end
@@ -103,7 +104,7 @@ def _cell_drawing() -> alt.LayerChart:
     def board(x: str, y: str, **more: str) -> dict:
         return {
             "x": alt.X(x, scale=alt.Scale(domain=[-2, 104], nice=False), axis=None),
-            "y": alt.Y(y, scale=alt.Scale(domain=[-4, 58], nice=False), axis=None),
+            "y": alt.Y(y, scale=alt.Scale(domain=[-4, 68], nice=False), axis=None),
             **more,
         }
 
@@ -115,6 +116,7 @@ def _cell_drawing() -> alt.LayerChart:
     nodes = style.data("nodes").encode(**board("x:Q", "y:Q"))
     boxes = style.data("boxes").encode(**board("x:Q", "y:Q"))
     values = style.data("values").encode(**board("x:Q", "y:Q"), text="text:N")
+    back = style.data("back").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
     peephole = style.data("peephole").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
     return style.finish(
         alt.layer(
@@ -122,6 +124,9 @@ def _cell_drawing() -> alt.LayerChart:
             ends.transform_filter(beside).mark_point(size=40, color=style.REFERENCE, **arrow).encode(angle=angle),
             wires.transform_filter(on_path).mark_rule(aria=False, color=style.BLUE, strokeWidth=5),
             ends.transform_filter(on_path).mark_point(size=160, color=style.BLUE, **arrow).encode(angle=angle),
+            back.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[7, 3]),
+            back.mark_point(size=120, color=style.BLUE, **arrow).encode(**board("x_end:Q", "y_end:Q"), angle=angle),
+            back.mark_text(fontWeight="bold", **style.LABEL).encode(**board("x_label:Q", "y_label:Q"), text="label:N"),
             peephole.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[4, 3]),
             boxes.mark_point(shape="square", size=1500, filled=False, strokeWidth=1.6).encode(
                 color=alt.condition("datum.gate == 'f'", alt.value(style.BLUE), alt.value(style.REFERENCE))
@@ -167,6 +172,16 @@ def _cell_tables(settings: Settings) -> dict[str, pa.Table]:
             ],
         ),
         "wires": table(x=x, y=y, x_end=x_end, y_end=y_end, path=path, arrow=arrow, angle=angle),
+        "back": table(
+            x=[100.0],
+            y=[58.0],
+            x_end=[1.0],
+            y_end=[58.0],
+            angle=[-90.0],
+            x_label=[50.0],
+            y_label=[62.0],
+            label=[f"the gradient comes back: ∂c(t)/∂c(t−1) = {words.number(float(gated.factor[0]))}"],
+        ),
         "nodes": table(
             x=[n[0] for n in _NODES],
             y=[n[1] for n in _NODES],
@@ -227,7 +242,8 @@ def _cell_caption(settings: Settings) -> str:
     return (
         f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
         f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
-        f"The thin lines belong to a whole LSTM and are at rest here.{peephole}"
+        f"The dashed arrow is the gradient that flows back along it, {words.number(float(gated.factor[0]))} of what "
+        f"arrives at c(t). The thin lines belong to a whole LSTM and are at rest here.{peephole}"
     )
 
 

@@ -24,22 +24,25 @@ $$
 A power is merciless. On a logarithmic axis $w^k$ is a straight line: it falls for |w| < 1, rises for |w| > 1, and
 the lag only decides how far.
 
-The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
-beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. The :blue[gated cell] is drawn on the
-same axes.
-"""
-
-_LOOK_CLOSER = r"""
-**$w^k$ is not the derivative.** The derivative is
+But "$\propto$" leaves out half of the product. Every step brings in a slope as well:
 
 $$
 \frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)
-= w^k \prod_{i=1}^{k} \sigma'\!\left(w\,h^{(t-i)}\right) ,
+= w^k \prod_{i=1}^{k} \sigma'\!\left(w\,h^{(t-i)}\right)
 $$
 
-and the second product changes exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for
-ReLU while it is active, and for tanh exactly at $h = 0$. The receipt shows both numbers.
+The second product can change exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for
+ReLU while it is active, and for tanh exactly at $h = 0$. No slope of these four functions is greater than 1, so the
+true gradient never lies above $|w|^k$. **|w| < 1 is enough to vanish; |w| > 1 is not enough to explode.** With
+|w| > 1, tanh and the logistic function take the state to where σ is flat, and there the gradient shrinks step by
+step.
 
+The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
+beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. Below it stands what becomes of the rule at
+your settings. The :blue[gated cell] is drawn on the same axes.
+"""
+
+_LOOK_CLOSER = r"""
 **For matrices** the role of $|w|$ is played by the largest singular value of $\mathbf{W}_{hh}$: below
 $1/\sup\sigma'$ the gradient must vanish; above it, it may explode but need not (Pascanu, Mikolov & Bengio 2013,
 §2.1).
@@ -80,7 +83,8 @@ def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     return (
         f"At lag {settings.k} the vanilla gradient is {readings.at_end(vanilla)} and the gated gradient is "
-        f"{readings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}. "
+        f"{readings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}: "
+        f"{readings.rule_of_w(settings.w, vanilla)} "
         f"{readings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
     )
 
@@ -112,11 +116,11 @@ def _receipt(settings: Settings) -> Receipt:
 
 
 SECTION = Section(
-    title="k steps: the gradient follows a power of w",
+    title="k steps: a power of w, times k slopes",
     argument=_ARGUMENT,
     plots=(BY_LAG,),
     question=_question,
     receipt=_receipt,
-    remember="A product of k similar factors is an exponential in k; the vanilla cell has w in every one of them.",
+    remember="A product of k similar factors is an exponential in k; in the vanilla cell each is w times a slope.",
     look_closer=_LOOK_CLOSER,
 )

@@ -32,8 +32,9 @@ This :orange[vanilla cell] applies the same map again and again. A **cobweb** dr
 the curve, across to the diagonal, up (or down) to the curve again. Where the curve crosses the diagonal, the
 state stays.
 
-Follow the staircase and watch how quickly two neighbouring starts would run together. That is the gradient: how
-much of a small difference one step passes on, and then the next, and the next.
+Each cobweb is drawn from two neighbouring starts, your own and one that is 0.1 higher. Follow the staircases and watch
+what becomes of the gap between them. That is the gradient: how much of a small difference one step passes on, and then
+the next, and the next.
 """
 
 _LOOK_CLOSER = r"""
@@ -71,12 +72,16 @@ def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
         y = style.y("next_state", f"{symbol}(t)", scale, labelExpr=style.PLAIN_LABEL)
         curve = style.data("curve").encode(x=x, order="state:Q")
         web = style.data("web").encode(x=x, y=y, order="order:Q")
+        neighbour = style.data("neighbour").encode(x=x, y=y, order="order:Q")
+        gaps = style.data("gaps").encode(x=x, y=y, x2="state_end:Q", y2="next_state_end:Q")
         ends = style.data("ends").encode(x=x, y=y)
         return style.finish(
             alt.layer(
                 curve.mark_line(color=style.REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("diagonal:Q")),
                 curve.mark_line(color=color, strokeWidth=2.5).encode(y=y, strokeDash=alt.StrokeDashValue(dash)),
+                neighbour.mark_line(color=style.REFERENCE, strokeWidth=1.2, strokeDash=[3, 3], aria=False),
                 web.mark_line(color=style.REFERENCE, strokeWidth=1.2, interpolate="linear"),
+                gaps.mark_rule(color=color, strokeWidth=6, opacity=0.55, aria=False),
                 ends.mark_point(filled=True, size=90, color=color, opacity=1).encode(
                     shape=alt.Shape("label:N", legend=None, scale=alt.Scale(range=["circle", "diamond"])),
                     tooltip=["label:N", alt.Tooltip("next_state:Q", format=".4~g")],
@@ -89,32 +94,61 @@ def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
     return figure.drawing(build)
 
 
-def _tables(
-    symbol: str, gradient: Gradient, derivative: Callable[[Sequence[float]], Derivative]
-) -> dict[str, pa.Table]:
-    orbit = gradient.state[::-1]
-    finite = orbit[np.isfinite(orbit)]
-    low, high = min(finite.min(), -1.0), max(finite.max(), 1.0)
-    grid = np.unique(np.concatenate([np.linspace(low, high, 161), finite]))
+GAP = 0.1  # between the two starts
+DIGITS = 1e-12  # of a state: a gap that is smaller has fewer right digits than are shown
+
+
+def _neighbour(settings: Settings) -> Settings:
+    """The same settings from the other start."""
+    return settings.replace(h0=settings.h0 + GAP)
+
+
+def _web(orbit: np.ndarray) -> pa.Table:
     corners = np.repeat(orbit, 2)
+    return table(order=np.arange(len(corners) - 1), state=corners[:-1], next_state=corners[1:])
+
+
+def _tables(
+    symbol: str, gradient: Gradient, neighbour: Gradient, derivative: Callable[[Sequence[float]], Derivative]
+) -> dict[str, pa.Table]:
+    orbit, other = gradient.state[::-1], neighbour.state[::-1]
+    finite, both = orbit[np.isfinite(orbit)], np.concatenate([orbit, other, [0.0]])
+    both = both[np.isfinite(both)]
+    # no wider than what is drawn, so that the gap is seen
+    margin = 0.05 * np.ptp(both)
+    grid = np.unique(np.concatenate([np.linspace(both.min() - margin, both.max() + margin, 161), finite]))
     return {
-        "web": table(order=np.arange(len(corners) - 1), state=corners[:-1], next_state=corners[1:]),
+        "web": _web(orbit),
+        "neighbour": _web(other),
+        "gaps": table(
+            **{name: orbit[[0, -1]] for name in ("state", "next_state")},
+            **{name: other[[0, -1]] for name in ("state_end", "next_state_end")},
+        ),
         "curve": table(state=grid, next_state=derivative(grid.tolist()).next_state, diagonal=grid),
         "ends": table(state=[orbit[0], orbit[-1]], next_state=[orbit[0], orbit[-1]], label=["start", f"{symbol}(t)"]),
     }
 
 
-def _caption(symbol: str, gradient: Gradient) -> str:
+def _caption(symbol: str, gradient: Gradient, neighbour: Gradient) -> str:
     end, start = (words.number(state) for state in gradient.state[[0, -1]].tolist())
-    return f"{symbol} starts at {start} and is {end} after {words.steps(int(gradient.lag[-1]))}."
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = float(neighbour.state[0] - gradient.state[0])
+    is_lost = abs(gap) < DIGITS * abs(float(gradient.state[0]))
+    left = "less than float64 can tell apart" if is_lost else words.number(gap)
+    return (
+        f"{symbol} starts at {start} and is {end} after {words.steps(int(gradient.lag[-1]))}. "
+        f"The gap to the start beside it goes from {words.number(GAP)} to {left}."
+    )
 
 
 VANILLA_COBWEB = Plot(
     title="Cobweb of the vanilla cell",
     reads=names_of(BOTH, VANILLA),
     drawing=_drawing("h", style.VERMILION, [1, 0]),
-    tables=lambda s: _tables("h", gradients.vanilla(s), functools.partial(gradients.vanilla_derivative, s)),
-    caption=lambda s: _caption("h", gradients.vanilla(s)),
+    tables=lambda s: _tables(
+        "h", gradients.vanilla(s), gradients.vanilla(_neighbour(s)), functools.partial(gradients.vanilla_derivative, s)
+    ),
+    caption=lambda s: _caption("h", gradients.vanilla(s), gradients.vanilla(_neighbour(s))),
     program=Program(programs.vanilla_cobweb),
     half=True,
 )
@@ -122,8 +156,12 @@ GATED_COBWEB = Plot(
     title="Cobweb of the gated cell",
     reads=names_of(BOTH, GATED),
     drawing=_drawing("c", style.BLUE, [7, 3]),
-    tables=lambda s: _tables("c", gradients.gated(s), functools.partial(gradients.gated_derivative, s)),
-    caption=lambda s: f"{_caption('c', gradients.gated(s))} The curve is the last step's.",
+    tables=lambda s: _tables(
+        "c", gradients.gated(s), gradients.gated(_neighbour(s)), functools.partial(gradients.gated_derivative, s)
+    ),
+    caption=lambda s: (
+        f"{_caption('c', gradients.gated(s), gradients.gated(_neighbour(s)))} The curve is the last step's."
+    ),
     program=Program(programs.gated_cobweb),
     half=True,
 )

@@ -10,7 +10,7 @@ from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
-from explainer.figures.figure import Plot, stack, table
+from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -33,13 +33,30 @@ $$
 Two things multiply. The weight :orange[$w$] is the same at every step. The slope :orange[$\sigma'$] depends on
 where the state happens to be: it is largest where σ is steep and close to 0 where σ is flat (*saturated*).
 
-The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and marks the place where your cell is.
+Books often write the slope by the **output** of the step, $h = \sigma(x)$, since that is already there:
+
+$$
+\begin{aligned}
+\tanh &: \quad \sigma'(x) = 1 - h^2 \\
+\text{logistic} &: \quad \sigma'(x) = h\,(1 - h)
+\end{aligned}
+$$
+
+So $1 - h^2$ *multiplies* the weight, and it is the state after the step that says how much is left. ReLU has the
+slope 1 where its output is positive and 0 where it is 0; the identity always has the slope 1.
+
+The figure draws this derivative for every possible :orange[$h^{(t-1)}$] and marks two places of your cell: the last
+step, and the first one, which leaves the start $h^{(t-k)}$. After many steps the state may have come so close to 0
+that σ is steep there and $\sigma'$ almost 1; at the start it seldom is.
 """
 
 _LOOK_CLOSER = r"""
 For the logistic function, σ′ is never more than 1/4 (Hochreiter, Bengio, Frasconi & Schmidhuber 2001). A single
 step can enlarge the gradient only if |w| is greater than 4, and then only near the middle of the curve. tanh and
 ReLU reach a slope of 1; the identity always has it.
+
+In float64 the two ways to write a slope are not equal: next to $h = 1$ the difference $1 - h^2$ has lost its digits,
+while $4\,e^{-2|x|}/(1+e^{-2|x|})^2$ keeps them. torch takes the first; the receipt shows it where it matters.
 """
 
 
@@ -77,6 +94,14 @@ def _drawing() -> alt.LayerChart:
             one.mark_text(align="left", dx=4, dy=-7, **style.LABEL).encode(x=alt.value(0), text="label:N"),
             curve.mark_line(strokeWidth=2.5).encode(strokeDash=style.cell_dash()),
             here.mark_rule(aria=False, strokeDash=[2, 3]).encode(y2=alt.value(alt.ExprRef("height"))),
+            style.data("start")
+            .mark_point(size=130, opacity=1, strokeWidth=2, color=style.VERMILION)
+            .encode(
+                x=x,
+                y=y,
+                tooltip=[alt.Tooltip("state:Q", format=".4~g"), alt.Tooltip("gradient:Q", format=".4~g")],
+            ),
+            style.data("start").mark_text(dy=20, **style.LABEL).encode(x=x, y=y, text="label:N"),
             here.mark_point(filled=True, size=130, opacity=1).encode(
                 shape=style.cell_shape(),
                 tooltip=["cell:N", alt.Tooltip("state:Q", format=".4~g"), alt.Tooltip("gradient:Q", format=".4~g")],
@@ -105,6 +130,13 @@ def _grid(settings: Settings) -> list[float]:
     return np.unique(np.concatenate([grid, finite])).tolist()
 
 
+def _start(settings: Settings) -> pa.Table:
+    """The vanilla cell's first step, out of h(t−k); of a lag of 1 it is the last step as well, and stands there."""
+    first = gradients.vanilla(settings)
+    label = ["the start h(t−k)"] if settings.k > 1 else []
+    return table(state=first.state[-1:][: len(label)], gradient=first.factor[-1:][: len(label)], label=text(label))
+
+
 def _tables(settings: Settings) -> dict[str, pa.Table]:
     grid, rows = _grid(settings), []
     for cell, derivative in zip(style.CELLS, (gradients.vanilla_derivative, gradients.gated_derivative), strict=True):
@@ -117,8 +149,26 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
             gradient=[gradients.vanilla(settings).factor[0], gradients.gated(settings).factor[0]],
             label=["your h(t−1)", "your c(t−1)"],
         ),
+        "start": _start(settings),
         "one": table(gradient=[1.0], label=["1: unchanged"]),
     }
+
+
+def _slope(name: str, act: str, output: float, slope: float) -> str:
+    """σ′ of a step with this output, in words: by the output where the slope can be written so."""
+    by_output = {"tanh": "1 − h²", "logistic": "h·(1 − h)"}.get(act)
+    h = words.number(output, 4)
+    return f"σ′ = {f'{by_output} = ' if by_output else ''}{words.number(slope)} with {name} = {h}"
+
+
+def _slopes(settings: Settings) -> str:
+    """The slopes of the last step and of the first one, as a sentence."""
+    vanilla = gradients.vanilla(settings)
+    last = _slope("h(t)", settings.act, float(vanilla.state[0]), float(vanilla.parts[0, 1]))
+    if settings.k == 1:
+        return f"In the vanilla cell's step {last}."
+    first = _slope(f"h(t−{settings.k - 1})", settings.act, float(vanilla.state[-2]), float(vanilla.parts[-1, 1]))
+    return f"In the vanilla cell's last step {last}; in its first {first}."
 
 
 def _caption(settings: Settings) -> str:
@@ -128,7 +178,7 @@ def _caption(settings: Settings) -> str:
     return (
         f"At h(t−1) = {words.number(float(vanilla.state[1]))} the vanilla cell passes on "
         f"{words.number(float(vanilla.factor[0]))} of the gradient; at c(t−1) = {words.number(float(gated.state[1]))} "
-        f"the gated cell passes on {words.number(float(gated.factor[0]))}, {shape}."
+        f"the gated cell passes on {words.number(float(gated.factor[0]))}, {shape}. {_slopes(settings)}"
     )
 
 

@@ -30,6 +30,23 @@ hold them near 1 for as long as something is worth remembering, and close them w
 Here are three kinds of gate side by side: a :blue[constant] one, one that :blue[varies] from step to step, and
 one that is :blue[set by the state itself]. All three share your $f$ as their typical value. The :orange[vanilla]
 cell runs along for comparison.
+
+**The write is added.** The lab's cell only multiplies, so a state of $c = 0$ stays 0 for ever. A whole LSTM also
+writes, through its input gate $i$ and a candidate $g$, and it *adds* what it writes:
+
+$$
+c^{(t)} = f\,c^{(t-1)} + i\,g
+$$
+
+A sum passes the gradient on to each of its terms as it is: with the gates and the candidate held fixed, the derivative
+of $c^{(t)}$ by $c^{(t-1)}$ is still $f$ alone. So new content comes in without another factor on the way back. The
+first LSTM had no forget gate at all: $f = 1$, and the gradient came through every lag as exactly 1 along this path. Its
+authors called that the **constant error carousel** (Hochreiter & Schmidhuber 1997). The forget gate followed in 2000,
+so that a cell can let go of what it holds.
+
+**$f(t-1)$ or $f_t$?** The gate that takes $c^{(t-1)}$ to $c^{(t)}$ is $f(t-1)$ in the lab and on this page, and $f_t$
+in most books and in torch. It is the same number by another name: the product $f(t-1) \cdots f(t-k)$ here is
+$f_t \cdots f_{t-k+1}$ there.
 """
 
 _LOOK_CLOSER = r"""

@@ -34,6 +34,10 @@ NOTATION = r"""
 REFERENCES = r"""
 - Bengio, Y., Simard, P. & Frasconi, P. (1994). Learning long-term dependencies with gradient descent is difficult.
   *IEEE Transactions on Neural Networks* 5(2).
+- Cho, K., van Merriënboer, B., Gulcehre, C., Bahdanau, D., Bougares, F., Schwenk, H. & Bengio, Y. (2014). Learning
+  phrase representations using RNN encoder–decoder for statistical machine translation. *EMNLP*.
+- Chung, J., Gulcehre, C., Cho, K. & Bengio, Y. (2014). Empirical evaluation of gated recurrent neural networks on
+  sequence modeling. arXiv:1412.3555.
 - Feng, L., Tung, F., Ahmed, M. O., Bengio, Y. & Hajimirsadeghi, H. (2024). Were RNNs all we needed? arXiv:2410.01201.
 - Gers, F. A., Schmidhuber, J. & Cummins, F. (2000). Learning to forget: continual prediction with LSTM.
   *Neural Computation* 12(10).
@@ -64,6 +68,8 @@ REFERENCES = r"""
   [notebook](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb).
 - Vaswani, A. et al. (2017). Attention is all you need. *NeurIPS*.
 - Werbos, P. J. (1990). Backpropagation through time: what it does and how to do it. *Proceedings of the IEEE* 78(10).
+- Williams, R. J. & Peng, J. (1990). An efficient gradient-based algorithm for on-line training of recurrent network
+  trajectories. *Neural Computation* 2(4).
 - Xiong, R. et al. (2020). On layer normalization in the transformer architecture. *ICML*.
 - Zucchet, N. & Orvieto, A. (2024). Recurrent neural networks: vanishing and exploding gradients are not the end of the
   story. *NeurIPS*.

@@ -13,7 +13,7 @@ from explainer.figures import figure, networks, readings, style
 from explainer.figures.figure import InWords, Plot, decades, stack, steps, table
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
-from explainer.maths import gradients
+from explainer.maths import gradients, jacobians
 from explainer.maths.gradients import Gradient
 from explainer.maths.jacobians import Shares
 from explainer.programs import through_time as programs
@@ -24,14 +24,34 @@ A recurrent network reads a sequence one step at a time and carries what it has 
 side by side and sends the gradient of the loss $L^{(t)}$ backwards through every one of them (Werbos 1990;
 Raschka & Mirjalili 2019, ch. 16).
 
-The same weights $\mathbf{W}_{hh}$ are used at each step, so their gradient
+The same weights $\mathbf{W}_{hh}$ are used at each step, so their gradient is a sum with one term for every step
+in the past:
 
 $$
-\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}}
+\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}} = \sum_{k=0}^{t-1}
+\frac{\partial L^{(t)}}{\partial h^{(t)}}\;
+\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\;
+\frac{\partial^{+} h^{(t-k)}}{\partial \mathbf{W}_{hh}}
 $$
 
-is a sum with one term for every step in the past. The term that belongs to the state $k$ steps ago is
-proportional to
+Read a term from the right. The weights move the state $k$ steps ago, that moves the state now, and that moves the
+loss. $\partial^{+}$ is the **immediate** derivative: of one step by its weights, with the state before it held
+fixed. As $h^{(t-k)} = \sigma(\mathbf{W}_{hh}\,h^{(t-k-1)} + \dots)$, it is a slope $\sigma'$ times
+$h^{(t-k-1)}$ transposed, and nothing more.
+
+**Why $\partial h^{(t)} / \partial \mathbf{W}_{hh}$ is not just that.** The weights stand in $h^{(t)}$ twice: once in
+sight, and once inside $h^{(t-1)}$, which was made with the same weights, out of $h^{(t-2)}$, and so on. The product
+rule takes both:
+
+$$
+\frac{\partial h^{(t)}}{\partial \mathbf{W}_{hh}} = \frac{\partial^{+} h^{(t)}}{\partial \mathbf{W}_{hh}}
++ \frac{\partial h^{(t)}}{\partial h^{(t-1)}}\, \frac{\partial h^{(t-1)}}{\partial \mathbf{W}_{hh}}
+$$
+
+Put this into itself again and again, and the sum above comes out. Who stops at $h^{(t-1)}$ has its term of $k = 0$
+alone. The receipt below computes every term and adds them up.
+
+The term that belongs to the state $k$ steps ago is proportional to its middle factor,
 
 $$
 \frac{\partial h^{(t)}}{\partial h^{(t-k)}} ,
@@ -41,8 +61,19 @@ which says how much the state now would change if the state then had been a litt
 tiny, the network cannot learn from what happened $k$ steps ago. If it is huge, one step of learning throws the
 weights away.
 
-The whole lesson follows this one number, in two cells that are small enough to see through: a
-:orange[**vanilla** cell] and a :blue[**gated** cell].
+The whole lesson follows this one number, in two cells that are small enough to see through. The
+:orange[**vanilla** cell] sends its state through the same function again and again:
+:orange[$h^{(t)} = \sigma(w\,h^{(t-1)})$] (section 2). The :blue[**gated** cell] only multiplies its state, by a
+*gate* $f$ between 0 and 1: :blue[$c^{(t)} = f(t-1)\,c^{(t-1)}$]. Where the gate comes from is told in section 7;
+until then it runs along in blue, so that you see what a different rule makes of the same lag.
+
+**Truncated backpropagation through time.** A long sequence is seldom unrolled to its beginning: one cuts the graph,
+with `h.detach()`, after $k$ steps back (Williams & Peng 1990), and so leaves every term behind lag $k$ out of the sum.
+That saves memory and time. What it costs is in the third figure: little where those terms have vanished anyway. But
+what lies behind the cut has no part in the gradient, however long it would have lived.
+
+Time runs to the right in the first figure: now, $t$, is at its right end. Figures *against the lag*, as the second
+and the third, run the other way: lag 0 is now, and the past lies to the right.
 """
 
 _LOOK_CLOSER = r"""
@@ -192,6 +223,19 @@ def _shares_caption(settings: Settings) -> str:
     )
 
 
+def _kept_caption(settings: Settings) -> str:
+    cut = min(settings.k, settings.T - 1)
+    kept = {
+        cell: words.percent(float(np.median(np.cumsum(one.fraction, axis=1)[:, cut])))
+        for cell, one in networks.shares(settings).items()
+    }
+    beyond = " (your k lies beyond the beginning)" if settings.k >= settings.T else ""
+    return (
+        f"Cut off behind lag {cut}{beyond}, {kept['rnn']} of the gradient is kept in the RNN and {kept['lstm']} in the "
+        f"LSTM, measured along the whole one. Line and band: middle and range of {networks.SEEDS} draws."
+    )
+
+
 UNROLLED = Plot(
     title="The unrolled network: the gradient that reaches each state",
     reads=SCALAR,
@@ -208,24 +252,39 @@ SHARES = Plot(
     caption=_shares_caption,
     program=Program(programs.shares, "share"),
 )
+KEPT = Plot(
+    title="What truncated backpropagation keeps of the weight gradient",
+    reads=("k", *networks.NETWORK),
+    drawing=networks.kept_by_lag,
+    tables=networks.kept_tables,
+    caption=_kept_caption,
+    program=Program(programs.kept, "kept"),
+)
 
 
 def _receipt(settings: Settings) -> Receipt:
-    shares = networks.shares(settings)["rnn"]
+    terms, shares = jacobians.terms(networks.network("rnn", settings)), networks.shares(settings)["rnn"]
     return Receipt(
         r"\left\lVert\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}}\right\rVert = \left\lVert\sum_{k}"
-        r"\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}^{(t-k)}}\right\rVert",
-        Side("backward() on the nn.RNN itself", float(shares.backward_norm[0])),
-        Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
+        r"\frac{\partial L^{(t)}}{\partial h^{(t)}}\,\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\,"
+        r"\frac{\partial^{+} h^{(t-k)}}{\partial \mathbf{W}_{hh}}\right\rVert",
+        Side("backward() on the nn.RNN itself", terms.backward_norm),
+        Side(f"the sum of all {len(terms.lag)} terms, the three factors of each by autograd", terms.total_norm),
+        others=(
+            Side("the term of k = 0 alone, as if h(t−1) did not depend on W_hh", float(terms.norm[0])),
+            Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
+        ),
         remark="Entry by entry the two matrices differ by at most a relative "
-        f"{words.number(float(shares.relative_difference[0]), 2)} of their norm.{networks.lost_in_shares(shares)}",
+        f"{words.number(terms.relative_difference, 2)} of their norm. Term by term, the product of the three factors "
+        "and the gradient of this step's own copy of W_hh differ by at most a relative "
+        f"{words.number(terms.worst_term, 2)}.{networks.lost_in_shares(shares)}",
     )
 
 
 SECTION = Section(
     title="Training a network means looking back in time",
     argument=_ARGUMENT,
-    plots=(UNROLLED, SHARES),
+    plots=(UNROLLED, SHARES, KEPT),
     question=_question,
     receipt=_receipt,
     remember="Learning from the past needs a gradient that is still alive when it arrives there.",

@@ -34,6 +34,10 @@ $$
 So two steps bring $w$ in twice: the gradient is proportional to :orange[$w^2$]. The ladder below climbs down (or
 up) this product, one factor a rung. The :blue[gated cell] has its own ladder beside it, with a gate $f$ for each
 step.
+
+By then the state may have died down, and where $h$ is close to 0 the rungs of tanh's slope, $1 - h^2$, are flat: $w$
+does all the work. So a second ladder takes the *first* two steps, out of your start $h^{(t-k)}$, where the slopes
+still count.
 """
 
 _LOOK_CLOSER = r"""
@@ -58,15 +62,28 @@ def _question(settings: Settings) -> Prediction:
 
 
 def _caption(settings: Settings) -> str:
+    longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
+    return f"The last two steps. {_product(settings)}{longer}"
+
+
+def _product(settings: Settings) -> str:
     at_least_two = ladder.two_steps(settings)
     vanilla, gated = gradients.vanilla(at_least_two), gradients.gated(at_least_two)
     slopes = vanilla.parts[:2, 1]
-    longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
     return (
         f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
         f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
-        f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}.{longer}"
+        f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}."
     )
+
+
+def _first_caption(settings: Settings) -> str:
+    return f"The first two steps, from the start {words.number(settings.h0)}. {_product(_first_two(settings))}"
+
+
+def _first_two(settings: Settings) -> Settings:
+    """The same cells after two steps: the last two are the first two."""
+    return settings.replace(k=2)
 
 
 LADDER = Plot(
@@ -77,6 +94,14 @@ LADDER = Plot(
     caption=_caption,
     program=Program(programs.ladder, "running_product"),
     walk=functools.partial(ladder.walk, gated_first=False),
+)
+FIRST_LADDER = Plot(
+    title="The ladder of the first two steps: vanilla first",
+    reads=tuple(name for name in SCALAR if name != "k"),
+    drawing=ladder.drawing,
+    tables=lambda settings: ladder.tables(_first_two(settings), gated_first=False),
+    caption=_first_caption,
+    program=Program(programs.first_ladder, "running_product"),
 )
 
 
@@ -94,7 +119,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Two steps: the chain rule multiplies",
     argument=_ARGUMENT,
-    plots=(LADDER,),
+    plots=(LADDER, FIRST_LADDER),
     question=_question,
     receipt=_receipt,
     remember="Each step back multiplies by w once more, and by one more slope.",

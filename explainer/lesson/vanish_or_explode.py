@@ -12,17 +12,19 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, readings, rows, style
+from explainer.figures import descent, figure, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
-from explainer.maths import gradients
+from explainer.maths import cliff, gradients
 from explainer.maths.grid import Grid, gated_grid, own_gate, own_weight, vanilla_grid
+from explainer.programs import clipping
 from explainer.programs import vanish_or_explode as programs
 from explainer.serving.once import once
 
 _ARGUMENT = r"""
-Now let $k$ grow. If the gradient goes like $w^k$, there are only two fates and a knife-edge between them:
+Now let $k$ grow. If the gradient went like $w^k$ and nothing else, there would be only two fates and a knife-edge
+between them:
 
 $$
 \begin{aligned}
@@ -31,23 +33,43 @@ $$
 \end{aligned}
 $$
 
-That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994): for long
-lags the :orange[vanilla] gradient is almost never of a useful size. Purple in the map means vanishing, green
-means exploding, and the pale seam is the little that is left in between.
+That is the essence of the problem, found by Hochreiter (1991) and by Bengio, Simard & Frasconi (1994). The first
+line holds for every σ here. The second holds for a σ that does not squash: the *identity*, and *ReLU* while it is
+active. **Behind *tanh* or the *logistic* function, |w| > 1 does not mean "explodes".**
+
+With *tanh* and $|w| > 1$ the gradient may first grow like $w^k$ while the state is still near 0. Then σ saturates,
+and the gradient dies. Start from a small $h(t-k)$ to see it rise and fall. Only a state that rests at exactly
+$h = 0$ lets it grow for ever.
+
+With the *logistic* function and any $w > 0$ the map settles where the factor of a step is
+$(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every* positive $w$. A large
+negative $w$ can let it grow for some steps; in the end it vanishes as well.
+
+One thing is the same in all cases: for long lags the :orange[vanilla] gradient is almost never of a useful size.
+Purple in the map means vanishing, green means exploding, and the pale seam is the little that is left in between.
+The verdicts on this page are computed from the gradient itself, never from $|w|$; what the rule would say at your
+settings, and what is true there, stands below the map.
 
 Point at the map (or tap it): the slice below follows at once. The :blue[gated cell] has its own map, over its
 gate $f$.
+
+**What an explosion does to a training.** Give the cell a bias, $h^{(t)} = \mathrm{logistic}(w\,h^{(t-1)} + b)$, and
+train $w$ and $b$ by gradient descent until $h^{(50)}$ is 0.7 (after Pascanu, Mikolov & Bengio 2013, §2.3). Between two
+places where the state comes to rest, the loss has a *cliff*. The last two figures start near it: one step beyond the
+edge, and the weights are gone, to a place where the gradient has vanished.
+
+**Gradient clipping** cuts a gradient that is too long to a largest norm and keeps its direction. The same descent,
+clipped at 1, is not thrown away: it goes to and fro over the edge and can go on learning. Clipping rescales, and no
+more: a gradient below the limit stays as it is. So it cannot bring back one that has vanished, neither the one behind
+the cliff nor the part of a sum that comes from long ago; there it takes another cell.
 """
 
 _LOOK_CLOSER = r"""
-**$|w| > 1$ does not mean "explodes".** Choose the *logistic* function: with any $w > 0$ the map settles where the
-factor of a step is $(1-h^*)\ln\!\big(h^*/(1-h^*)\big)$, which is never more than 0.2785. It vanishes for *every*
-positive $w$.
-
-With *tanh* and $|w| > 1$ the gradient may first grow like $w^k$ while the state is still near 0. Then σ
-saturates, and the gradient dies. Start from a small $h(t-k)$ to see it rise and fall.
-
-The verdicts on this page are therefore computed from the gradient itself, never from $|w|$.
+Why it ends so: where tanh or the logistic map settles, or goes to and fro between two states, one round of it
+multiplies small differences by less than 1, or it would not settle there. So a σ that squashes cannot make the
+gradient explode for ever, unless the state stays on a point that it would leave at the slightest push. With inputs,
+which push the state about, and with matrices, which have more than one direction, long explosions do happen: see
+section 10.
 """
 
 LAGS = tuple(range(1, 200, 6))
@@ -160,6 +182,15 @@ def _cells(grid: Grid, _: bool) -> pa.Table:
     )
 
 
+def _half_way(label: str, place: np.ndarray) -> np.ndarray:
+    """The label beside the middle of the points that have a place, (points,): there no other line runs."""
+    drawn = np.flatnonzero(np.isfinite(place))
+    labels = text([None] * len(place))
+    if len(drawn):
+        labels[drawn[len(drawn) // 2]] = label
+    return labels
+
+
 def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa.Table]:
     place, _ = own.drawn
     return {
@@ -167,7 +198,7 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
         "own": table(
             lag=steps(own.lag.astype(float)),
             log10_magnitude=decades(place[0]),
-            label=text(["yours"] + [None] * (len(own.lag) - 1)),
+            label=_half_way("yours", place[0]),
         ),
         "frame": figure.frame((0, 200), [place]),
         "reader": table(parameter=[parameter], lag=steps([k])),
@@ -185,9 +216,10 @@ def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _vanilla_caption(settings: Settings) -> str:
+    vanilla = gradients.vanilla(settings)
     return (
         f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
-        f"{readings.verdict(gradients.vanilla(settings))}. "
+        f"{readings.verdict(vanilla)}; {readings.rule_of_w(settings.w, vanilla)} "
         f"Of these weights, {_regimes(vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
     )
 
@@ -236,6 +268,49 @@ GATED_MAP = Plot(
 )
 
 
+def _loss_caption(settings: Settings) -> str:
+    free, clipped = descent.descents().values()
+    explodes = int(free.norm.argmax())
+    return (
+        f"Without clipping the loss is {words.number(float(free.loss[explodes]), 2)} before the step at the edge and "
+        f"{words.number(float(free.loss[explodes + 1]), 2)} from then on. With it, the loss goes to and fro, and comes "
+        f"down to {words.number(float(clipped.loss[explodes + 1 :].min()), 2)} again in the steps that follow."
+    )
+
+
+def _norm_caption(settings: Settings) -> str:
+    free, _ = descent.descents().values()
+    explodes = int(free.norm.argmax())
+    return (
+        f"The gradient's norm before any clipping, by autograd through {cliff.UNROLLED} steps of the cell. Both reach "
+        f"{words.number(float(free.norm[explodes]))} at training step {explodes}. Without clipping, w then goes from "
+        f"{words.number(float(free.weight[explodes]))} to {words.number(float(free.weight[explodes + 1]))}, and of the "
+        f"gradient {words.number(float(free.norm[explodes + 1]), 2)} is left: clipping has nothing to cut there."
+    )
+
+
+_AT_THE_CLIFF = {
+    "loss": ("The loss of a training that meets an exploding gradient", _loss_caption),
+    "log10_norm": ("The norm of the gradient in that training", _norm_caption),
+}
+_CLIFF_AXIS = {
+    "loss": style.y("loss", "loss", style.TIGHT | {"padding": 4}),
+    "log10_norm": style.log10_y("norm of the gradient", "log10_norm"),
+}
+LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF = (
+    Plot(
+        title=title,
+        reads=(),
+        drawing=descent.drawing(column, _CLIFF_AXIS[column]),
+        tables=lambda settings, column=column: descent.tables(column),
+        caption=caption,
+        program=Program(clipping.descent, column, {"what": column}),
+        half=True,
+    )
+    for column, (title, caption) in _AT_THE_CLIFF.items()
+)
+
+
 def _receipt(settings: Settings) -> Receipt:
     settled = gradients.vanilla(settings)
     grid = own_weight(settings, LAGS)
@@ -251,7 +326,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Vanish or explode",
     argument=_ARGUMENT,
-    plots=(VANILLA_MAP, GATED_MAP),
+    plots=(VANILLA_MAP, GATED_MAP, LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF),
     question=_question,
     receipt=_receipt,
     remember="For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one.",

@@ -217,6 +217,14 @@ def _norms_at_start(key: _RunKey) -> np.ndarray:
     return log10_norm_by_lag(key.learner.cell, _drawn(key, weights), _probes(key, probes)).mean(axis=1)
 
 
+def untrained(plan: Plan) -> Iterator[tuple[nn.Module, Tensor]]:
+    """Of each seed of a plan's first learner, the network before training and its probes (T, PROBES, I)."""
+    torch.set_num_threads(1)
+    for key in _keys(plan)[0]:
+        weights, _, probes = _streams(key.seed)
+        yield _drawn(key, weights), _probes(key, probes)
+
+
 @once(size=16)
 def at_start(plan: Plan) -> np.ndarray:
     """log10 of the norm of ∂s(t)/∂s(t−lag) before the first step, lag = 0…k, (L, S, k+1): what the gradient predicts.

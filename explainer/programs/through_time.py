@@ -15,8 +15,8 @@ def unrolled(k, h0, act, w, gate, f, spread, seed, u):
     return figure
 
 
-def shares(n, T, gain, bf, xs, ns):
-    """The share of ∂L/∂W_hh that each lag contributes: the middle of five draws."""
+def draws_of_shares(n, T, gain, bf, xs, ns):
+    """The share of ∂L/∂W_hh that each lag contributes, in five draws of each network."""
     figure = {}
     for network in (RNN, LSTM):
         draws = []
@@ -30,5 +30,15 @@ def shares(n, T, gain, bf, xs, ns):
             parts = torch.stack(torch.autograd.grad(loss, copies)[::-1])  # the latest step first
             total = parts.sum(0)
             draws.append((parts * total).sum((1, 2)) / total.square().sum())
-        figure[network["label"]] = torch.stack(draws).median(0).values
+        figure[network["label"]] = torch.stack(draws)
     return figure
+
+
+def shares(n, T, gain, bf, xs, ns):
+    """The share of each lag: the middle of the draws."""
+    return {name: draws.median(0).values for name, draws in draws_of_shares(n, T, gain, bf, xs, ns).items()}
+
+
+def kept(n, T, gain, bf, xs, ns):
+    """The part of the gradient that is kept if everything behind a lag is cut off: the middle of the draws."""
+    return {name: draws.cumsum(1).median(0).values for name, draws in draws_of_shares(n, T, gain, bf, xs, ns).items()}

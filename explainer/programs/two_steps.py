@@ -1,4 +1,4 @@
-"""The program behind the ladders of two steps."""
+"""The programs behind the ladders of two steps."""
 
 import torch
 
@@ -19,3 +19,8 @@ def ladder(k, h0, act, w, gate, f, spread, seed, u):
     # a gate that reads its state has a slope of its own besides its value
     gates = [1, f1, first, first * f2, first * second] if gate == "state" else [1, f1, f1 * f2]
     return {"vanilla": climb, "gated": torch.tensor(gates, dtype=torch.float64)}
+
+
+def first_ladder(h0, act, w, gate, f, spread, seed, u):
+    """The same product over the first two steps, out of the start."""
+    return ladder(2, h0, act, w, gate, f, spread, seed, u)

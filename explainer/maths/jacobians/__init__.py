@@ -20,13 +20,14 @@ shares where |c| is above 15. :attr:`ByLag.torchs_own` and :attr:`Shares.backwar
 Where a network is chaotic (a positive growth rate) its trajectory is sensitive to the last digit of float64; the
 derivatives are those along the trajectory that torch computed.
 
-steps → backwards → norms, shares; steps → pairs.
+steps → backwards → norms, shares → terms; steps → pairs.
 """
 
 from explainer.maths.jacobians.norms import Band, ByLag, Norms, band, by_lag
 from explainer.maths.jacobians.pairs import Pairs, pairs
 from explainer.maths.jacobians.shares import Shares, shares
 from explainer.maths.jacobians.steps import forget_shared
+from explainer.maths.jacobians.terms import Terms, terms
 
 __all__ = [
     "Band",
@@ -34,9 +35,11 @@ __all__ = [
     "Norms",
     "Pairs",
     "Shares",
+    "Terms",
     "band",
     "by_lag",
     "forget_shared",
     "pairs",
     "shares",
+    "terms",
 ]

@@ -43,7 +43,7 @@ class Shares:
     slope_error: np.ndarray
 
 
-def _backward(network: Network) -> np.ndarray:
+def backward_gradient(network: Network) -> np.ndarray:
     """∂L(T)/∂W_hh (rows, n) as ``backward()`` leaves it on the module itself."""
     module, inputs, target = network.materialise()
     (0.5 * (module(inputs)[0][-1] - target).square().sum()).backward()
@@ -106,7 +106,7 @@ def shares(network: Network, seeds: int = 1, receipts: int = 1, *, progress: Pro
     log10_norm, fraction, total_norm, slope_error = (
         frozen(np.concatenate(column)) for column in zip(*rows, strict=True)
     )
-    gradients = np.stack([_backward(draw) for draw in drawn[:receipts]])
+    gradients = np.stack([backward_gradient(draw) for draw in drawn[:receipts]])
     backward_norm = np.linalg.norm(gradients, axis=(1, 2))
     difference = np.linalg.norm(np.concatenate(totals)[:receipts] - gradients, axis=(1, 2))
     return Shares(
