@@ -56,5 +56,4 @@ def _slider(key: str, name: str, value: object) -> None:
 
 
 def _moved(key: str, name: str) -> None:
-    st.session_state[name] = st.session_state[key]
-    parts.control_moved(name, f"control-{name}")
+    parts.set_moved({name: st.session_state[key]})

@@ -162,18 +162,14 @@ def at(settings: Settings) -> dict[str, str]:
     return {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
 
 
-def control_moved(name: str, *first: str) -> None:
-    """Rerun the parts in sight that a control has changed, or the whole page if it must be.
-
-    Args:
-        name: the control.
-        first: fragments that run before them: the control's own slider, if another has been moved.
-    """
-    _moved((name,), first)
+def control_moved(name: str) -> None:
+    """Rerun the parts in sight that a control has changed, or the whole page if it must be."""
+    page_state().pending.pop(name, None)
+    _moved((name,))
 
 
 def set_moved(values: Mapping[str, object], *then: str) -> None:
-    """Put controls at other values, and rerun what that changes in sight, and then these parts."""
+    """Put controls at other values: rerun them, what that changes in sight, and then these parts."""
     page_state().pending.update(values)
     _moved(tuple(values), [f"control-{name}" for name in values], then)
 

@@ -157,7 +157,8 @@ def read_controls() -> None:
 def take_pending(name: str) -> None:
     """Before a control is drawn: put it at the value that waits for it, if there is one.
 
-    Streamlit forgets what the callback of a component has set before the browser has heard of it.
+    A callback cannot set it: Streamlit may forget that before the browser has heard of it, and then the browser says
+    the old value again.
     """
     state = page_state()
     if name in state.pending:
