@@ -143,7 +143,7 @@ FACTS = {
     ),
     "a session's messages": Fact(
         "BackMsg, ForwardMsg and the names of a component's triggers are as benchmarks/reader.py speaks them.",
-        (f"{_BENCHMARKS}/reader.py", "tests/serving.py"),
+        (f"{_BENCHMARKS}/reader.py", "tests/serving.py", f"{_PAGE}/server.py"),
         "Compare with the messages that a browser sends, and put reader.py right.",
     ),
     "the test runner's tree": Fact(
