@@ -197,6 +197,7 @@ def norms_of(cells: Sequence[str], settings: Settings) -> dict[str, pa.Table]:
                 log10_magnitude=decades(band.middle),
                 log10_lowest=decades(band.low),
                 log10_highest=decades(band.high),
+                status=gradients.status_of(band.middle, band.low, band.high),
             )
         )
     return {"bands": stack(*rows), "frame": figure.frame((0, settings.T - 1), ends), "drawn": drawn(cells)}
@@ -222,7 +223,14 @@ def shares_tables(settings: Settings) -> dict[str, pa.Table]:
     for cell, measured in shares(settings).items():
         band, names = jacobians.band(measured.fraction), [label(cell)] * len(lag)
         rows.append(
-            table(lag=steps(lag), cell=names, share=band.middle, lowest_share=band.low, highest_share=band.high)
+            table(
+                lag=steps(lag),
+                cell=names,
+                share=band.middle,
+                lowest_share=band.low,
+                highest_share=band.high,
+                status=gradients.status_of(band.middle, band.low, band.high, log10=False),
+            )
         )
     frame = table(lag=[0.0, settings.T - 1.0], share=[0.0, 0.1])
     return {"bands": stack(*rows), "frame": frame, "drawn": drawn(BPTT_PAIR)}
@@ -276,6 +284,6 @@ def all_times_tables(pairs: jacobians.Pairs) -> dict[str, pa.Table]:
         "times": table(
             **{name: steps(values) for name, values in times.items()},
             log10_magnitude=decades(log10),
-            status=np.where(np.isneginf(log10), gradients.EXACTLY_ZERO, gradients.VALUE),
+            status=gradients.status_of(log10),
         )
     }

@@ -163,7 +163,12 @@ def _curve_tables(what: str, settings: Settings, result: Training | None = None)
     step = np.arange(1, middle.shape[1] + 1)
     rows = [
         table(
-            step=steps(step.astype(float)), learner=text([label] * len(step)), lowest=low, middle=middle, highest=high
+            step=steps(step.astype(float)),
+            learner=text([label] * len(step)),
+            lowest=low,
+            middle=middle,
+            highest=high,
+            status=gradients.status_of(low, middle, high, log10=False),
         )
         for label, low, middle, high in zip(labels, low, middle, high, strict=True)
     ]
