@@ -136,6 +136,12 @@ FACTS = {
         (f"{_PAGE}/live.py", f"{_PAGE}/section.py", f"{_PAGE}/take.py"),
         "Put into the link what must survive a restart; answers and open folds are lost.",
     ),
+    "a lost connection": Fact(
+        "While the server is away, a dialog with the title “Connection error” says how to start one; it stands right "
+        "below the body, and goes when the server is back.",
+        (_HTML, _CSS),
+        "Find the dialog in the browser and let page.html put its words there: readers have no server to start.",
+    ),
     "garbage": Fact(
         "The hidden option runner.postScriptGC = false is honoured.",
         (".streamlit/config.toml",),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.sync_api import expect
+
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving, wait_until
@@ -93,7 +95,11 @@ def wait_until_answered(tab: Tab) -> None:
 
 def close(*tabs: Tab) -> None:
     """Close the tabs while their server is still there; that nobody has answered meanwhile is no error of the page."""
-    nobody = ("net::ERR_CONNECTION_REFUSED", "the server responded with a status of 502 (Bad Gateway)")
+    nobody = (
+        "net::ERR_CONNECTION_REFUSED",
+        "the server responded with a status of 502 (Bad Gateway)",
+        "No response received when attempting to reach /_stcore/",
+    )
     for tab in tabs:
         tab.page.context.close()
         tab.errors[:] = [error for error in tab.errors if not any(one in error for one in nobody)]
@@ -102,6 +108,7 @@ def close(*tabs: Tab) -> None:
 # --- a server that dies -------------------------------------------------------------------------------------
 
 
+@fact("a lost connection")
 def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp_path: Path):
     port, log = free_port(), tmp_path / "streamlit.log"
     address = f"http://localhost:{port}/"
@@ -117,8 +124,13 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
         wait_until_cut_off(tab)
         tab.slider("w").press("ArrowRight")  # with nobody there to answer
         tab.slider("w").press("ArrowLeft")
+        dialog = tab.page.get_by_role("dialog", name="Waiting for the server")
+        expect(dialog).to_be_visible()
+        assert "comes back by itself" in dialog.inner_text()
+        assert "streamlit" not in dialog.inner_text().lower()  # it would say how to start a server
     with serving(port, log):
         wait_until_answered(tab)
+        expect(dialog).to_be_hidden()
         fresh = open_at(address, "?" + urlsplit(tab.page.url).query)
         assert_goes_on(tab, fresh, settings)
         close(tab, fresh)
