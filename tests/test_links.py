@@ -281,3 +281,13 @@ def test_the_sections_and_controls_of_a_link_are_read_in_another_spelling():
     (note,) = [one.value for one in at.warning]
     assert "`section`" in note
     assert "`controls`" in note
+
+
+def test_the_readme_embeds_as_the_dialog_does():
+    """But for the height, the title and the address."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (by_hand,) = re.findall(r"<iframe.*?</iframe>", readme, re.DOTALL)
+    own = links.iframe("https://your-host/", "The gradient against the lag", 900)
+    written, expected = (dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) for tag in (by_hand, own))
+    assert written | {"src": ""} == expected | {"src": ""}
+    assert links.SANDBOX in readme

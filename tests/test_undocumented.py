@@ -19,7 +19,7 @@ from tests.facts import fact
 from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
-SELECTING = ("page.css", "live.js", "sweep.js", "page.html")
+SELECTING = ("page.css", "live.js", "sweep.js", "buttons.js", "page.html")
 
 
 # --- the list -----------------------------------------------------------------------------------------------

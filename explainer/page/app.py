@@ -16,7 +16,10 @@ from explainer.take import links
 from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("page.html")
+_HERE = Path(__file__).parent
+SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + (
+    f'<script type="module">\n{(_HERE / "buttons.js").read_text(encoding="utf-8")}</script>'
+)  # in one element: each costs time at every move
 ICON = Path(__file__).with_name("icon.svg")
 
 
@@ -31,7 +34,7 @@ def begin() -> View:
     _freeze_imports()
     read_link()
     st.html(STYLESHEET)
-    st.html(SCRIPT, unsafe_allow_javascript=True)
+    st.html(SCRIPTS, unsafe_allow_javascript=True)
     slugs = [section.slug for section in SECTIONS]
     view = links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), slugs)
     # the panel below the whole lesson is drawn when a reader comes near, as a section is

@@ -16,6 +16,7 @@ LAYOUT_WRAPPER = "stLayoutWrapper"  # the test id of the block around a containe
 TEST_IDS = (
     "stApp",
     "stButton",
+    "stCode",
     "stDownloadButton",
     "stElementContainer",
     "stElementToolbar",
@@ -37,7 +38,7 @@ TEST_IDS = (
     "stVegaLiteChart",
     "stVerticalBlock",
 )
-"""The values of ``data-testid`` that ``page.css``, ``live.js``, ``sweep.js`` and ``page.html`` select by."""
+"""The values of ``data-testid`` that ``page.css`` and the page's scripts select by."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def close(*tabs: Tab) -> None:
         "net::ERR_CONNECTION_REFUSED",
         "the server responded with a status of 502 (Bad Gateway)",
         "No response received when attempting to reach /_stcore/",
+        "Is Streamlit still running?",
     )
     for tab in tabs:
         tab.page.context.close()
