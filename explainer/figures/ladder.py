@@ -51,7 +51,7 @@ def drawing() -> alt.LayerChart:
             .mark_text(aria=False, dy=18, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_rail.mark_text(aria=False, dy=-14, **label).encode(text="rung:N", color=alt.ColorValue("black")),
-            style.walk_marks(x, y, style.cell_color(legend=False)),
+            style.walk_marks(x, y, style.cell_color()),
         ),
         style.FULL_HEIGHT,
     )

@@ -75,6 +75,7 @@ PLAIN_LABEL = (
 
 
 def cell_color(legend: bool = True) -> alt.Color:
+    """The cell's colour; either all layers of a chart have its legend, or none."""
     return alt.Color("cell:N", scale=COLOR, legend=line_legend() if legend else None)
 
 
