@@ -62,6 +62,7 @@ def drawing(*series: Series, references: bool = False) -> Drawing:
                 style.walk_marks(x, y, color),
             ),
             style.FULL_HEIGHT,
+            **style.FRAMED,
         )
 
     return figure.drawing(build)

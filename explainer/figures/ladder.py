@@ -54,6 +54,7 @@ def drawing() -> alt.LayerChart:
             style.walk_marks(x, y, style.cell_color()),
         ),
         style.FULL_HEIGHT,
+        y=style.FRAMED["y"],
     )
 
 

@@ -268,6 +268,8 @@ def all_times() -> alt.LayerChart:
             base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
         ),
         style.FULL_HEIGHT,
+        x=(style.ends("times", "from")[0], style.ends("times", "from_end")[1]),
+        y=(style.ends("times", "to")[0], style.ends("times", "to_end")[1]),
     )
 
 

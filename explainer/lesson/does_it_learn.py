@@ -150,6 +150,16 @@ def _curve_drawing(title: str, label_format: str) -> Drawing:
                 curve.mark_line(strokeWidth=2.2).encode(y=y, **_legend_channels()),
             ),
             style.HALF_HEIGHT,
+            x=("0", style.ends("guess", "step")[1]),
+            y=tuple(
+                f"{which}({guess}, isValid({drawn}) ? {drawn} : {guess})"
+                for which, guess, drawn in zip(
+                    ("min", "max"),
+                    style.ends("guess", "middle"),
+                    (style.ends("curves", "lowest")[0], style.ends("curves", "highest")[1]),
+                    strict=True,
+                )
+            ),
         )
 
     return figure.drawing(build)

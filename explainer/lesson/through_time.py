@@ -133,6 +133,7 @@ def _unrolled() -> alt.LayerChart:
             style.data("ends").mark_text(dy=26, **style.LABEL).encode(x=x, y=y, text="label:N"),
         ),
         style.HALF_HEIGHT,
+        x=style.ends("nodes", "lag"),
     )
 
 
