@@ -7,11 +7,13 @@ import io
 import re
 import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
+from explainer.figures.figure import table as made_of
 from explainer.lesson import SECTIONS
 from explainer.take import data as downloads
 
@@ -30,14 +32,16 @@ def figures(settings: Settings):
 
 
 def same(text: str, value) -> bool:
-    return text == value if isinstance(value, str) or value is None else float(text) == value
+    if isinstance(value, str) or value is None:
+        return text == value
+    return float(text) == value and not text.startswith("-0" if value == 0 else " ")
 
 
 @pytest.mark.parametrize("settings", SITUATIONS, ids=["defaults", "extreme"])
 def test_a_csv_holds_the_figures_table_to_the_last_digit(settings: Settings):
     for _, _, figure, _ in figures(settings):
         table = pa.table(downloads.table_of(figure))
-        head, *lines = csv.reader(io.StringIO(downloads.csv(table).decode("utf-8")))
+        head, *lines = csv.reader(io.StringIO(downloads.csv(table).decode("utf-8-sig")))
         assert [name.partition(" (")[0] for name in head] == table.column_names
         rows = [list(row.values()) for row in table.to_pylist()]
         assert len(lines) == len(rows)
@@ -47,7 +51,7 @@ def test_a_csv_holds_the_figures_table_to_the_last_digit(settings: Settings):
 
 def test_every_header_gives_a_unit():
     for number, _, figure, _ in figures(EXTREME):
-        head = downloads.csv(downloads.table_of(figure)).decode().splitlines()[0]
+        head = downloads.csv(downloads.table_of(figure)).decode("utf-8-sig").splitlines()[0]
         names = next(csv.reader([head]))
         assert all(re.fullmatch(r"\w+ \((steps|layers|log10|1|text)\)", name) for name in names), names
         if "lag" in downloads.table_of(figure).column_names:
@@ -77,8 +81,11 @@ def test_the_zip_holds_every_table_and_the_settings():
     assert archive.testzip() is None
     files = {name.removeprefix("why-gates-remember/"): archive.read(name) for name in archive.namelist()}
     note = files.pop("README.txt").decode()
-    expected = {f"{downloads.stem(n, count, figure)}.csv": figure for n, count, figure, _ in figures(EXTREME)}
-    assert set(files) == set(expected)
+    every = {f"{downloads.stem(n, count, figure)}.csv": figure for n, count, figure, _ in figures(EXTREME)}
+    expected = {name: figure for name, figure in every.items() if len(downloads.table_of(figure))}
+    assert set(files) == set(expected) < set(every)
+    for name in set(every) - set(expected):
+        assert f"(no {name}: there is nothing to save yet)" in note
     for name, figure in expected.items():
         assert files[name] == downloads.csv(downloads.table_of(figure))
         assert name in note
@@ -89,3 +96,12 @@ def test_the_zip_holds_every_table_and_the_settings():
 
 def test_the_same_settings_give_the_same_zip():
     assert downloads.all_tables(SECTIONS, Settings(), "") == downloads.all_tables(SECTIONS, Settings(), "")
+
+
+def test_a_zero_has_no_sign_and_a_spreadsheet_knows_the_encoding():
+    table = made_of(gradient=np.array([-0.0, 0.0, -1.5, np.nan]), cell=["σ′", "w", "a", "b"])
+    content = downloads.csv(table)
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.decode("utf-8-sig").splitlines() == [
+        '"gradient (1)","cell (text)"', '0,"σ′"', '0,"w"', '-1.5,"a"', ',"b"',
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from explainer.choices import spelling
 from explainer.choices.controls import CONTROLS, Several
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings, from_query
@@ -238,3 +239,55 @@ def test_the_citation_file_and_the_cite_box_agree():
     entry = citation.bibtex("https://example.org/")
     assert entry.count("{") == entry.count("}")
     assert all(fact in entry for fact in (citation.TITLE, citation.AUTHOR, str(citation.YEAR), "https://example.org/"))
+
+
+# --- other spellings ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        *((name, name) for name in NAMES),
+        *((name.swapcase(), name) for name in NAMES),
+        *((f"amp;{name}", name) for name in NAMES),
+        ("amp;AMP;Act", "act"),
+        ("?w", "w"),
+        ("ww", None),
+        ("wamp;", None),
+        ("amp;", None),
+        ("", None),
+    ],
+)
+def test_a_name_in_another_spelling_stands_for_one_control_or_for_none(name: str, read: str | None):
+    assert spelling.meant(name, NAMES) == read
+
+
+@given(st.text(max_size=12))
+def test_no_other_text_is_a_name(text: str):
+    read = spelling.meant(text, NAMES)
+    assert read is None or text.lower().endswith(read.lower()) or text.strip().lower().endswith(read.lower())
+
+
+def test_names_that_differ_in_their_capitals_alone_are_told_apart():
+    assert spelling.meant("T", ("T", "t")) == "T"
+    assert spelling.meant("?t", ("T", "t")) == "t"
+    assert spelling.meant("AB", ("Ab", "aB")) is None
+
+
+def test_the_sections_and_controls_of_a_link_are_read_in_another_spelling():
+    at = opened({"Section": "k-steps", "amp;controls": "W"})
+    assert headings(at) == ["k-steps"]
+    assert [str(control) for control in drawn_controls(at)] == ["w"]
+    (note,) = [one.value for one in at.warning]
+    assert "`section`" in note
+    assert "`controls`" in note
+
+
+def test_the_readme_embeds_as_the_dialog_does():
+    """But for the height, the title and the address."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (by_hand,) = re.findall(r"<iframe.*?</iframe>", readme, re.DOTALL)
+    own = links.iframe("https://your-host/", "The gradient against the lag", 900)
+    written, expected = (dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) for tag in (by_hand, own))
+    assert written | {"src": ""} == expected | {"src": ""}
+    assert links.SANDBOX in readme

@@ -596,7 +596,13 @@ LINKS = {
     "an empty choice": Link({"act": ""}),
     "an empty kind of gate": Link({"gate": ""}),
     "blank": Link({"w": " ", "act": " ", "k": "\t"}),
-    "another case": Link({"act": "ReLU", "gate": "STATE"}),
+    "another case": Link({"act": "ReLU", "gate": "STATE"}, {"act": "relu", "gate": "state"}),
+    "names in capitals": Link({"ACT": "logistic", "W": "2"}, {"act": "logistic", "w": 2.0}),
+    "names in small letters": Link({"t": "30"}, {"T": 30}),
+    "escaped twice": Link({"act": "logistic", "amp;w": "2", "amp;amp;k": "7"}, {"act": "logistic", "w": 2.0, "k": 7}),
+    "two question marks": Link({"?w": "2"}, {"w": 2.0}),
+    "in two spellings": Link({"w": "2", "W": "3", "amp;w": "4"}, {"w": 2.0}, noted=False),
+    "a value that gives way, in another spelling": Link({"W": CANARY, "amp;f": "0.95004"}),
     "unknown choice": Link({"act": "softplus", "gate": "none"}),
     "the name of an attribute": Link({"act": "__class__", "gate": "default", "k": "__init__"}),
     "half a step": Link({"h0": "0.505"}, {"h0": 0.5}),
@@ -607,7 +613,7 @@ LINKS = {
     "written otherwise": Link({"w": "1.10", "k": "1e2", "h0": "+.25"}, {"w": 1.1, "k": 100, "h0": 0.25}, noted=False),
     "minus zero": Link({"w": "-0", "h0": "-0.0"}, {"w": 0.0, "h0": 0.0}, noted=False),
     "the default, said": Link({"w": "0.9", "act": "tanh", "gate": "constant", "k": "50"}, noted=False),
-    "unknown names": Link({CANARY: CANARY, "W": "3", "act[]": "relu", "__proto__": CANARY}, noted=False),
+    "unknown names": Link({CANARY: CANARY, "ww": "3", "act[]": "relu", "__proto__": CANARY}, noted=False),
     "the session's own names": Link(
         {"page-state": CANARY, "reset": "true", "answer-k-steps": "1", "status-bar": CANARY}, noted=False
     ),

@@ -282,6 +282,8 @@ def possible_notes(control: Control) -> set[str]:
         grid = numbers(control)
         between = np.linspace(grid[0], grid[-1], 20_011).tolist()
         links += [[repr(value)] for value in between] + [[repr(value + 1e-9)] for value in grid[:-1]]
+    if not isinstance(control, Number):
+        links += [[name.upper()] for name in control.values]
     if isinstance(control, Several):
         sizes = range(len(control.values) + 1)
         links += [[*some, ""] for size in sizes for some in itertools.combinations(control.values, size)]
@@ -358,6 +360,9 @@ def test_several_keeps_what_is_known_in_the_registrys_order():
     assert "elman" not in note
     kept, note = nets.parse(["elman"])
     assert kept == nets.default
+    assert note
+    kept, note = nets.parse(["GRU, rnn"])  # as one value, and in capitals
+    assert kept == ("rnn", "gru")
     assert note
 
 

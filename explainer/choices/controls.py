@@ -86,6 +86,8 @@ class Choice(Control):
     def parse(self, texts: Sequence[str]) -> tuple[object, str | None]:
         if texts[-1] in self.values:
             return texts[-1], None
+        if (plain := texts[-1].strip().lower()) in self.values:
+            return plain, f"`{self.name}` is {plain} now, the link's value in small letters"
         return self.default, f"`{self.name}` takes one of {', '.join(self.values)}; it is {self.default} now"
 
 
@@ -103,7 +105,8 @@ class Several(Control):
         known = tuple(name for name in self.values if name in texts)
         if known and set(texts) <= set(self.values):
             return known, None
-        kept = known or self.default
+        plain = {one.strip().lower() for text in texts for one in text.split(",")}
+        kept = tuple(name for name in self.values if name in plain) or self.default
         return kept, f"`{self.name}` takes any of {', '.join(self.values)}; it is {', '.join(kept)} now"
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from explainer.figures import figure, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Drawing, Measured, decades, stack, table, text
+from explainer.maths import gradients
 
 LAYERS = "layers"  # unit of a column that counts blocks
 
@@ -64,15 +65,18 @@ def tables(lines: Mapping[str, np.ndarray], x: str, places: Sequence[int] | np.n
         places: its values, (points,), in blocks.
     """
     places = np.asarray(places, dtype=float)
-    rows = [
-        table(
-            **{x: Measured(places, LAYERS)},
-            series=text([name] * len(places)),
-            log10_magnitude=decades(np.median(values, axis=0)),
-            log10_lowest=decades(values.min(0)),
-            log10_highest=decades(values.max(0)),
+    rows, ends = [], []
+    for name, values in lines.items():
+        middle, low, high = np.median(values, axis=0), values.min(0), values.max(0)
+        ends += [low, high]
+        rows.append(
+            table(
+                **{x: Measured(places, LAYERS)},
+                series=text([name] * len(places)),
+                log10_magnitude=decades(middle),
+                log10_lowest=decades(low),
+                log10_highest=decades(high),
+                status=gradients.status_of(middle, low, high),
+            )
         )
-        for name, values in lines.items()
-    ]
-    ends = [end for values in lines.values() for end in (values.min(0), values.max(0))]
     return {"bands": stack(*rows), "frame": figure.frame((places[0], places[-1]), ends, x_name=x)}

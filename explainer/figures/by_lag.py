@@ -62,6 +62,7 @@ def drawing(*series: Series, references: bool = False, height: int = style.FULL_
                 style.walk_marks(x, y, color),
             ),
             height,
+            **style.FRAMED,
         )
 
     return figure.drawing(build)

@@ -13,6 +13,8 @@ from explainer.figures.figure import Stop, Stops, decades, stack, steps, table
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 
+_START = "start"  # in place of a factor, where nothing has been multiplied yet
+
 
 @figure.drawing
 def drawing() -> alt.LayerChart:
@@ -27,6 +29,7 @@ def drawing() -> alt.LayerChart:
     on_axis = rungs.transform_filter("isValid(datum.log10_magnitude)").encode(y=y)
     on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(y=alt.value(alt.ExprRef("height")))
     label = {"fontSize": style.FONT_SIZE, "align": "center"}
+    named = on_axis.transform_filter(f"datum.rung != '{_START}'")
     is_gated = f"datum.cell == '{style.GATED}'"
     tooltip = [
         "cell:N",
@@ -41,16 +44,17 @@ def drawing() -> alt.LayerChart:
             on_axis.mark_line(strokeWidth=2.5, interpolate="step-after").encode(strokeDash=style.cell_dash()),
             on_axis.mark_point(size=90, filled=True, opacity=1).encode(shape=style.cell_shape(), tooltip=tooltip),
             on_rail.mark_point(size=90, filled=True, shape="cross", clip=False, aria=False).encode(tooltip=tooltip),
-            on_axis.transform_filter(is_gated)
+            named.transform_filter(is_gated)
             .mark_text(aria=False, dy=-14, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
-            on_axis.transform_filter("!(" + is_gated + ")")
+            named.transform_filter("!(" + is_gated + ")")
             .mark_text(aria=False, dy=18, **label)
             .encode(text="rung:N", color=alt.ColorValue("black")),
             on_rail.mark_text(aria=False, dy=-14, **label).encode(text="rung:N", color=alt.ColorValue("black")),
-            style.walk_marks(x, y, style.cell_color(legend=False)),
+            style.walk_marks(x, y, style.cell_color()),
         ),
         style.FULL_HEIGHT,
+        y=style.FRAMED["y"],
     )
 
 
@@ -85,11 +89,12 @@ def _rungs(cell: str, names: list[str], steps_back: list[float], factors: np.nda
         log10 = np.log10(np.abs(running))
     return table(
         cell=[cell] * len(running),
-        rung=["", *names],
+        rung=[_START, *names],
         steps_back=steps([0.0, *steps_back]),
         factor=factors,
         running_product=running,
         log10_magnitude=decades(log10),
+        status=gradients.status_of(log10),
         reads=readings.magnitudes(log10, np.sign(running)),
     )
 

@@ -197,6 +197,7 @@ def norms_of(cells: Sequence[str], settings: Settings) -> dict[str, pa.Table]:
                 log10_magnitude=decades(band.middle),
                 log10_lowest=decades(band.low),
                 log10_highest=decades(band.high),
+                status=gradients.status_of(band.middle, band.low, band.high),
             )
         )
     return {"bands": stack(*rows), "frame": figure.frame((0, settings.T - 1), ends), "drawn": drawn(cells)}
@@ -228,7 +229,8 @@ def _share_tables(settings: Settings, name: str, values: Callable[[np.ndarray], 
     for cell, measured in shares(settings).items():
         band, names = jacobians.band(values(measured.fraction)), [label(cell)] * len(lag)
         columns = {name: band.middle, f"lowest_{name}": band.low, f"highest_{name}": band.high}
-        rows.append(table(lag=steps(lag), cell=names, **columns))
+        status = gradients.status_of(band.middle, band.low, band.high, log10=False)
+        rows.append(table(lag=steps(lag), cell=names, **columns, status=status))
     frame = table(lag=[0.0, settings.T - 1.0], **{name: [0.0, 0.1]})
     return {"bands": stack(*rows), "frame": frame, "drawn": drawn(BPTT_PAIR)}
 
@@ -277,6 +279,8 @@ def all_times() -> alt.LayerChart:
             base.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
         ),
         style.FULL_HEIGHT,
+        x=(style.ends("times", "from")[0], style.ends("times", "from_end")[1]),
+        y=(style.ends("times", "to")[0], style.ends("times", "to_end")[1]),
     )
 
 
@@ -293,6 +297,6 @@ def all_times_tables(pairs: jacobians.Pairs) -> dict[str, pa.Table]:
         "times": table(
             **{name: steps(values) for name, values in times.items()},
             log10_magnitude=decades(log10),
-            status=np.where(np.isneginf(log10), gradients.EXACTLY_ZERO, gradients.VALUE),
+            status=gradients.status_of(log10),
         )
     }

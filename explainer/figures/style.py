@@ -75,6 +75,7 @@ PLAIN_LABEL = (
 
 
 def cell_color(legend: bool = True) -> alt.Color:
+    """The cell's colour; either all layers of a chart have its legend, or none."""
     return alt.Color("cell:N", scale=COLOR, legend=line_legend() if legend else None)
 
 
@@ -202,8 +203,42 @@ def walk_marks(x: alt.X, y: alt.Y, color: alt.Color) -> alt.LayerChart:
     return placed + on_rail.encode(y=alt.value(alt.ExprRef("height")))
 
 
-def finish(chart: alt.LayerChart | alt.Chart, height: int) -> alt.LayerChart | alt.Chart:
-    """The same chart, in its place; Altair's own methods would copy it anew for each of these."""
+def ends(dataset: str, field: str) -> tuple[str, str]:
+    """Expressions for the smallest and the largest number in a column of one table."""
+    extent = f"extent(pluck(data('{dataset}'), '{field}'))"
+    return f"{extent}[0]", f"{extent}[1]"
+
+
+FRAMED = {channel: ends("frame", field) for channel, field in (("x", "lag"), ("y", "log10_magnitude"))}
+
+
+def hold(chart: alt.LayerChart, **limits: tuple[str, str]) -> alt.LayerChart:
+    """The same chart, in which expressions alone say where an axis ends: ``x=("0", "k")``.
+
+    Without them Vega takes the limits of every table of the view, and complains of each that is empty.
+    """
+    for layer in chart.layer:
+        if isinstance(layer, alt.LayerChart):
+            hold(layer, **limits)
+            continue
+        for channel, expressions in limits.items():
+            axis = layer.encoding[channel]
+            if isinstance(axis, alt.X | alt.Y):
+                scale = alt.Scale() if axis["scale"] is alt.Undefined else axis["scale"].copy(deep=False)
+                scale["domain"] = [alt.ExprRef(one) for one in expressions]
+                held = axis.copy(deep=False)
+                held["scale"] = scale
+                layer.encoding[channel] = held
+    return chart
+
+
+def finish(chart: alt.LayerChart | alt.Chart, height: int, **limits: tuple[str, str]) -> alt.LayerChart | alt.Chart:
+    """The same chart, in its place, with its limits as in :func:`hold`.
+
+    Altair's own methods would copy it anew for each of these.
+    """
+    if limits:
+        hold(chart, **limits)
     chart.width, chart.height = "container", height
     chart.config = alt.Config(
         view=alt.ViewConfig(stroke=None),

@@ -17,7 +17,7 @@ from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
-from explainer.maths import plans, training
+from explainer.maths import gradients, plans, training
 from explainer.maths.cell_types import CELLS
 from explainer.maths.first_gates import FirstGates, first_gates
 from explainer.maths.plans import Outcome, Plan, Training
@@ -154,6 +154,16 @@ def _curve_drawing(title: str, label_format: str) -> Drawing:
                 curve.mark_line(strokeWidth=2.2).encode(y=y, **_legend_channels()),
             ),
             style.HALF_HEIGHT,
+            x=("0", style.ends("guess", "step")[1]),
+            y=tuple(
+                f"{which}({guess}, isValid({drawn}) ? {drawn} : {guess})"
+                for which, guess, drawn in zip(
+                    ("min", "max"),
+                    style.ends("guess", "middle"),
+                    (style.ends("curves", "lowest")[0], style.ends("curves", "highest")[1]),
+                    strict=True,
+                )
+            ),
         )
 
     return figure.drawing(build)
@@ -167,7 +177,12 @@ def _curve_tables(what: str, settings: Settings, result: Training | None = None)
     step = np.arange(1, middle.shape[1] + 1)
     rows = [
         table(
-            step=steps(step.astype(float)), learner=text([label] * len(step)), lowest=low, middle=middle, highest=high
+            step=steps(step.astype(float)),
+            learner=text([label] * len(step)),
+            lowest=low,
+            middle=middle,
+            highest=high,
+            status=gradients.status_of(low, middle, high, log10=False),
         )
         for label, low, middle, high in zip(labels, low, middle, high, strict=True)
     ]

@@ -230,7 +230,12 @@ def _over_time_tables(settings: Settings) -> dict[str, pa.Table]:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     columns = (vanilla.state, gated.state, np.concatenate([[np.nan], gated.gates]))
     rows = [
-        table(lag=steps(vanilla.lag), series=[name] * len(values), value=values)
+        table(
+            lag=steps(vanilla.lag),
+            series=[name] * len(values),
+            value=values,
+            status=gradients.status_of(values, log10=False),
+        )
         for name, values in zip(_SERIES, columns, strict=True)
     ]
     return {"states": stack(*rows)}

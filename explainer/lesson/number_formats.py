@@ -152,6 +152,7 @@ def _drawing(color: str) -> Drawing:
                 *notes,
             ),
             style.FULL_HEIGHT,
+            **style.FRAMED,
         )
 
     return figure.drawing(build)

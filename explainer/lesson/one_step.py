@@ -86,7 +86,7 @@ def _drawing() -> alt.LayerChart:
     x = style.x("state", "state one step ago, h(t−1) or c(t−1)", style.TIGHT, ticks=7, labelExpr=style.PLAIN_LABEL)
     y = style.y("gradient", "derivative of one step", {"zero": True, "padding": 6}, labelExpr=style.PLAIN_LABEL)
     curve = style.data("derivative").encode(x=x, y=y, color=style.cell_color())
-    here = style.data("here").encode(x=x, y=y, color=style.cell_color(legend=False))
+    here = style.data("here").encode(x=x, y=y, color=style.cell_color())
     one = style.data("one").encode(y=alt.Y("gradient:Q"))
     return style.finish(
         alt.layer(

@@ -182,6 +182,7 @@ def _start_tables(settings: Settings, result: Training | None = None) -> dict[st
             log10_magnitude=decades(middle),
             log10_lowest=decades(norms.min(1)),
             log10_highest=decades(norms.max(1)),
+            status=gradients.status_of(middle, norms.min(1), norms.max(1)),
             reads=text([words.magnitude(value) for value in middle.tolist()]),
             horizon=text(["beyond the task" if lag is None else f"lag {lag}" for lag in reach]),
         ),

@@ -140,7 +140,8 @@ def _unrolled() -> alt.LayerChart:
             symbolStrokeColor=style.REFERENCE,
         ),
     )
-    dark = alt.Opacity("log10_magnitude:Q", scale=alt.Scale(domain=[-4, 0], range=[0.2, 1], clamp=True), legend=None)
+    # from 0.2 at 10⁻⁴ to 1 at 1; a scale would have a legend, which is the width's already
+    dark = alt.value(alt.ExprRef("clamp(1 + 0.2 * datum.log10_magnitude, 0.2, 1)"))
     tooltip = [
         "cell:N",
         "lag:Q",
@@ -164,6 +165,7 @@ def _unrolled() -> alt.LayerChart:
             style.data("ends").mark_text(dy=26, **style.LABEL).encode(x=x, y=y, text="label:N"),
         ),
         style.HALF_HEIGHT,
+        x=style.ends("nodes", "lag"),
     )
 
 

@@ -70,6 +70,22 @@ def drawn_log10(gradient: np.ndarray, log10_magnitude: np.ndarray) -> tuple[np.n
     return np.where(status == UNDEFINED, np.nan, place), status
 
 
+def status_of(*columns: np.ndarray, log10: bool = True) -> np.ndarray:
+    """What each row of some columns is: ``VALUE``, or what it means that one of its numbers is not finite.
+
+    Args:
+        columns: of one shape.
+        log10: whether they are logarithms of magnitudes, of which −inf is exactly 0.
+    """
+    values = np.stack(columns)
+    is_zero = np.isneginf(values).any(axis=0)
+    return np.select(
+        [np.isnan(values).any(axis=0), is_zero if log10 else np.zeros_like(is_zero), np.isinf(values).any(axis=0)],
+        [UNDEFINED, EXACTLY_ZERO, OVERFLOW],
+        VALUE,
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Gradient:
     """∂s(t)/∂s(t−lag) of one cell for every lag; s is h or c. Arrays have shape (k+1,) unless said.

@@ -16,7 +16,11 @@ from explainer.take import links
 from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
-SCRIPTS = Path(__file__).with_name("page.html"), Path(__file__).with_name("follow.js")
+_HERE = Path(__file__).parent
+SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + (
+    f'<script type="module">\n{(_HERE / "buttons.js").read_text(encoding="utf-8")}</script>'
+    f'<script type="module">\n{(_HERE / "follow.js").read_text(encoding="utf-8")}</script>'
+)  # in one element: each costs time at every move
 ICON = Path(__file__).with_name("icon.svg")
 
 
@@ -31,17 +35,12 @@ def begin() -> View:
     _freeze_imports()
     read_link()
     st.html(STYLESHEET)
-    st.html(_scripts(), unsafe_allow_javascript=True)
+    st.html(SCRIPTS, unsafe_allow_javascript=True)
     slugs = [section.slug for section in SECTIONS]
     view = links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), slugs)
     # what stands above and below the whole lesson is drawn when a reader comes near, as a section is
     parts.begin((opening.SLUG, *slugs, take.ANCHOR) if view.sections is None else view.sections)
     return view
-
-
-def _scripts() -> str:
-    page, follow = (path.read_text(encoding="utf-8") for path in SCRIPTS)
-    return f"{page}<script>(() => {{\n{follow}}})();</script>"
 
 
 @st.cache_resource

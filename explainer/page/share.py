@@ -88,5 +88,6 @@ def _embed_dialog(settings: Settings, slugs: Sequence[str]) -> None:
     source = links.address(base(), links.query(settings, sections, movable, embed=True, theme=_THEMES[theme]))
     st.markdown("**The code**")
     layout.code(links.iframe(source, title, int(height)))
+    st.markdown(f":small[Where the site puts frames into a sandbox, add `{links.SANDBOX}`.]")
     st.markdown(f"**Its address** ([look at it]({source}))")
     layout.code(source)

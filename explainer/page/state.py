@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from explainer.choices import spelling
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.settings import Settings, from_query
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
+from explainer.take.links import CONTROLS_PARAMETER, SECTION
 
 KEY = "page-state"
 PAUSE = 30  # milliseconds without a move after which the browser asks for what is late
@@ -118,10 +120,15 @@ def read_link() -> None:
     state = page_state()
     if state.notes is not None:
         return
-    asked = _in_the_url()
-    state.linked, state.notes = from_query(asked)
-    canonical = state.linked.to_query()
-    unlike = [name for name, texts in asked.items() if texts and texts != canonical.get(name)]
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    respelt = spelling.respelt(asked, (*CONTROL, SECTION, CONTROLS_PARAMETER))
+    meant = {respelt.get(name, name): texts for name, texts in asked.items()}
+    state.linked, state.notes = from_query(meant)
+    if respelt:
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(respelt.values()))
+        state.notes = (f"the link spells {names} otherwise, and has been read so", *state.notes)
+    canonical = {name: texts for name, texts in meant.items() if name not in CONTROL} | state.linked.to_query()
+    unlike = [name for name in {**asked, **canonical} if asked.get(name) != canonical.get(name)]
     for name in unlike:  # no widget is there yet; each takes its value from the URL
         if name in canonical:
             st.query_params[name] = canonical[name]

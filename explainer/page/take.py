@@ -53,14 +53,16 @@ def _code_and_data(number: int, count: int, section: Section, plot: Plot, figure
     takes = " It trains networks, which takes minutes." if plot.program.minutes else ""
     st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
     layout.code(plot.program.code(settings))
+    table = data.table_of(figure)
     st.download_button(
-        "Data (CSV)",
-        functools.partial(data.csv, data.table_of(figure)),
+        "Data (CSV)" if len(table) else "Data (CSV): no numbers yet",
+        functools.partial(data.csv, table),
         data.file_name(number, count, figure, section, settings),
         "text/csv",
         key=f"csv-{number}-{count}",
         on_click="ignore",
         icon=":material/table:",
+        disabled=not len(table),
     )
 
 

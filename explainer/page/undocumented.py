@@ -17,6 +17,7 @@ TEST_IDS = (
     "stApp",
     "stButton",
     "stButtonGroup",
+    "stCode",
     "stDownloadButton",
     "stElementContainer",
     "stElementToolbar",
@@ -151,6 +152,12 @@ FACTS = {
         "See whether a browser still gives up with “Cached ForwardMsg MISS” after one step on and one back, pressed in "
         "quick succession. If it does, find how to keep the server from sending references.",
     ),
+    "a lost connection": Fact(
+        "While the server is away, a dialog with the title “Connection error” says how to start one; it stands right "
+        "below the body, and goes when the server is back.",
+        (_HTML, _CSS),
+        "Find the dialog in the browser and let page.html put its words there: readers have no server to start.",
+    ),
     "garbage": Fact(
         "The hidden option runner.postScriptGC = false is honoured.",
         (".streamlit/config.toml",),
@@ -158,7 +165,7 @@ FACTS = {
     ),
     "a session's messages": Fact(
         "BackMsg, ForwardMsg and the names of a component's triggers are as benchmarks/reader.py speaks them.",
-        (f"{_BENCHMARKS}/reader.py", "tests/serving.py"),
+        (f"{_BENCHMARKS}/reader.py", "tests/serving.py", f"{_PAGE}/server.py"),
         "Compare with the messages that a browser sends, and put reader.py right.",
     ),
     "the test runner's tree": Fact(

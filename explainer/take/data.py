@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import zipfile
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from explainer.choices.controls import CONTROL, CONTROLS
@@ -24,9 +26,16 @@ def table_of(figure: Figure) -> pa.Table:
 
 
 def csv(table: pa.Table) -> bytes:
-    """A table as CSV in UTF-8. Headers have the column's unit: ``lag (steps)``. An empty field is not finite."""
+    """A table as CSV in UTF-8, with the mark at its start by which Excel knows that.
+
+    Headers have the column's unit: ``lag (steps)``. An empty field is not finite; 0 has no sign.
+    """
     named = table.rename_columns([f"{field.name} ({unit(field)})" for field in table.schema])
-    out = io.BytesIO()
+    for place, field in enumerate(named.schema):
+        if pa.types.is_floating(field.type):  # -0 + 0 is 0
+            named = named.set_column(place, field, pc.add(named.column(place), 0.0))
+    out = io.BytesIO(codecs.BOM_UTF8)
+    out.seek(0, io.SEEK_END)
     pyarrow.csv.write_csv(named, out)
     return out.getvalue()
 
@@ -57,15 +66,20 @@ def file_name(number: int, count: int, figure: Figure, section: Section, setting
 
 
 def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> bytes:
-    """Every figure's table as CSV in one zip, with a note of all settings and the link to them."""
+    """Every figure's table as CSV in one zip, with a note of all settings and the link to them.
+
+    A figure of networks that are not trained yet has no numbers, and no file; the note says so.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         listed = []
         for number, section in enumerate(sections, 1):
             for count, figure in enumerate(section.figures_at(settings), 1):
-                name = f"{stem(number, count, figure)}.csv"
-                _add(archive, name, csv(table_of(figure)))
-                listed.append(f"{name}\n    {number}. {section.title}: {figure.title}. {figure.caption}")
+                name, table = f"{stem(number, count, figure)}.csv", table_of(figure)
+                if len(table):
+                    _add(archive, name, csv(table))
+                there = name if len(table) else f"(no {name}: there is nothing to save yet)"
+                listed.append(f"{there}\n    {number}. {section.title}: {figure.title}. {figure.caption}")
         _add(archive, "README.txt", _note(listed, settings, link).encode())
     return out.getvalue()
 
@@ -87,6 +101,7 @@ def _note(listed: Sequence[str], settings: Settings, link: str) -> str:
         f"Why gates remember: the numbers of every figure, computed by torch autograd.\n{link}\n\n"
         f"Settings\n{values}\n\n"
         "Units stand in the headers: steps are time steps, log10 is a power of ten, 1 is a pure number.\n"
-        "An empty field is not finite; the column status says which kind.\n\n"
+        "An empty field is not finite; the column status says which kind.\n"
+        "The files are UTF-8, with a byte order mark: in Python, open(..., encoding='utf-8-sig').\n\n"
         "Figures\n" + "\n".join(listed) + "\n"
     )

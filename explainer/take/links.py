@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from explainer.choices.controls import CONTROLS
+from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
+from explainer.choices.spelling import meant
 
 SECTION, CONTROLS_PARAMETER, NO_CONTROL = "section", "controls", "none"
+# what the page needs of a site that puts frames into a sandbox: its script, its own address, files, links to elsewhere
+SANDBOX = 'sandbox="allow-scripts allow-same-origin allow-downloads allow-popups"'
 LIGHT, DARK = "light_theme", "dark_theme"  # Streamlit's own names for ?embed_options=
 
 
@@ -61,8 +64,8 @@ def view(sections: Sequence[str], controls: Sequence[str], slugs: Sequence[str])
         sections, controls: all values of the parameter in the URL; empty if it has none.
         slugs: the slugs of all sections, in the lesson's order.
     """
-    # the case counts: T is a control, t is none
-    asked = {name.strip() for text in controls for name in text.split(",") if name.strip()}
+    texts = {name.strip() for text in controls for name in text.split(",") if name.strip()}
+    asked = {meant(name, (*CONTROL, NO_CONTROL)) or name for name in texts}
     known = tuple(control.name for control in CONTROLS if control.name in asked)
     fixed = known or NO_CONTROL in asked
     wanted = _names(sections)

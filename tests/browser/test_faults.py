@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.sync_api import expect
+
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving, wait_until
@@ -99,6 +101,7 @@ def close(*tabs: Tab) -> None:
         "Client Error in reaching server endpoint",
         "Is Streamlit still running?",
         "Cannot send rerun backMessage when disconnected from server",
+        "No response received when attempting to reach /_stcore/",
     )
     for tab in tabs:
         tab.page.context.close()
@@ -108,6 +111,7 @@ def close(*tabs: Tab) -> None:
 # --- a server that dies -------------------------------------------------------------------------------------
 
 
+@fact("a lost connection")
 def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp_path: Path):
     port, log = free_port(), tmp_path / "streamlit.log"
     address = f"http://localhost:{port}/"
@@ -123,8 +127,13 @@ def test_a_server_that_is_killed_and_started_again_loses_no_setting(open_at, tmp
         wait_until_cut_off(tab)
         tab.slider("w").press("ArrowRight")  # with nobody there to answer
         tab.slider("w").press("ArrowLeft")
+        dialog = tab.page.get_by_role("dialog", name="Waiting for the server")
+        expect(dialog).to_be_visible()
+        assert "comes back by itself" in dialog.inner_text()
+        assert "streamlit" not in dialog.inner_text().lower()  # it would say how to start a server
     with serving(port, log):
         wait_until_answered(tab)
+        expect(dialog).to_be_hidden()
         fresh = open_at(address, "?" + urlsplit(tab.page.url).query)
         assert_goes_on(tab, fresh, settings)
         close(tab, fresh)

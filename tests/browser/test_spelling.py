@@ -1,0 +1,30 @@
+"""Links in other spellings, of which the server sees only what the page's script hands on."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "#k-steps?act=logistic&w=2",
+        "#k-steps?act=logistic&amp;w=2",
+        "?act=logistic&amp;w=2#k-steps",
+        "?ACT=Logistic#k-steps&W=2",
+        "?w=2&amp;embed=true#k-steps?act=logistic",
+    ],
+)
+def test_a_link_in_another_spelling_opens_what_it_means_and_says_so(open_page, link: str):
+    tab = open_page(link, near=False, settle=False)
+    note = tab.page.get_by_text("Some of this link could not be used as it is")
+    expect(note).to_be_visible()
+    expect(note).to_contain_text("otherwise")
+    tab.settle()
+    address = urlsplit(tab.page.url)
+    found = parse_qs(address.query)
+    assert found == {"act": ["logistic"], "w": ["2"]} | ({"embed": ["true"]} if "embed" in link else {})
+    expect(tab.page.locator("#k-steps")).to_be_in_viewport()

@@ -1,0 +1,72 @@
+"""What the server says of itself, and what it makes of a WebSocket that does not speak its language."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.serving import PATIENCE_SECONDS, RUN, answered, free_port, headings, streamlit
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """The address of the page below a path, as behind a proxy, and its log."""
+    log, port = tmp_path_factory.mktemp("server") / "streamlit.log", free_port()
+    address = f"http://localhost:{port}/lesson"
+    with streamlit((*RUN, "--server.port", str(port), "--server.baseUrlPath", "lesson"), address, log):
+        yield address, log
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/_stcore/health", "/_stcore/host-config", "/_stcore/metrics", "/media/none.csv"]
+)
+def test_every_answer_keeps_its_type_and_gives_no_link_away(served: tuple[str, Path], path: str):
+    try:
+        answer = urllib.request.urlopen(served[0] + path, timeout=PATIENCE_SECONDS)
+    except urllib.error.HTTPError as refused:
+        answer = refused
+    with answer:
+        assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+        assert answer.headers.get_all("Referrer-Policy") == ["same-origin"]
+
+
+def test_every_script_and_stylesheet_has_the_type_that_a_browser_now_insists_on(served: tuple[str, Path]):
+    page = answered(f"{served[0]}/")[1]
+    found = re.findall(r'(?:src|href)="\.?/?([^"]+\.(?:js|css))"', page)
+    assert len(found) >= 2
+    for one in found:
+        with urllib.request.urlopen(f"{served[0]}/{one}", timeout=PATIENCE_SECONDS) as answer:
+            kind = answer.headers.get_content_type()
+        assert kind in ({"text/css"} if one.endswith(".css") else {"text/javascript", "application/javascript"})
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/metrics/", "/_stcore/metrics?families=cache_memory_bytes"]
+)
+def test_what_the_process_holds_is_not_public(served: tuple[str, Path], path: str):
+    assert answered(served[0] + path)[0] == 404
+
+
+@pytest.mark.parametrize(("frame", "code"), [("hello", 1003), (b"\xff\xff\xff", 1002)])
+def test_a_frame_that_is_no_message_ends_its_connection_and_costs_no_log(
+    served: tuple[str, Path], frame: str | bytes, code: int
+):
+    address, log = served
+    url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    before = log.read_text()
+    with connect(url, open_timeout=PATIENCE_SECONDS) as server:
+        server.send(frame)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                server.recv(PATIENCE_SECONDS)
+        assert server.close_code == code
+    assert headings(address, "section=k-steps") == ["k-steps"]  # it goes on for everybody else
+    assert log.read_text() == before
