@@ -50,8 +50,8 @@ Purple in the map means vanishing, green means exploding, and the pale seam is t
 The verdicts on this page are computed from the gradient itself, never from $|w|$; what the rule would say at your
 settings, and what is true there, stands below the map.
 
-Point at the map (or tap it): the slice below follows at once. The :blue[gated cell] has its own map, over its
-gate $f$.
+Point at the map (or tap it): the slice below follows at once. A press, or a drag across it, makes the cell and the lag
+under the pointer yours. The :blue[gated cell] has its own map, over its gate $f$.
 
 **What an explosion does to a training.** Give the cell a bias, $h^{(t)} = \mathrm{logistic}(w\,h^{(t-1)} + b)$, and
 train $w$ and $b$ by gradient descent until $h^{(50)}$ is 0.7 (after Pascanu, Mikolov & Bengio 2013, §2.3). Between two
