@@ -16,6 +16,13 @@ function reading() {
 
 const isBusy = (control) => control.contains(document.activeElement);
 
+const names = new WeakMap(); // of the controls, by the blocks around them
+function nameOf(block) {
+  const name = names.get(block) ?? Object.keys(told.at).find((one) => block.querySelector(`.st-key-${one}`));
+  if (name) names.set(block, name); // a title has none, and a block may be empty yet
+  return name;
+}
+
 // The controls that move the figures in sight; those of the whole section while none of them is.
 function movingNow() {
   const figures = told.reads[read] ?? {};
@@ -26,8 +33,7 @@ function movingNow() {
   });
   const named = inSight.map((chart) => figures[chart.getAttribute("aria-label")]).filter(Boolean);
   const counts = (names) => names.filter((name) => !names.includes(told.idle[name]));
-  const names = new Set((named.length ? named : Object.values(figures)).flatMap(counts));
-  return [...names];
+  return new Set((named.length ? named : Object.values(figures)).flatMap(counts));
 }
 
 function fold() {
@@ -35,12 +41,12 @@ function fold() {
   for (const group of document.querySelectorAll("[class*='st-key-group-']")) {
     const away = [];
     let shown = 0;
-    for (const [name, text] of Object.entries(told.at)) {
-      const control = [...group.children].find((one) => one.querySelector(`:scope .st-key-${name}`));
-      if (!control) continue;
-      const isAway = !moving.includes(name) && !isBusy(control);
-      control.toggleAttribute("data-away", isAway);
-      if (isAway) away.push(`${name} ${text}`);
+    for (const block of group.children) {
+      const name = nameOf(block);
+      if (!name) continue;
+      const isAway = !moving.has(name) && !isBusy(block);
+      block.toggleAttribute("data-away", isAway);
+      if (isAway) away.push(`${name} ${told.at[name]}`);
       else shown += 1;
     }
     const summary = group.querySelector("summary");
@@ -57,7 +63,8 @@ function say() {
   const at = slugs.indexOf(read);
   const summary = document.querySelector(".contents > summary");
   if (summary) summary.dataset.where = at < 0 ? "" : `${at + 1} of ${slugs.length}`;
-  for (const link of links) link.toggleAttribute("aria-current", link === links[at]);
+  for (const link of links) link.removeAttribute("aria-current");
+  links[at]?.setAttribute("aria-current", "true");
   for (const [name, place] of [["previous", at - 1], ["next", at + 1]]) {
     const step = document.querySelector(`.step.${name}`);
     if (!step) continue;

@@ -254,6 +254,7 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab = open_page("?h0=0.505", near=False)  # with a note on the link, and then with an answer
     first = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{SECTIONS[0].slug})"
     matched = set(_matching(tab, wanted)) | set(_matching(resized("light", DESK, 1280, 900), wanted))
+    matched |= set(_matching(open_page("?section=one-step&controls=w", near=False), wanted))
     tab.page.locator(first).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
