@@ -25,6 +25,9 @@ _ORDER = (
 )
 
 
+LAB_STEPS = 10  # the first so many are the steps of the lab; the others go on from there
+
+
 def _section(name: str) -> Section:
     module = importlib.import_module(f"{__name__}.{name}")
     return dataclasses.replace(module.SECTION, slug=name.replace("_", "-"))

@@ -8,7 +8,10 @@ const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 
 // The last that begins above the middle of the window.
 function reading() {
-  const begun = told.sections.filter((slug) => section(slug)?.getBoundingClientRect().top < innerHeight / 2);
+  const begun = told.sections.filter((slug) => {
+    const box = section(slug)?.getBoundingClientRect();
+    return box?.height && box.top < innerHeight / 2;
+  });
   return begun.at(-1) ?? told.sections[0];
 }
 
@@ -58,7 +61,8 @@ function fold() {
 // --- the bar that stays ------------------------------------------------------------------------------------------
 
 function say() {
-  const links = [...document.querySelectorAll(".contents ol a")];
+  const isShort = document.body.dataset.route === "short";
+  const links = [...document.querySelectorAll(`.contents ol li${isShort ? ":not([data-beyond])" : ""} a`)];
   const slugs = links.map((link) => link.hash.slice(1));
   const at = slugs.indexOf(read);
   const summary = document.querySelector(".contents > summary");
@@ -76,9 +80,46 @@ function say() {
   }
 }
 
+// --- the short route ---------------------------------------------------------------------------------------------
+
+const ROUTE = "explainer-route"; // where the browser keeps the reader's choice, for this visit
+
+function choose(route) {
+  document.body.dataset.route = route;
+  try {
+    sessionStorage.setItem(ROUTE, route);
+  } catch {
+    // an iframe may not be allowed to keep anything
+  }
+}
+
+function kept() {
+  try {
+    return sessionStorage.getItem(ROUTE);
+  } catch {
+    return null;
+  }
+}
+
+function markBeyond() {
+  for (const slug of told.beyond) section(slug)?.setAttribute("data-beyond", "");
+  for (const link of document.querySelectorAll(".contents ol a"))
+    link.closest("li").toggleAttribute("data-beyond", told.beyond.includes(link.hash.slice(1)));
+  document.body.dataset.route ??= kept() ?? "whole";
+  if (told.beyond.includes(location.hash.slice(1))) choose("whole"); // who follows a link there wants to see it
+}
+
+function turned(event) {
+  if (!event.target.closest?.(".route")) return;
+  event.preventDefault();
+  choose(document.body.dataset.route === "short" ? "whole" : "short");
+  soon();
+}
+
 function follow() {
   waits = false;
   if (!told) return;
+  markBeyond();
   read = reading();
   fold();
   say();
@@ -90,6 +131,7 @@ function soon() {
   requestAnimationFrame(follow);
 }
 
+addEventListener("click", turned);
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
   soon();

@@ -9,7 +9,7 @@ const AGAIN = 5000; // milliseconds without an answer after which the page asks 
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const within = (slug, screens) => {
   const box = section(slug)?.getBoundingClientRect();
-  return box && box.bottom > -screens * innerHeight && box.top < (1 + screens) * innerHeight;
+  return box?.height && box.bottom > -screens * innerHeight && box.top < (1 + screens) * innerHeight;
 };
 const inSight = (slug) => within(slug, 0);
 

@@ -17,7 +17,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
-from explainer.lesson import SECTIONS
+from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.page import opening, parts, sweep
 from explainer.page.state import page_state
@@ -49,6 +49,7 @@ def _answer(dragged: int) -> None:
             "sliders": _SLIDERS,
             "sections": state.sections,
             "reads": _READS,
+            "beyond": [section.slug for section in SECTIONS[LAB_STEPS:]],
             "idle": _idle(state.now),
             "answered": dragged,
             "moves": state.moves,

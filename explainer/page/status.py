@@ -43,7 +43,10 @@ def _contents() -> str:
     lines = [f"{number}. [{section.title}](#{section.slug})" for number, section in enumerate(SECTIONS, 1)]
     answered = sum(st.session_state.get(layout.answer_key(section.slug)) is not None for section in SECTIONS)
     return (
-        "\n".join(lines) + "\n\n[Notation](#notation) · [References](#references)\n\n"
+        '<a class="route" href="#" role="button"><span>Short route: the lab\'s ten steps, without folds</span>'
+        "<span>The whole lesson</span></a>\n\n"
+        + "\n".join(lines)
+        + "\n\n[Notation](#notation) · [References](#references)\n\n"
         f":small[Predictions made: {answered} of {len(SECTIONS)}.]"
     )
 

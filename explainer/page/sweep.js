@@ -10,7 +10,7 @@ let asked = { what: "", at: -Infinity, count: 0, failed: 0 };
 const section = (slug) => document.querySelector(`.st-key-section-${slug}`);
 const isInSight = (slug) => {
   const box = section(slug)?.getBoundingClientRect();
-  return box && box.bottom > 0 && box.top < innerHeight;
+  return box?.height && box.bottom > 0 && box.top < innerHeight;
 };
 const inSight = () => page.sections.filter(isInSight);
 const keyOf = (element) => Object.keys(page.sliders).find((key) => element?.closest?.(`.st-key-${key}`));

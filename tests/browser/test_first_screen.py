@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from explainer.choices.controls import CONTROL
-from explainer.lesson import SECTIONS
+from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.page import opening
 from tests.browser.conftest import Tab
 
@@ -229,3 +229,27 @@ def test_embedded_controls_stay_in_sight_with_the_figure(open_page):
     tab.charts("vanish-or-explode").first.evaluate("chart => chart.scrollIntoView({block: 'end'})")
     assert outside(tab, ".st-key-w", ".st-key-f") == {}
     assert tab.charts("vanish-or-explode").first.bounding_box()["y"] < 600
+
+
+def test_the_short_route_is_the_labs_own_steps_without_folds(open_page):
+    tab = open_page("#one-step", near=False, **LAPTOP)
+    tab.come_near("one-step")
+    fold = tab.page.locator(".st-key-section-one-step details").first
+    assert fold.is_visible()
+    tab.page.locator(".contents > summary").click()
+    tab.page.get_by_role("button", name="Short route").click()  # as each link there, it folds the contents away
+    tab.page.locator(".contents > summary").click()
+    assert tab.page.locator(".contents ol li:visible").count() == LAB_STEPS
+    assert not fold.is_visible()
+    shown = [one.slug for one in SECTIONS if tab.page.locator(f".st-key-section-{one.slug}").is_visible()]
+    assert shown == [one.slug for one in SECTIONS[:LAB_STEPS]]
+    tab.page.wait_for_function(
+        "steps => document.querySelector('.contents > summary').dataset.where === `3 of ${steps}`", arg=LAB_STEPS
+    )
+    tab.page.reload()  # the choice stays for the visit
+    tab.settle()
+    tab.page.locator(".contents > summary").click()
+    tab.page.get_by_role("button", name="The whole lesson").click()
+    tab.page.locator(".contents > summary").click()
+    assert tab.page.locator(".contents ol li:visible").count() == len(SECTIONS)
+    tab.settle()
