@@ -120,6 +120,8 @@ function follow() {
   waits = false;
   if (!told) return;
   markBeyond();
+  // Streamlit calls a named region a presentation, which would hide its name
+  for (const one of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role]")) one.removeAttribute("role");
   read = reading();
   fold();
   say();

@@ -104,8 +104,6 @@ function mark() {
     if (!known.late.includes(slug)) section(slug)?.removeAttribute("aria-busy");
     else if (!inSight(slug)) section(slug)?.setAttribute("aria-busy", "true");
   }
-  // Streamlit calls a named region a presentation, which would hide its name
-  for (const one of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role]")) one.removeAttribute("role");
 }
 
 // Sent before a control moves: of two messages that this component sends at once, Streamlit delays the second.
@@ -117,20 +115,21 @@ function look() {
 
 // --- a section's parts are drawn when the reader first comes within a screen of it ------------------------------------
 
-const isNear = (slug) => within(slug, 1);
+let everything = false; // whether every section is wanted, as on paper
+const isNear = (slug) => everything || within(slug, 1);
 let approached = []; // sections that the server knows to be near and has not drawn yet
 let patient = null; // a timer
 
 // A state, not an event: the browser keeps it, so a server that has been restarted draws the same sections again.
-function approach(nearness = isNear) {
-  const near = known.sections.filter((slug) => section(slug) && !known.drawn.includes(slug) && nearness(slug));
+function approach() {
+  const near = known.sections.filter((slug) => section(slug) && !known.drawn.includes(slug) && isNear(slug));
   if (near.every((slug) => approached.includes(slug))) return;
   approached = near;
   say.state("near", { sections: [...known.drawn, ...near] });
   clearTimeout(patient);
   patient = setTimeout(() => {
     approached = [];
-    approach(nearness);
+    approach();
   }, AGAIN);
 }
 
@@ -167,7 +166,7 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     for (const over of ["keyup", "blur"]) addEventListener(over, rest, options);
     addEventListener("explainer-hello", tell);
     addEventListener("scroll", scrolled, options);
-    addEventListener("beforeprint", () => approach(() => true), options);
+    addEventListener("beforeprint", () => ((everything = true), approach()), options);
     addEventListener("resize", () => approach(), options);
     // a fold that closes brings sections nearer
     new ResizeObserver(() => approach()).observe(document.querySelector("[data-testid=stMainBlockContainer]"));

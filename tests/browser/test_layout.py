@@ -168,7 +168,9 @@ def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(resized):
     tab = resized("light", PHONE, 390, 844)
     small = tab.page.evaluate(SMALL, "[data-testid=stHeader]") + tab.page.evaluate(SMALL, "[data-testid=stMain]")
     tab.page.get_by_test_id("stExpandSidebarButton").click()
-    tab.page.wait_for_function("document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left >= 0")
+    tab.page.wait_for_function(
+        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().bottom <= innerHeight + 1"
+    )
     small += tab.page.evaluate(SMALL, "[data-testid=stSidebar]")
     sidebar = tab.page.get_by_test_id("stSidebarContent")
     assert sidebar.evaluate("one => one.scrollWidth <= one.clientWidth + 1")

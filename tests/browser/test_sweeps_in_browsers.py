@@ -55,6 +55,7 @@ def tables(tab: Tab) -> dict[str, list[dict]]:
 def grab(tab: Tab, name: str) -> tuple[float, float]:
     """Rest on the slider's thumb until its sweep has come, and put the pointer down; where it is then."""
     tab.page.mouse.move(0, 0)
+    tab.slider(name).scroll_into_view_if_needed()
     knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..").bounding_box()
     place = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
     tab.page.mouse.move(*place)
