@@ -15,7 +15,7 @@ from explainer.maths import gradients
 @figure.drawing
 def drawing() -> alt.LayerChart:
     """Factor against step, on a linear axis that holds 0 and the line of 1."""
-    x = style.lag_x("i: the step from t−i to t−i+1, the past to the right", "step")
+    x = style.lag_x("i: the step from t−i to t−i+1 (past →)", "step")
     y = style.y("factor", "factor of one step", {"zero": False, "padding": 6}, labelExpr=style.PLAIN_LABEL)
     lines = style.data("factors").encode(x=x, y=y, color=style.cell_color())
     return style.finish(

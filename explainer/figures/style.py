@@ -145,7 +145,7 @@ def log10_y(title: str, field: str = "log10_magnitude", padding: int = 6, ticks:
     return y(field, title, scale, ticks, tickMinStep=1, labelExpr=POWER_OF_TEN_LABEL, **options)
 
 
-def lag_x(title: str = "lag: steps back from t, the past to the right", field: str = "lag") -> alt.X:
+def lag_x(title: str = "lag: steps back from t (past →)", field: str = "lag") -> alt.X:
     return x(field, title, PADDED, ticks=8, tickMinStep=1, format="d")
 
 

@@ -229,7 +229,10 @@ def selectors(stylesheet: str) -> list[str]:
     text = re.sub(r"/\*.*?\*/", "", stylesheet, flags=re.DOTALL)
     preludes = re.findall(r"([^{}]+)\{", text)
     parts = [part for prelude in preludes if not prelude.strip().startswith("@") for part in _split(prelude)]
-    moment = r"::[\w-]+|\[data-behind\]|:(?:hover|focus-visible|focus-within|focus|active|checked)\b"
+    moment = (
+        r"::[\w-]+|\[data-behind\]|:not\(\[data-away\]\)|\[data-route=\"short\"\] "
+        r"|:(?:hover|focus-visible|focus-within|focus|active|checked)\b"
+    )
     return [left for part in parts if (left := re.sub(moment, "", part).strip())]
 
 
@@ -269,7 +272,9 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.settle()
     matched |= set(tab.page.evaluate("[...seen]"))
     matched |= set(_matching(resized("dark", PHONE, 390, 844), wanted))  # where the sidebar is folded away
-    assert [selector for selector in wanted if selector not in matched] == []
+    # what a lost connection and a silent button say is seen in test_faults and test_frames
+    elsewhere = {".lost > :not(.lost-words)", ".button-note"}
+    assert [selector for selector in wanted if selector not in matched | elsewhere] == []
 
 
 def _keep_matching(tab, wanted: list[str]) -> None:

@@ -129,7 +129,7 @@ def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader)
     said, before = status.inner_text(), reader.drawing(chart)
     w = CONTROL["w"]
     reader.page.locator(".st-key-presets summary").click()
-    reader.page.get_by_role("button", name=preset.name).click()
+    reader.page.get_by_role("button", name=preset.name, exact=True).click()
     reader.wait_until_redrawn(chart, before)
     assert reader.slider("w").get_attribute("aria-valuetext") == w.text(preset.settings.w)
     assert parse_qs(urlsplit(reader.page.url).query)["w"] == [w.text(preset.settings.w)]
@@ -211,6 +211,7 @@ def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_m
     open_page, served_page: str
 ):
     tab, settings = open_page(), Settings()
+    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
     for control in MOVED:
         settings = move(tab, control, settings)
         tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=control.name)

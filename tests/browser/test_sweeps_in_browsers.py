@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
@@ -65,7 +68,13 @@ def grab(tab: Tab, name: str) -> tuple[float, float]:
 
 
 def wait_for_the_sweep(tab: Tab, name: str) -> None:
-    tab.page.wait_for_function("name => document.body.dataset.sweep === name", arg=name, timeout=PATIENCE_MILLISECONDS)
+    """Wait until the slider's sweep is there; on a busy machine the page may have given it up, and is asked again."""
+    begun = time.monotonic()
+    while tab.page.evaluate("document.body.dataset.sweep") != name:
+        assert time.monotonic() - begun < PATIENCE_MILLISECONDS / 1000, f"no sweep of {name} comes"
+        tab.slider(name).evaluate("slider => { slider.blur(); slider.focus(); }")
+        with contextlib.suppress(TimeoutError):
+            tab.page.wait_for_function("name => document.body.dataset.sweep === name", arg=name, timeout=4_000)
     tab.settle()
 
 
