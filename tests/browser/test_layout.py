@@ -38,6 +38,8 @@ def resized(open_shared_page):
         tab.wear(scheme)
         if tab.page.viewport_size != {"width": width, "height": height}:
             tab.page.set_viewport_size({"width": width, "height": height})
+            if width <= 768:  # Streamlit folds its sidebar away a moment later
+                tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=true]", state="attached")
         fitted(tab)
         return tab
 
