@@ -51,23 +51,22 @@ def test_the_first_screen_holds_the_title_the_figure_and_its_two_controls(open_p
     assert not tab.overflows_sideways()
 
 
-@pytest.mark.parametrize(("key", "name"), opening.SLIDERS.items())
-def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, key: str, name: str):
+PAIRS = [pair for key, name in opening.SLIDERS.items() for pair in ((key, name), (name, key))]
+
+
+@pytest.mark.parametrize(("pressed", "other"), PAIRS)
+def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, pressed: str, other: str):
     tab = open_page(near=False, **LAPTOP)
+    name = opening.SLIDERS.get(pressed, pressed)
     chart, values = tab.charts(opening.SLUG).first, CONTROL[name].values
-    place = values.index(CONTROL[name].default)
-    one_more, two_more = (CONTROL[name].text(values[place + step]) for step in (1, 2))
+    moved = CONTROL[name].text(values[values.index(CONTROL[name].default) + 1])
     before = tab.drawing(chart)
-    tab.slider(key).press("ArrowRight")
-    wait_for(tab, name, one_more)
-    after = tab.wait_until_redrawn(chart, before)
-    assert parse_qs(urlsplit(tab.page.url).query) == {name: [one_more]}
-    tab.slider(name).press("ArrowRight")
-    wait_for(tab, key, two_more)
-    tab.wait_until_redrawn(chart, after)
-    assert parse_qs(urlsplit(tab.page.url).query) == {name: [two_more]}
-    fresh = open_page(f"?{name}={two_more}", near=False, **LAPTOP)
-    assert said(fresh, key) == said(fresh, name) == two_more
+    tab.slider(pressed).press("ArrowRight")
+    wait_for(tab, other, moved)
+    tab.wait_until_redrawn(chart, before)
+    assert parse_qs(urlsplit(tab.page.url).query) == {name: [moved]}
+    fresh = open_page(f"?{name}={moved}", near=False, **LAPTOP)
+    assert said(fresh, pressed) == said(fresh, other) == moved
     assert fresh.drawing(fresh.charts(opening.SLUG).first) == tab.drawing(chart)
 
 
