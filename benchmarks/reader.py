@@ -128,7 +128,7 @@ class Reader:
 
     def _learn(self, message: ForwardMsg) -> None:
         element = message.delta.new_element
-        name = element.slider.id.rpartition("-")[2]
+        name = element.slider.id.split("-", 2)[-1]  # after the hash
         if name in CONTROL:
             self.sliders[name] = element.slider.id
         component = element.bidi_component

@@ -305,7 +305,7 @@ class Heard:
     def states(self) -> Iterator[dict]:
         """The states of the widgets in each message, by the end of their id."""
         for message in self.messages:
-            yield {one.id.rpartition("-")[2]: one for one in message.rerun_script.widget_states.widgets}
+            yield {one.id.split("-", 2)[-1]: one for one in message.rerun_script.widget_states.widgets}
 
 
 @pytest.fixture

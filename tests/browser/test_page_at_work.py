@@ -189,6 +189,7 @@ def test_another_theme_recolours_the_charts_without_a_run(reader):
 
 def move(tab, control: Control, settings: Settings) -> Settings:
     """Give a control another value as a reader does, and say which state that makes."""
+    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
     value = getattr(settings, control.name)
     widget = tab.page.locator(f".st-key-{control.name}")
     if isinstance(control, Choice | Several):
@@ -211,7 +212,6 @@ def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_m
     open_page, served_page: str
 ):
     tab, settings = open_page(), Settings()
-    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
     for control in MOVED:
         settings = move(tab, control, settings)
         tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=control.name)
