@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import streamlit as st
@@ -27,7 +27,7 @@ def add_all(number: int, section: Section, settings: Settings) -> None:
             _add_walk(label, count, section, plot)
         else:
             show = functools.partial(_draw, label)
-            swept = sliced(plot)
+            swept = functools.partial(slice_of, plot)
             parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug, sweep=swept)
 
 
@@ -50,12 +50,8 @@ def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
                     yield one
 
 
-def sliced(plot: Plot) -> Callable[[Settings], Slice]:
-    """Gives what the browser can redraw of a figure at some settings: its numbers and its caption."""
-    return functools.partial(_slice, plot)
-
-
-def _slice(plot: Plot, settings: Settings) -> Slice:
+def slice_of(plot: Plot, settings: Settings) -> Slice:
+    """What the browser can redraw of a figure at some settings: its numbers and its caption."""
     columns = columns_read(plot.drawing)
     return Slice(((plot.caption(settings),),), plot.title, plot.tables(settings), columns)
 
@@ -95,7 +91,7 @@ def _add_walk(label: str, count: int, section: Section, plot: Plot) -> None:
         st.caption(step)
 
     def swept(settings: Settings) -> Slice:
-        shown, stops = _slice(plot, settings), plot.walk(settings)
+        shown, stops = slice_of(plot, settings), plot.walk(settings)
         step = _step(walk, len(stops))
         if not step:
             return dataclasses.replace(shown, texts=(*shown.texts, (f"Step 0 of {len(stops)}.",)))

@@ -19,10 +19,10 @@ function reading() {
 
 const isBusy = (control) => control.contains(document.activeElement);
 
-const names = new WeakMap(); // of the controls, by the blocks around them
+const controls = new WeakMap(); // their names, by the blocks around them
 function nameOf(block) {
-  const name = names.get(block) ?? Object.keys(told.at).find((one) => block.querySelector(`.st-key-${one}`));
-  if (name) names.set(block, name); // a title has none, and a block may be empty yet
+  const name = controls.get(block) ?? Object.keys(told.at).find((one) => block.querySelector(`.st-key-${one}`));
+  if (name) controls.set(block, name); // a title has none, and a block may be empty yet
   return name;
 }
 
@@ -105,8 +105,14 @@ function markBeyond() {
   for (const slug of told.beyond) section(slug)?.setAttribute("data-beyond", "");
   for (const link of document.querySelectorAll(".contents ol a"))
     link.closest("li").toggleAttribute("data-beyond", told.beyond.includes(link.hash.slice(1)));
-  document.body.dataset.route ??= kept() ?? "whole";
-  if (told.beyond.includes(location.hash.slice(1))) choose("whole"); // who follows a link there wants to see it
+  if (document.body.dataset.route) return;
+  document.body.dataset.route = kept() ?? "whole";
+  arrived();
+}
+
+// Who follows a link to a section wants to see it.
+function arrived() {
+  if (told?.beyond.includes(location.hash.slice(1))) choose("whole");
 }
 
 function turned(event) {
@@ -134,6 +140,7 @@ function soon() {
 }
 
 addEventListener("click", turned);
+addEventListener("hashchange", arrived);
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
   soon();

@@ -35,7 +35,7 @@ def draw() -> None:
 
 
 def _sweep(settings: Settings) -> Slice:
-    return dataclasses.replace(figures.sliced(FIGURE)(settings), texts=())
+    return dataclasses.replace(figures.slice_of(FIGURE, settings), texts=())
 
 
 def _sweep_of_the_caption(settings: Settings) -> Slice:
@@ -49,7 +49,8 @@ def _chosen(name: str) -> Callable[[Settings], object]:
 
 def _slider(key: str, name: str, value: object) -> None:
     control = CONTROL[name]
-    st.session_state[key] = value
+    if st.session_state.get(key) != value:  # or a slider that is just being moved would be put back
+        st.session_state[key] = value
     st.select_slider(
         control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
     )

@@ -171,10 +171,10 @@ def control_moved(name: str) -> None:
 def set_moved(values: Mapping[str, object], *then: str) -> None:
     """Put controls at other values: rerun them, what that changes in sight, and then these parts."""
     page_state().pending.update(values)
-    _moved(tuple(values), [f"control-{name}" for name in values], then)
+    _moved(tuple(values), then)
 
 
-def _moved(names: Sequence[str], first: Sequence[str] = (), then: Sequence[str] = ()) -> None:
+def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
     read_controls()
     state = page_state()
     if not state.is_whole or any(CONTROL[name].group not in _QUICK for name in names):
@@ -182,7 +182,7 @@ def _moved(names: Sequence[str], first: Sequence[str] = (), then: Sequence[str] 
     moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
     state.late.update(moved)
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], first, then)
+    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], then)
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:
@@ -224,13 +224,15 @@ def rerun_after_sight(key: str, sections: Collection[str]) -> None:
     """
     state = page_state()
     late = [one for one in state.parts if one in state.late and state.parts[one].section in {EVERYWHERE, *sections}]
-    _rerun_late(Urgency.IN_SIGHT, late, then=(key,))
+    _rerun_late(Urgency.IN_SIGHT, late, (key,))
 
 
-def _rerun_late(urgency: Urgency, keys: Sequence[str], first: Sequence[str] = (), then: Sequence[str] = ()) -> None:
+def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ()) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
-    st.rerun([*first, *changed, ANSWER, *then])
+    # a control that a value waits for, also if the run that should have drawn it has been overtaken
+    waiting = [f"control-{name}" for name in page_state().pending]
+    st.rerun([*waiting, *changed, ANSWER, *then])
 
 
 def rerun(*keys: str) -> None:

@@ -72,7 +72,8 @@ def _widget(control: Control) -> None:
     else:
         st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
     if control.only_with:
-        parts.add(f"idle-{control.name}", _why_idle(control), _say_why_idle, control.only_with[:1], parts.EVERYWHERE)
+        other, _ = control.only_with
+        parts.add(f"idle-{control.name}", _why_idle(control), _say_why_idle, (other,), parts.EVERYWHERE)
     if control.name == "f":
         parts.add(
             "forget-bias",
@@ -85,8 +86,8 @@ def _widget(control: Control) -> None:
 
 
 def _why_idle(control: Control) -> Callable[[Settings], str]:
+    """(settings) → why the control changes nothing, or little, in words; empty where it does what it says."""
     other, value = control.only_with
-
     always = [
         number
         for number, section in enumerate(SECTIONS, 1)
@@ -115,9 +116,9 @@ def _sections_moved_by(control: Control) -> str:
 
 
 def _by_group(names: Iterable[str]) -> list[tuple[str, list[Control]]]:
-    """Controls under the heading of their group, in the colour of its cell (Markdown)."""
+    """Controls by the group that they belong to."""
     groups = itertools.groupby((CONTROL[name] for name in names), key=lambda control: control.group)
-    return [(f":{_COLOR.get(group, 'gray')}[{group}]", list(members)) for group, members in groups]
+    return [(group, list(members)) for group, members in groups]
 
 
 # --- in the sidebar -----------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def _by_group(names: Iterable[str]) -> list[tuple[str, list[Control]]]:
 
 def _sidebar() -> None:
     """Every control, by group. The browser folds away what does not move the section in sight: see follow.js."""
-    for group, members in itertools.groupby(CONTROL.values(), key=lambda control: control.group):
+    for group, members in _by_group(CONTROL):
         with st.container(key=f"group-{group.lower().replace(' ', '-')}"):
             st.html(f'<details class="group"><summary class="{_CLASS.get(group, "")}">{group}</summary></details>')
             for control in members:
@@ -171,8 +172,8 @@ def _take_preset(preset: Preset) -> None:
 
 def _above_the_sections(names: Sequence[str]) -> None:
     with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= _FEW):
-        for heading, members in _by_group(names):
-            st.markdown(f"**{heading}**")
+        for group, members in _by_group(names):
+            st.markdown(f"**:{_COLOR.get(group, 'gray')}[{group}]**")
             with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
                 for control in members:
                     with st.container(width=_WIDTH):

@@ -182,5 +182,6 @@ def _value(name: str) -> object:
 def set_controls(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
     """Put these controls, which are on the page, at their values in the settings."""
     for name in names:
+        page_state().pending.pop(name, None)
         value = getattr(settings, name)
         st.session_state[name] = list(value) if isinstance(value, tuple) else value

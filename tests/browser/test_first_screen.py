@@ -70,6 +70,21 @@ def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, pre
     assert fresh.drawing(fresh.charts(opening.SLUG).first) == tab.drawing(chart)
 
 
+def test_moves_in_quick_succession_end_at_the_last_in_both_sliders(open_page):
+    tab = open_page(near=False, **LAPTOP)
+    values = CONTROL["w"].values
+    last = CONTROL["w"].text(values[values.index(CONTROL["w"].default) + 7])
+    for _ in range(6):
+        tab.slider("opening-w").press("ArrowRight")
+    wait_for(tab, "w", CONTROL["w"].text(values[values.index(CONTROL["w"].default) + 6]))
+    tab.slider("w").press("ArrowRight")  # the other one, as soon as it has followed
+    wait_for(tab, "opening-w", last)
+    tab.settle()
+    assert said(tab, "opening-w") == said(tab, "w") == last
+    fresh = open_page(f"?w={last}", near=False, **LAPTOP)
+    tab.wait_until_drawn(tab.charts(opening.SLUG).first, fresh.drawing(fresh.charts(opening.SLUG).first))
+
+
 def test_the_figure_follows_the_pointer_on_the_slider_below_it(open_page):
     tab = open_page(near=False, **LAPTOP)
     chart = tab.charts(opening.SLUG).first
