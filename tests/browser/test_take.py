@@ -258,7 +258,7 @@ def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Br
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     expect(reader.get_by_text("At lag 30 the vanilla gradient is 7.64 × 10⁻¹⁸")).to_be_visible()
     # still interactive: the slice under the pointer
-    map_ = reader.locator(".chart", has=reader.locator("svg.marks")).nth(8)
+    map_ = reader.locator("#figure-6-1")
     before = map_.inner_html()
     map_.scroll_into_view_if_needed()
     map_.hover(position={"x": 150, "y": 100})
