@@ -1,12 +1,12 @@
-"""The page as a reader has it: served by Streamlit, opened in Chromium.
+"""The page as a reader has it: served by Streamlit, opened in Chromium; in ``engines/`` in Firefox and WebKit as well.
 
-Without a Chromium these tests are skipped, and the end of the run says so; with ``CI=true`` or
-``REQUIRE_BROWSER=1`` they fail instead.
+Without the browser that it needs a test is skipped, and the end of the run says so; with ``CI=true`` or
+``REQUIRE_BROWSER=1`` it fails instead.
 
 Fixtures:
     served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
     server: its process.
-    chromium: the browser, for the whole session. Whoever asks for it is marked ``browser``.
+    chromium: the browser, for the whole session. Whoever asks for one is marked ``browser``.
     open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
     open_at: the same, of a server that the test has started itself with :func:`serving`.
     open_shared_page: as ``open_page``, with tabs that stay open for all tests of a file.
@@ -19,7 +19,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -30,10 +29,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from tests.browser import installed
+from tests.browser.installed import CHROMIUM
+from tests.browser.scripts import DRAWING, SETTLED
 from tests.serving import RUN, free_port, streamlit
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-HOW_TO_GET_ONE = "apt-get install chromium (Debian), dnf install chromium (Fedora), brew install chromium (macOS)"
 
 PATIENCE_MILLISECONDS = 120_000  # how long to wait for what must come; no test measures time with it
 
@@ -51,47 +50,57 @@ CHROMIUM_ARGUMENTS = (
 BASE_PATH = "--server.baseUrlPath"
 
 SERVER_LOG = pytest.StashKey[Path]()
+MISSING = "missing browser"  # the name of a test's property: the engine that it would have needed
 
 
 # --- with and without a browser -----------------------------------------------------------------------------
 
 
-def find_browser() -> str | None:
-    """The path of a Chromium on this machine, or None."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
 @pytest.hookimpl(tryfirst=True)  # before the tests of a file are kept together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for the browser, directly or through a fixture.
+    """Mark every test that asks for a browser, directly or through a fixture.
 
-    Those that share no tab may run in any process.
+    Those that share no tab may run in any process; those in one of several engines share its browser.
     """
     for item in items:
         names = getattr(item, "fixturenames", ())
-        if "chromium" in names:
+        if "engine" in names:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group(f"engine-{_engine_of(item)}"))
+        elif "chromium" in names:
             item.add_marker(pytest.mark.browser)
             if "open_shared_page" not in names:
                 item.add_marker(pytest.mark.apart)
 
 
+def _engine_of(item: pytest.Item) -> str:
+    """The name of the engine in which a test of the page runs."""
+    return item.callspec.params.get("engine", CHROMIUM) if hasattr(item, "callspec") else CHROMIUM
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("browser") is None or find_browser():
+    engine = _engine_of(item)
+    if item.get_closest_marker("browser") is None or installed.is_there(engine):
         return
+    item.user_properties.append((MISSING, engine))
     if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_BROWSER") == "1":
-        pytest.fail(f"no Chromium found, and here it is required. {HOW_TO_GET_ONE}", pytrace=False)
-    pytest.skip("no Chromium found")
+        pytest.fail(f"no {engine} found, and here it is required. {installed.HOW_TO_GET[engine]}", pytrace=False)
+    pytest.skip(f"no {engine} found")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what a run without a browser has not looked at."""
-    skipped = [report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords]
-    if not skipped or find_browser():
+    """Say loudly what a run without one of the browsers has not looked at."""
+    skipped = [dict(report.user_properties).get(MISSING) for report in terminalreporter.getreports("skipped")]
+    missing = [engine for engine in installed.ENGINES if engine in skipped]
+    if not missing:
         return
-    terminalreporter.write_sep("!", f"{len(skipped)} browser tests did NOT run", red=True, bold=True)
-    terminalreporter.write_line(f"Nobody has looked at the page: found none of {', '.join(BROWSERS)}.")
-    terminalreporter.write_line(f"To get one: {HOW_TO_GET_ONE}")
+    terminalreporter.write_sep("!", "browser tests did NOT run", red=True, bold=True)
+    for engine in missing:
+        terminalreporter.write_line(
+            f"Nobody has looked at the page in {engine}: {skipped.count(engine)} tests need it."
+        )
+        terminalreporter.write_line(f"    To get it: {installed.HOW_TO_GET[engine]}")
     terminalreporter.write_line("REQUIRE_BROWSER=1 makes a missing browser a failure.")
     terminalreporter.write_sep("!", red=True, bold=True)
 
@@ -161,7 +170,7 @@ def chromium() -> Iterator[Browser]:
     """The machine's own Chromium, driven by Playwright."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=installed.chromium(), args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -215,17 +224,7 @@ class Tab:
         """
         self.page.evaluate("() => { window.settledFrames = 0; }")
         self.page.wait_for_function(
-            """held => {
-                const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
-                const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
-                const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
-                const { listening, swept } = document.body.dataset;
-                const isSettled = document.querySelector(ran) && listening && (held || !swept)
-                    && !document.querySelector(busy)
-                    && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
-                window.settledFrames = isSettled ? (window.settledFrames ?? 0) + 1 : 0;
-                return window.settledFrames > 3;  // what the last answer says has been taken in by now
-            }""",
+            SETTLED,
             arg=held,
             timeout=PATIENCE_MILLISECONDS,
         )
@@ -262,13 +261,7 @@ class Tab:
 
         In alphabetical order: in which order Vega puts marks and ticks into the SVG depends on what was drawn before.
         """
-        return sorted(
-            chart.evaluate(
-                """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
-                    mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
-                )"""
-            )
-        )
+        return sorted(chart.evaluate(DRAWING))
 
     def wait_until_redrawn(self, chart: Locator, before: list[str], held: bool = False) -> list[str]:
         """Wait until a chart shows something else than before, and settle; what it shows then."""

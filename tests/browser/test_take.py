@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, Page, expect
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page import take as page_take
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, find_browser, serving, wait_until
+from tests.browser import installed
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, serving, wait_until
 from tests.facts import fact
 from tests.serving import free_port
 
@@ -162,7 +163,7 @@ def course_page(chromium: Browser, served_page: str, tmp_path: Path) -> Iterator
     assert source.count("http://localhost:8501/") == 2
     (tmp_path / "course.html").write_text(source.replace("http://localhost:8501", served_page), encoding="utf-8")
     strict = chromium.browser_type.launch(
-        executable_path=find_browser(), args=[*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
+        executable_path=installed.chromium(), args=[*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
     )
     with served(tmp_path) as address:
         page = strict.new_context(viewport={"width": 1000, "height": 900}).new_page()

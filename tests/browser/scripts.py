@@ -1,0 +1,22 @@
+"""What the tests ask a page in every browser, as JavaScript."""
+
+from __future__ import annotations
+
+# Whether the script has run, the page listens, and all is drawn. True when asked for the fourth time in a row: what the
+# last answer says has been taken in by then. With an argument that is true, also while a slider or a key is held down.
+SETTLED = """held => {
+    const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
+    const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
+    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
+    const { listening, swept } = document.body.dataset;
+    const isSettled = document.querySelector(ran) && listening && (held || !swept)
+        && !document.querySelector(busy)
+        && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
+    window.settledFrames = isSettled ? (window.settledFrames ?? 0) + 1 : 0;
+    return window.settledFrames > 3;
+}"""
+
+# What an SVG chart shows: the outlines of its lines, areas and points, its places and its texts.
+DRAWING = """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
+    mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
+)"""
