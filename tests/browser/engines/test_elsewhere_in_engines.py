@@ -99,8 +99,8 @@ def test_on_paper_there_are_figures_and_open_folds_and_no_controls(reader: Reade
     assert reader.evaluate(STILL_SEEN) == []
     charts = "chart => [...document.querySelectorAll(chart)].every(one => one.getBoundingClientRect().height > 100)"
     assert reader.evaluate(charts, CHART)
-    fold = "() => document.querySelector('[data-testid=stMain] details > :not(summary)').getBoundingClientRect().height"
-    assert reader.evaluate(fold) > 10
+    fold = "[data-testid=stMarkdownContainer] details > :not(summary)"
+    assert reader.evaluate("fold => document.querySelector(fold).getBoundingClientRect().height", fold) > 10
 
 
 # --- in a page from elsewhere ---------------------------------------------------------------------------------
