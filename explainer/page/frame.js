@@ -80,7 +80,7 @@ const sight = new IntersectionObserver(
 
 function watchDialogs() {
   sight.disconnect();
-  if (document.querySelector("body > :has([role=dialog])")) sight.observe(document.documentElement);
+  if (document.querySelector("body > :has([role=dialog])")) sight.observe(main());
 }
 
 if (window !== top) {
