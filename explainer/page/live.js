@@ -174,7 +174,8 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   }
   mark();
   approach();
-  if (isFirst && window !== top) say.state("framed", true);
+  // where the address says embed=true the server knows
+  if (isFirst && window !== top && !/[?&]embed=true/i.test(location.search)) say.state("framed", { isFramed: true });
   clearTimeout(pause);
   if (known.late.length) wait(known.patience);
   tell();

@@ -39,6 +39,7 @@ def listen() -> None:
     """Add the component to the end of the page, so that its answer comes after the figures."""
     parts.add(parts.ANSWER, lambda _: page_state().dragged, _answer, moved_by=())
     _near()  # a new session, after a restart of the server, begins with what the browser has kept
+    _framed()
 
 
 def _answer(dragged: int) -> None:
@@ -108,4 +109,4 @@ def _near() -> None:
 
 
 def _framed() -> None:
-    page_state().is_framed = True
+    page_state().is_framed = bool(_message("framed"))

@@ -62,4 +62,5 @@ def _pressed(key: str) -> None:
     if not _is_framed():
         return parts.rerun(key)
     before, state.opened = state.opened, "" if state.opened == key else key
-    return parts.rerun(*(f(one) for one in {before, key} - {""} for f in (str, _place_of)))
+    keys = [key] if before in ("", key) else [before, key]  # one box at a time: their widgets are alike
+    return parts.rerun(*keys, *map(_place_of, keys))

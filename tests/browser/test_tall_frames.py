@@ -26,7 +26,7 @@ DIALOG = """() => {
 }"""
 
 
-# a script gives an element the focus; what Playwright calls counts as a reader's press, which may scroll the page around
+# a script gives an element the focus; what Playwright calls counts as a press, after which the page around may follow
 FOCUS = """selector => {
     Object.defineProperty(navigator, "userActivation", { value: { isActive: false }, configurable: true });
     document.querySelector(selector).focus();
