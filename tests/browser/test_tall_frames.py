@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
 from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until
 from tests.browser.test_take import served
 
-COURSE = Path(__file__).parents[2] / "examples" / "course_page.html"
+ROOT = Path(__file__).parents[2]
+COURSE = ROOT / "examples" / "course_page.html"
 SECTION = "k-steps"
 OPENER, BOX = f".st-key-embed-{SECTION} button", f".st-key-in-place-embed-{SECTION}"
 LINK = "after the lesson"
@@ -87,6 +88,11 @@ def test_a_section_in_the_address_of_a_frame_does_not_scroll_the_course_page(cou
     lesson(course).wait_for_function("looks > 4")
     lesson(course).evaluate(FOCUS, OPENER.replace("embed", "take").replace("button", "summary"))
     assert course.evaluate("[scrollY, window.scrolls, document.activeElement.id]") in ([0, 0, ""], [0, 0, "lesson"])
+
+
+def test_nothing_opens_a_dialog_without_asking_whether_it_is_in_a_frame():
+    page = (ROOT / "explainer" / "page").glob("*.py")
+    assert [file.name for file in page if "st.dialog" in file.read_text(encoding="utf-8")] == ["pop_up.py"]
 
 
 def test_in_a_frame_the_code_opens_in_place_and_escape_leads_back(course: Page, inside: FrameLocator):
