@@ -129,9 +129,13 @@ def test_a_dialog_of_streamlits_own_stands_where_the_reader_looks(course: Page, 
 
 
 def test_a_frame_swallows_no_scrolling_and_traps_no_key(course: Page, inside: FrameLocator):
-    course.mouse.move(500, 700)
-    course.mouse.wheel(0, 400)
-    course.wait_for_function("scrollY > 300")
+    course.mouse.move(500, 850)
+
+    def goes_on_at_the_end() -> bool:
+        course.mouse.wheel(0, 200)
+        return course.evaluate("scrollY") > 300
+
+    wait_until(course, goes_on_at_the_end, "the frame keeps the scrolling for itself")
     inside.locator("a, button, summary, input").filter(visible=True).last.focus()
     after = course.get_by_role("link", name=LINK).and_(course.locator(":focus"))
     for _ in range(5):
