@@ -157,6 +157,7 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
             ),
         ),
         style.FULL_HEIGHT,
+        x=style.FRAMED["x"],
     )
 
 

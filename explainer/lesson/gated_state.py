@@ -108,7 +108,8 @@ def _cell_drawing() -> alt.LayerChart:
             **more,
         }
 
-    wires = style.data("wires").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    between = board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q")
+    wires = style.data("wires").encode(**between)
     on_path, beside = f"datum.path == '{_PATH}'", f"datum.path != '{_PATH}'"
     ends = style.data("wires").transform_filter("datum.arrow").encode(**board("x_end:Q", "y_end:Q"))
     arrow = {"shape": "triangle", "filled": True, "opacity": 1}
@@ -116,15 +117,15 @@ def _cell_drawing() -> alt.LayerChart:
     nodes = style.data("nodes").encode(**board("x:Q", "y:Q"))
     boxes = style.data("boxes").encode(**board("x:Q", "y:Q"))
     values = style.data("values").encode(**board("x:Q", "y:Q"), text="text:N")
-    back = style.data("back").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
-    peephole = style.data("peephole").encode(**board("x:Q", "y:Q", x2="x_end:Q", y2="y_end:Q"))
+    back = style.data("back")
+    peephole = style.data("peephole").encode(**between)
     return style.finish(
         alt.layer(
             wires.transform_filter(beside).mark_rule(aria=False, color=style.REFERENCE, strokeWidth=1.2),
             ends.transform_filter(beside).mark_point(size=40, color=style.REFERENCE, **arrow).encode(angle=angle),
             wires.transform_filter(on_path).mark_rule(aria=False, color=style.BLUE, strokeWidth=5),
             ends.transform_filter(on_path).mark_point(size=160, color=style.BLUE, **arrow).encode(angle=angle),
-            back.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[7, 3]),
+            back.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[7, 3]).encode(**between),
             back.mark_point(size=120, color=style.BLUE, **arrow).encode(**board("x_end:Q", "y_end:Q"), angle=angle),
             back.mark_text(fontWeight="bold", **style.LABEL).encode(**board("x_label:Q", "y_label:Q"), text="label:N"),
             peephole.mark_rule(aria=False, color=style.BLUE, strokeWidth=2, strokeDash=[4, 3]),

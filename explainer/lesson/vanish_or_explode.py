@@ -105,6 +105,20 @@ def _edges(values: Sequence[float]) -> list[float]:
     return [values[0] - half, values[-1] + half]
 
 
+def _around_the_slices(values: Sequence[float]) -> tuple[str, str]:
+    """Where the axis below a map ends: around the reader's slice, and around that of the value under the pointer.
+
+    The cells of one value stand together in the table. Vega itself would complain of a pointer that is nowhere.
+    """
+    place = f"round((pointer.parameter[0] - ({values[0]})) / {values[1] - values[0]}) * {len(LAGS)}"
+    pointed = f"extent(slice(pluck(data('grid'), 'log10_magnitude'), {place}, {place} + {len(LAGS)}))"
+    low, high = style.FRAMED["y"]
+    return tuple(
+        f"pointer.parameter && isValid({pointed}[{end}]) ? {outer}({own}, {pointed}[{end}]) : {own}"
+        for end, (outer, own) in enumerate((("min", low), ("max", high)))
+    )
+
+
 def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawing:
     def build() -> alt.VConcatChart:
         pointer = alt.selection_point(
@@ -145,7 +159,6 @@ def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawin
         own = style.data("own").encode(x=slice_x, y=slice_y)
         under = style.data("grid").transform_filter(pointer)
         below = alt.layer(
-            # the axis follows what is drawn: the reader's slice, and the one under the pointer
             style.invisible_frame(slice_x, slice_y),
             style.line_of_one(),
             own.mark_line(color=style.REFERENCE, strokeDash=[4, 3], strokeWidth=2),
@@ -158,6 +171,7 @@ def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawin
             .mark_text(align="right", baseline="top", fontWeight="bold", **style.LABEL)
             .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
         ).properties(height=150)
+        style.hold(below, y=_around_the_slices(values))
         chart = alt.vconcat(above, below, spacing=18)
         chart = chart.configure_view(stroke=None).configure_axis(domain=False, ticks=False)
         # as SVG, however many cells: there the page's colours reach the text

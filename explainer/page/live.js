@@ -153,7 +153,8 @@ let listening = false;
 export default function ({ data, setTriggerValue, setStateValue }) {
   say = { event: setTriggerValue, state: setStateValue };
   known = { ...data };
-  if (!listening) {
+  const isFirst = !listening;
+  if (isFirst) {
     listening = true;
     document.body.dataset.listening = "true";
     const options = { capture: true, passive: true };
@@ -173,6 +174,8 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   }
   mark();
   approach();
+  // where the address says embed=true the server knows
+  if (isFirst && window !== top && !/[?&]embed=true/i.test(location.search)) say.state("framed", { isFramed: true });
   clearTimeout(pause);
   if (known.late.length) wait(known.patience);
   tell();

@@ -6,7 +6,8 @@ the answer before it sends the next value, and skips what the pointer has passed
 own, with its keyboard, its label and the URL.
 
 When a reader touches a control, the component sends which sections are in sight: these answer first. Once they have
-been painted and the reader pauses, it asks for the late ones. It also says when the reader comes near a section.
+been painted and the reader pauses, it asks for the late ones. It also says when the reader comes near a section, and
+whether the page stands in a frame.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def listen() -> None:
     """Add the component to the end of the page, so that its answer comes after the figures."""
     parts.add(parts.ANSWER, lambda _: page_state().dragged, _answer, moved_by=())
     _near()  # a new session, after a restart of the server, begins with what the browser has kept
+    _framed()
 
 
 def _answer(dragged: int) -> None:
@@ -62,6 +64,7 @@ def _answer(dragged: int) -> None:
         on_sight_change=_sight,
         on_pause_change=_pause,
         on_near_change=_near,
+        on_framed_change=_framed,
         height=0,
     )
 
@@ -103,3 +106,7 @@ def _pause() -> None:
 
 def _near() -> None:
     parts.come_near(_sections(_message("near")))
+
+
+def _framed() -> None:
+    page_state().is_framed = bool(_message("framed"))

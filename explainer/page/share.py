@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation
-from explainer.page import layout, parts
-from explainer.page.state import page_state
+from explainer.page import layout, pop_up
 from explainer.take import links
 from explainer.take.links import View
 
@@ -39,52 +40,55 @@ def link(settings: Settings, anchor: str = "") -> str:
 def buttons() -> None:
     """Where readers look for it: a link to what they see, and the code to embed it."""
     with st.container(key="share", horizontal=True):
-        _opens("copy-link", "Copy link", ":material/link:", lambda: _copy_dialog(page_state().chosen))
-        embed_button((), "embed-whole")
+        place_of_the_link = pop_up.button("copy-link", "Copy link", ":material/link:", _copy_link, "Hide the link")
+        place_of_the_code = embed_button((), "embed-whole")
+    place_of_the_link()
+    place_of_the_code()
 
 
-def embed_button(slugs: Sequence[str], key: str) -> None:
-    """A button that opens the dialog with the code that embeds these sections; none is the whole lesson."""
-    _opens(key, "Embed …", ":material/code:", lambda: _embed_dialog(page_state().chosen, slugs))
+def embed_button(slugs: Sequence[str], key: str) -> Callable[[], None]:
+    """A button that opens the code that embeds these sections; none is the whole lesson.
+
+    Returns:
+        a function that adds the place where the code opens inside a frame.
+    """
+    return pop_up.button(key, "Embed …", ":material/code:", functools.partial(_embed, slugs), "Hide the code")
 
 
-def _opens(key: str, label: str, icon: str, dialog: Callable[[], None]) -> None:
-    def button(_: None) -> None:
-        if st.button(label, icon=icon, key=key, on_click=parts.rerun, args=(key,)):
-            dialog()
-
-    parts.add(key, lambda _: None, button, moved_by=())
-
-
-@st.dialog("Copy link", width="large")
-def _copy_dialog(settings: Settings) -> None:
+def _copy_link(settings: Settings, _: Mapping[str, Any]) -> None:
     st.markdown("A link to exactly this state of every control:")
     layout.code(link(settings))
     st.markdown(f"To one section only, to embed it, and to keep it: *{PANEL}*, at the end of the page.")
 
 
-@st.dialog("Embed", width="large")
-def _embed_dialog(settings: Settings, slugs: Sequence[str]) -> None:
+def _embed(slugs: Sequence[str], settings: Settings, changed: Mapping[str, Any]) -> None:
     st.markdown(
         "Paste this into a course page. It opens in exactly this state; readers may move the controls you give."
     )
     picked = st.multiselect(
-        "Sections (none chosen: the whole lesson)", _SLUGS, default=list(slugs), format_func=_NUMBERED.__getitem__
+        "Sections (none chosen: the whole lesson)",
+        _SLUGS,
+        default=list(slugs),
+        format_func=_NUMBERED.__getitem__,
+        **changed,
     )
     sections = tuple(slug for slug in _SLUGS if slug in picked)
-    which = st.segmented_control("Controls that readers may move", (_ALL, _NONE, _SOME), default=_ALL, required=True)
+    which = st.segmented_control(
+        "Controls that readers may move", (_ALL, _NONE, _SOME), default=_ALL, required=True, **changed
+    )
     movable: Sequence[str] | None = {_ALL: None, _NONE: ()}.get(which)
     if which == _SOME:
         moving = View(sections=sections or None).movable(_MOVED_BY)
-        movable = st.multiselect("These", moving, format_func=lambda name: f"{CONTROL[name].label} ({name})")
-    first, second, third = st.columns(3)
+        movable = st.multiselect("These", moving, format_func=lambda name: f"{CONTROL[name].label} ({name})", **changed)
+    first, second, third = st.columns((3, 2, 3))  # the names of the themes take room
     title = first.text_input(
         "Title, for screen readers",
         "; ".join(_TITLES[slug] for slug in sections) or citation.SHORT_TITLE,
         max_chars=200,
+        **changed,
     )
-    height = second.number_input("Height in pixels", 200, 5000, 900, 50)
-    theme = third.segmented_control("Theme", tuple(_THEMES), default=_READERS_OWN, required=True)
+    height = second.number_input("Height in pixels", 200, 5000, 900, 50, **changed)
+    theme = third.segmented_control("Theme", tuple(_THEMES), default=_READERS_OWN, required=True, **changed)
     source = links.address(base(), links.query(settings, sections, movable, embed=True, theme=_THEMES[theme]))
     st.markdown("**The code**")
     layout.code(links.iframe(source, title, int(height)))

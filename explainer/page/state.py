@@ -77,6 +77,8 @@ class PageState:
         pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
+        is_framed: whether the browser has said that the page stands in a frame of another one.
+        opened: the key of the button that has opened a box in place; empty if none is open.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
         reader: tells this session from others.
     """
@@ -101,6 +103,8 @@ class PageState:
     pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
+    is_framed: bool = False
+    opened: str = ""
     brought: dict[str, Section] = field(default_factory=dict)
     reader: object = field(default_factory=object)
 

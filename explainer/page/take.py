@@ -42,7 +42,7 @@ def _fold(number: int, section: Section, key: str, _: Settings | None) -> None:
             return
         st.markdown("**A link to this section in this state**")
         layout.code(share.link(settings, section.slug))
-        share.embed_button((section.slug,), f"embed-{section.slug}")
+        share.embed_button((section.slug,), f"embed-{section.slug}")()
         shown = zip(section.plots_at(settings), section.figures_at(settings), strict=True)
         for count, (plot, figure) in enumerate(shown, 1):
             _code_and_data(number, count, section, plot, figure, settings)
@@ -93,7 +93,7 @@ def panel() -> None:
         with st.container(key="take-link"):
             _add("link-to-take", lambda settings: settings, show_link)
         with st.container(horizontal=True, key="take-files"):
-            share.embed_button((), "embed-lesson")
+            place_of_the_code = share.embed_button((), "embed-lesson")
             _file(
                 "Notebook",
                 lambda: notebook.written(shown, address, lesson),
@@ -118,6 +118,7 @@ def panel() -> None:
                 ":material/folder_zip:",
                 "The numbers of every figure as CSV, in one zip with the settings.",
             )
+        place_of_the_code()
         with st.expander("Cite", icon=":material/format_quote:", key="cite"):
             _add("citation", share.link, _cite)
 

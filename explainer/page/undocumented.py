@@ -155,8 +155,9 @@ FACTS = {
     "a lost connection": Fact(
         "While the server is away, a dialog with the title “Connection error” says how to start one; it stands right "
         "below the body, and goes when the server is back.",
-        (_HTML, _CSS),
-        "Find the dialog in the browser and let page.html put its words there: readers have no server to start.",
+        (_HTML, _CSS, f"{_PAGE}/frame.js"),
+        "Find the dialog in the browser and let page.html put its words there: readers have no server to start. In a "
+        "frame it has to stand where the reader looks.",
     ),
     "garbage": Fact(
         "The hidden option runner.postScriptGC = false is honoured.",
