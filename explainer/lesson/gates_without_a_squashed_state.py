@@ -168,13 +168,16 @@ def _paths_caption(settings: Settings) -> str:
     )
 
 
-PATHS = Plot(
-    title="Whole derivative and product of gates, LSTM and minGRU",
-    reads=("k", *networks.NETWORK),
-    drawing=by_lag.drawing(*_PATH_SERIES),
-    tables=_paths_tables,
-    caption=_paths_caption,
-    program=Program(programs.exact_product, "gradient"),
+PATHS = by_lag.compared(
+    Plot(
+        title="Whole derivative and product of gates, LSTM and minGRU",
+        reads=("k", *networks.NETWORK),
+        drawing=by_lag.drawing(*_PATH_SERIES, compares=True),
+        tables=_paths_tables,
+        caption=_paths_caption,
+        program=Program(programs.exact_product, "gradient"),
+    ),
+    dict.fromkeys(_PATH_SERIES, networks.NETWORK),
 )
 
 # --- complex a ----------------------------------------------------------------------------------------------

@@ -93,14 +93,17 @@ def _walk(settings: Settings) -> Stops:
     return by_lag.walk({by_lag.VANILLA: gradients.vanilla(settings), by_lag.GATED: gradients.gated(settings)})
 
 
-BY_LAG = Plot(
-    title="Gradient against lag, vanilla and gated",
-    reads=SCALAR,
-    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True),
-    tables=_tables,
-    caption=_caption,
-    program=Program(programs.k_steps, "gradient"),
-    walk=_walk,
+BY_LAG = by_lag.compared(
+    Plot(
+        title="Gradient against lag, vanilla and gated",
+        reads=SCALAR,
+        drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True, compares=True),
+        tables=_tables,
+        caption=_caption,
+        program=Program(programs.k_steps, "gradient"),
+        walk=_walk,
+    ),
+    {by_lag.VANILLA: gradients.VANILLA_FIELDS, by_lag.GATED: gradients.GATED_FIELDS},
 )
 
 

@@ -149,13 +149,16 @@ def _paths_caption(settings: Settings) -> str:
     )
 
 
-PATHS = Plot(
-    title="The direct path and the whole derivative of a gate that reads its state",
-    reads=("k", "h0", "act", "w", "f", "u"),
-    drawing=by_lag.drawing(*_SERIES),
-    tables=_paths_tables,
-    caption=_paths_caption,
-    program=Program(programs.paths, "gradient"),
+PATHS = by_lag.compared(
+    Plot(
+        title="The direct path and the whole derivative of a gate that reads its state",
+        reads=("k", "h0", "act", "w", "f", "u"),
+        drawing=by_lag.drawing(*_SERIES, compares=True),
+        tables=_paths_tables,
+        caption=_paths_caption,
+        program=Program(programs.paths, "gradient"),
+    ),
+    dict.fromkeys(_SERIES[:3], ("k", "h0", "f", "u")) | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )
 
 # --- real networks ------------------------------------------------------------------------------------------
@@ -222,13 +225,16 @@ def _lstm_caption(settings: Settings) -> str:
     )
 
 
-LSTM_PATHS = Plot(
-    title="A real LSTM: its direct path and its whole derivative",
-    reads=("k", *networks.NETWORK),
-    drawing=by_lag.drawing(*_LSTM_SERIES),
-    tables=_lstm_tables,
-    caption=_lstm_caption,
-    program=Program(programs.lstm_paths, "gradient"),
+LSTM_PATHS = by_lag.compared(
+    Plot(
+        title="A real LSTM: its direct path and its whole derivative",
+        reads=("k", *networks.NETWORK),
+        drawing=by_lag.drawing(*_LSTM_SERIES, compares=True),
+        tables=_lstm_tables,
+        caption=_lstm_caption,
+        program=Program(programs.lstm_paths, "gradient"),
+    ),
+    dict.fromkeys(_LSTM_SERIES, networks.NETWORK),
 )
 
 

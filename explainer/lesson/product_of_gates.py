@@ -109,14 +109,18 @@ def _walk(settings: Settings) -> Stops:
     return by_lag.walk({_SERIES[kind]: gradient for kind, gradient in _kinds(settings).items()})
 
 
-THREE_GATES = Plot(
-    title="Gradient against lag for three kinds of gate",
-    reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
-    drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA),
-    tables=_tables,
-    caption=_caption,
-    program=Program(programs.three_gates, "gradient"),
-    walk=_walk,
+_OF_KIND = {"constant": ("k", "f"), "varying": ("k", "f", "spread", "seed"), "state": ("k", "h0", "f", "u")}
+THREE_GATES = by_lag.compared(
+    Plot(
+        title="Gradient against lag for three kinds of gate",
+        reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
+        drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA, compares=True),
+        tables=_tables,
+        caption=_caption,
+        program=Program(programs.three_gates, "gradient"),
+        walk=_walk,
+    ),
+    {_SERIES[kind]: names for kind, names in _OF_KIND.items()} | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )
 
 

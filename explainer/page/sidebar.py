@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.page import parts
-from explainer.page.state import page_state, read_controls, set_controls, take_pending
+from explainer.page.state import keep, page_state, read_controls, set_controls, take_pending
 from explainer.take import links
 from explainer.take.links import View
 
@@ -136,7 +136,7 @@ def _sidebar() -> None:
     st.button(
         "Reset everything",
         icon=":material/restart_alt:",
-        on_click=set_controls,
+        on_click=_reset,
         args=(Settings(),),
         width="stretch",
         key="reset",
@@ -167,6 +167,11 @@ def _take_preset(preset: Preset) -> None:
     st.rerun()  # the whole page
 
 
+def _reset(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
+    set_controls(settings, names)
+    keep(settings.kept)
+
+
 # --- above the sections -------------------------------------------------------------------------------------
 
 
@@ -181,7 +186,7 @@ def _above_the_sections(names: Sequence[str]) -> None:
         st.button(
             "Back to the link's values",
             icon=":material/restart_alt:",
-            on_click=set_controls,
+            on_click=_reset,
             args=(page_state().linked, names),
             key="reset",
         )

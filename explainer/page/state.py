@@ -6,13 +6,14 @@ Widgets keep their own keys there: a control has its name, and its key is its pa
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from explainer.choices import spelling
-from explainer.choices.controls import CONTROL, CONTROLS, Several
+from explainer.choices.controls import CONTROL, Several
+from explainer.choices.keeping import KEEP
 from explainer.choices.settings import Settings, from_query
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
@@ -121,13 +122,14 @@ def read_link() -> None:
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    respelt = spelling.respelt(asked, (*CONTROL, SECTION, CONTROLS_PARAMETER))
+    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER))
     meant = {respelt.get(name, name): texts for name, texts in asked.items()}
     state.linked, state.notes = from_query(meant)
     if respelt:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(respelt.values()))
         state.notes = (f"the link spells {names} otherwise, and has been read so", *state.notes)
-    canonical = {name: texts for name, texts in meant.items() if name not in CONTROL} | state.linked.to_query()
+    others = {name: texts for name, texts in meant.items() if name not in (*CONTROL, KEEP)}
+    canonical = others | state.linked.to_query()
     unlike = [name for name in {**asked, **canonical} if asked.get(name) != canonical.get(name)]
     for name in unlike:  # no widget is there yet; each takes its value from the URL
         if name in canonical:
@@ -139,7 +141,16 @@ def read_link() -> None:
 
 
 def _in_the_url() -> dict[str, list[str]]:
-    return {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
+    return {name: st.query_params.get_all(name) for name in (*CONTROL, KEEP)}
+
+
+def keep(states: Sequence[Settings]) -> None:
+    """Put the states that the reader keeps for comparison into the URL, in place of those that stand there."""
+    texts = Settings().with_kept(states).to_query().get(KEEP, [])
+    if texts:
+        st.query_params[KEEP] = texts
+    elif KEEP in st.query_params:
+        del st.query_params[KEEP]
 
 
 def take_notes() -> tuple[str, ...]:
