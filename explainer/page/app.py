@@ -10,7 +10,7 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation, prose
-from explainer.page import layout, live, opening, parts, press, share, sidebar, status, sweep, take
+from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
 from explainer.take.links import View
@@ -52,6 +52,7 @@ def _freeze_imports() -> None:
 
 def end() -> None:
     """Listen to the browser; every part is on the page."""
+    memory.listen()
     press.listen()
     sweep.listen()
     live.listen()

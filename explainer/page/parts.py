@@ -241,7 +241,8 @@ def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ())
     page_state().late.difference_update(set(keys) - set(changed))
     # a control that a value waits for, also if the run that should have drawn it has been overtaken
     waiting = [f"control-{name}" for name in page_state().pending]
-    st.rerun([*waiting, *changed, ANSWER, *then])
+    last = [key for key in then if key in page_state().parts and key not in changed]
+    st.rerun([*waiting, *changed, ANSWER, *last])
 
 
 def rerun(*keys: str) -> None:

@@ -52,6 +52,19 @@ class Part:
     variant: Callable[[], Hashable] = lambda: None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A reader's answer to the prediction of a section.
+
+    Attributes:
+        before: the settings before the move, as far as the section reads them: they say which move it was.
+        chosen: the number of the option; None for a reader who wanted to be shown.
+    """
+
+    before: Settings
+    chosen: int | None
+
+
 @dataclass(eq=False)
 class PageState:
     """One reader's page. The sections are named by their slugs, the parts by their keys.
@@ -78,6 +91,8 @@ class PageState:
         pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
+        answers: the reader's answers, by section.
+        recalls: whether the answers that the browser keeps have been asked for, or are known.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
         reader: tells this session from others.
     """
@@ -102,6 +117,8 @@ class PageState:
     pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    recalls: bool = False
     brought: dict[str, Section] = field(default_factory=dict)
     reader: object = field(default_factory=object)
 
