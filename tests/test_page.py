@@ -360,6 +360,17 @@ def test_a_preset_sets_its_state_and_reset_takes_it_back(untouched: AppTest, pre
     assert numbers_by_section(at) == numbers_by_section(untouched)
 
 
+def test_one_undo_takes_a_preset_back():
+    at = opened({"w": "-3", "k": "9"})
+    before = settings_of(at)
+    assert by_key(at, "preset-undo").proto.disabled
+    press(at, PRESETS[3].name)
+    assert settings_of(at) == PRESETS[3].settings
+    press(at, "Undo")
+    assert settings_of(at) == before
+    assert by_key(at, "preset-undo").proto.disabled
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_a_link_opens_the_state_it_was_made_from(preset: Preset):
     at = opened(preset.settings.to_query())

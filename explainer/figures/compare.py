@@ -28,7 +28,7 @@ SHAPES = ("circle", "square", "triangle-up")  # at the end of the first, second 
 SIGNS = ("○", "□", "△")  # the same in a text
 _DASHES = ([1, 3], [9, 3, 2, 3], [4, 4])
 _LABEL_ABOVE, _LABEL_HEIGHT = 12, 16  # pixels
-_AROUND = 105  # pixels that legend and axis take of a chart's height
+_AXIS, _LEGEND_LINE = 85, 24  # pixels that the axis and a line of the legend take of a chart's height
 
 Tables = Callable[[Settings], Mapping[str, Table]]
 
@@ -75,11 +75,15 @@ def layers(x: alt.X, y: alt.Y, colors: Mapping[str, str]) -> list[alt.Chart]:
             shape=_one_of("number", dict(zip(numbers, SHAPES, strict=True))),
             tooltip=["line:N", "label:N", "lag:Q", alt.Tooltip("reads:N", title="gradient")],
         ),
-        ends.mark_text(align="right", dx=-6, **style.LABEL).encode(y=y_of_label(y), text="label:N"),
+        ends.mark_text(
+            align=alt.ExprRef("datum.label_align"),
+            dx=alt.ExprRef("datum.label_align == 'left' ? 8 : -6"),
+            **style.LABEL,
+        ).encode(y=_y_of_label(y), text="label:N"),
     ]
 
 
-def y_of_label(y: alt.Y) -> alt.Y:
+def _y_of_label(y: alt.Y) -> alt.Y:
     """The same axis for the places of the labels."""
     moved = y.copy(deep=False)
     moved["shorthand"] = "label_log10:Q"
@@ -146,7 +150,8 @@ def compared(plot: Plot, reads: Mapping[str, Collection[str]], height: int) -> P
         if not lines:
             return now | {KEPT: _nothing(rows.are_bare())}
         frame = _frame(now["frame"], lines)
-        return now | {"frame": frame, KEPT: _table(lines, frame, height)}
+        legend_lines = len(reads) if len(reads) > 2 else 1  # on a narrow page
+        return now | {"frame": frame, KEPT: _table(lines, frame, height - _AXIS - legend_lines * _LEGEND_LINE)}
 
     def caption(settings: Settings) -> str:
         lines = lines_at(settings)
@@ -207,11 +212,13 @@ def _frame(frame: Table, lines: Sequence[_Line]) -> Table:
 
 
 def _table(lines: Sequence[_Line], frame: Table, height: int) -> Table:
+    """The rows of all lines; ``height`` is that of the plot within its axes, in pixels."""
     low, high = frame["log10_magnitude"].to_pylist()
-    pixel = (high - low) / (height - _AROUND)
+    middle = sum(frame["lag"].to_pylist()) / 2
+    pixel = (high - low) / height
     at_end = [float(line.places[line.end]) + _LABEL_ABOVE * pixel for line in lines]
     beside = _apart(at_end, _LABEL_HEIGHT * pixel, low + _LABEL_HEIGHT * pixel / 2, high - _LABEL_HEIGHT * pixel / 2)
-    return stack(*(_rows(line, place) for line, place in zip(lines, beside, strict=True)))
+    return stack(*(_rows(line, place, line.end < middle) for line, place in zip(lines, beside, strict=True)))
 
 
 def _apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
@@ -226,7 +233,7 @@ def _apart(places: Sequence[float], least: float, low: float, high: float) -> li
     return moved
 
 
-def _rows(line: _Line, label_place: float) -> Table:
+def _rows(line: _Line, label_place: float, ends_early: bool) -> Table:
     count = len(line.rows)
     label, place = text([None] * count), np.full(count, np.nan)
     label[line.end], place[line.end] = line.label, label_place
@@ -242,6 +249,7 @@ def _rows(line: _Line, label_place: float) -> Table:
         reads=text(values["reads"]),
         label=label,
         label_log10=decades(place),
+        label_align=text(["left" if ends_early else "right"] * count),
     )
 
 
@@ -262,6 +270,7 @@ def _nothing(_: bool) -> Table:
         log10_magnitude=places["log10_magnitude"],
         **words_of,
         label_log10=places["label_log10"],
+        label_align=text([]),
     )
 
 

@@ -17,9 +17,9 @@ from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
 _HERE = Path(__file__).parent
-SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + (
-    f'<script type="module">\n{(_HERE / "buttons.js").read_text(encoding="utf-8")}</script>'
-    f'<script type="module">\n{(_HERE / "follow.js").read_text(encoding="utf-8")}</script>'
+SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + "".join(
+    f'<script type="module">\n{(_HERE / name).read_text(encoding="utf-8")}</script>'
+    for name in ("buttons.js", "follow.js", "address.js")
 )  # in one element: each costs time at every move
 ICON = Path(__file__).with_name("icon.svg")
 

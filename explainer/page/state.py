@@ -14,6 +14,7 @@ import streamlit as st
 from explainer.choices import spelling
 from explainer.choices.controls import CONTROL, Several
 from explainer.choices.keeping import KEEP
+from explainer.choices.presets import Preset
 from explainer.choices.settings import Settings, from_query
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
@@ -91,6 +92,7 @@ class PageState:
         pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
+        preset: the preset that the reader has taken last, and the settings before it, until that is undone.
         answers: the reader's answers, by section.
         recalls: whether the answers that the browser keeps have been asked for, or are known.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
@@ -117,6 +119,7 @@ class PageState:
     pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
+    preset: tuple[Preset, Settings] | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     recalls: bool = False
     brought: dict[str, Section] = field(default_factory=dict)
