@@ -216,7 +216,7 @@ def test_each_preset_has_its_fact_and_a_link_to_the_section_that_shows_it():
     for preset, (number, query, slug) in zip(PRESETS, linked, strict=True):
         assert slugs[int(number) - 1] == slug == preset.section
         assert from_query(parse_qs(query)) == (preset.settings, ())
-        assert set(preset.changes) <= set(SECTIONS[int(number) - 1].moved_by)
+        assert set(preset.changes) <= set(SECTIONS[int(number) - 1].reads)
 
 
 def test_a_section_opens_its_link_its_code_and_its_data():

@@ -28,6 +28,7 @@ SHAPES = ("circle", "square", "triangle-up")  # at the end of the first, second 
 SIGNS = ("○", "□", "△")  # the same in a text
 _DASHES = ([1, 3], [9, 3, 2, 3], [4, 4])
 _LABEL_ABOVE, _LABEL_HEIGHT = 12, 16  # pixels
+_AT_END = "isValid(datum.label)"
 _AXIS, _LEGEND_LINE = 85, 24  # pixels that the axis and a line of the legend take of a chart's height
 
 Tables = Callable[[Settings], Mapping[str, Table]]
@@ -56,31 +57,38 @@ def _counts(name: str, settings: Settings, names: Collection[str]) -> bool:
 # --- the drawing --------------------------------------------------------------------------------------------
 
 
-def layers(x: alt.X, y: alt.Y, colors: Mapping[str, str]) -> list[alt.Chart]:
-    """The kept curves' part of a chart over the lag; ``colors`` are those of its lines, by name."""
-    kept = style.data(KEPT).encode(x=x)
-    color = _one_of("line", colors)
+def lines(x: alt.X, y: alt.Y, colors: Mapping[str, str]) -> list[alt.Chart]:
+    """The kept curves of a chart over the lag, for below its own lines; ``colors`` are those of its lines, by name."""
+    kept, color = style.data(KEPT).encode(x=x, y=y), _one_of("line", colors)
     numbers = [str(number) for number in range(1, len(SHAPES) + 1)]
-    ends = kept.transform_filter("isValid(datum.label)")
     return [
         kept.mark_line(strokeWidth=1.6, aria=False).encode(
-            y=y,
             detail=["line:N", "number:N"],
             stroke=color,
             strokeDash=_one_of("number", dict(zip(numbers, _DASHES, strict=True))),
         ),
-        ends.mark_point(size=60, strokeWidth=1.8, opacity=1, aria=False).encode(
-            y=y,
+        kept.transform_filter(_AT_END)
+        .mark_point(size=60, strokeWidth=1.8, opacity=1, aria=False)
+        .encode(
             stroke=color,
             shape=_one_of("number", dict(zip(numbers, SHAPES, strict=True))),
             tooltip=["line:N", "label:N", "lag:Q", alt.Tooltip("reads:N", title="gradient")],
         ),
-        ends.mark_text(
+    ]
+
+
+def labels(x: alt.X, y: alt.Y) -> alt.Chart:
+    """The labels at their ends, for above everything."""
+    return (
+        style.data(KEPT)
+        .transform_filter(_AT_END)
+        .mark_text(
             align=alt.ExprRef("datum.label_align"),
             dx=alt.ExprRef("datum.label_align == 'left' ? 8 : -6"),
             **style.LABEL,
-        ).encode(y=_y_of_label(y), text="label:N"),
-    ]
+        )
+        .encode(x=x, y=_y_of_label(y), text="label:N")
+    )
 
 
 def _y_of_label(y: alt.Y) -> alt.Y:
@@ -132,7 +140,7 @@ def compared(plot: Plot, reads: Mapping[str, Collection[str]], height: int) -> P
     """The same plot over the lag, beside the curves that the reader has kept.
 
     Args:
-        plot: its drawing has the :func:`layers` of kept curves.
+        plot: its drawing has the :func:`lines` and :func:`labels` of kept curves.
         reads: names of the controls that move each line, by the line's name.
         height: of the drawing, in pixels.
     """

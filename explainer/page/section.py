@@ -20,7 +20,14 @@ from explainer.page import figures, layout, own, parts, prediction, take, work
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS = 230, 110, 330, 330, 330  # pixels: about how tall they stand
+_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT = (
+    290,
+    110,
+    330,
+    330,
+    330,
+    60,
+)  # pixels: about how tall they stand
 
 
 def draw(number: int, section: Section) -> None:
@@ -72,6 +79,8 @@ def _placeholders(number: int, section: Section) -> str:
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
         boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+    if any(plot.compares for plot in section.plots):
+        boxes.append(("", _KEPT, ""))
     if section.follows:
         boxes.append(("", _FOLLOWS, ""))
     return layout.placeholders([*boxes, ("", _RECEIPT, "")])
