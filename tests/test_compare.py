@@ -17,7 +17,7 @@ from explainer.lesson import SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.maths import gradients
 from explainer.maths.results import at_once
-from explainer.take import data, links
+from explainer.take import data, handout, links
 
 PLOTS = {plot.title: plot for section in SECTIONS for plot in section.plots if plot.compares} | {FIGURE.title: FIGURE}
 SMALL = Settings(T=20, n=2, k=10)  # quick networks
@@ -209,3 +209,11 @@ def test_while_a_slider_moves_kept_curves_stay_as_they_are(name: str):
 def test_only_figures_of_what_differs_are_made_anew_for_a_kept_curve():
     (plot,) = [one for one in PLOTS.values() if "LSTM" in one.title and "minGRU" in one.title]
     assert plot.at(SMALL.with_kept([SMALL.replace(w=1.2)])) is plot.at(SMALL)
+
+
+def test_the_handout_names_the_kept_states_and_draws_their_curves():
+    settings = SMALL.with_kept([SMALL.replace(w=1.2)])
+    (section,) = [one for one in SECTIONS if one.slug == "k-steps"]
+    written = handout.page(settings, "https://example.org/", [section])
+    assert "○ k = 10, w = 1.2, f = 0.95" in written
+    assert '"label":"w = 1.2"' in written

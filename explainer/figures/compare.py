@@ -43,6 +43,11 @@ def said(settings: Settings, names: Collection[str]) -> str:
     return ", ".join(shown)
 
 
+def name_of(state: Settings) -> str:
+    """A kept state in words: w, f, and what else is not at its default."""
+    return said(state, {"w", "f", *differing(state, Settings())})
+
+
 def differing(one: Settings, other: Settings, names: Collection[str] = tuple(CONTROL)) -> tuple[str, ...]:
     """Names of the controls in which two states differ, without those that change nothing in either."""
     unlike = [name for name in names if getattr(one, name) != getattr(other, name)]

@@ -93,6 +93,9 @@ def _question(settings: Settings) -> Prediction:
         f"It goes from {words.magnitude(then)} to {words.magnitude(now)}. |w|ᵏ is {words.magnitude(power)} now, and "
         f"the slopes multiply to {words.magnitude(slopes)}: by the {words.ordinal(place)} step out of the start σ′ is "
         f"{words.number(flat, 2)}.",
+        "As |w|ᵏ does? They agree only while every slope σ′ is close to 1.",
+        "",
+        "",
     )
 
 

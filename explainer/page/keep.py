@@ -12,11 +12,9 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.keeping import KEEP, MOST
 from explainer.choices.settings import Settings
-from explainer.figures.compare import SIGNS, differing, said
+from explainer.figures.compare import SIGNS, name_of
 from explainer.page import parts
 from explainer.page.state import page_state
-
-_ALWAYS = ("w", "f")  # named of each kept state, also at their defaults
 
 
 def row(slug: str) -> None:
@@ -38,18 +36,13 @@ def _buttons(slug: str, kept_and_present: tuple[tuple[Settings, ...], bool]) -> 
         st.button(label, icon=":material/push_pin:", key=f"keep-{slug}", disabled=is_full, on_click=_keep)
         for number, state in enumerate(kept, 1):
             st.button(
-                f"Let go of {SIGNS[number - 1]} {name(state)}",
+                f"Let go of {SIGNS[number - 1]} {name_of(state)}",
                 key=f"let-go-{slug}-{number}",
                 on_click=_let_go,
                 args=(state,),
             )
         if len(kept) > 1:
             st.button("Let go of all", key=f"let-go-{slug}", on_click=parts.set_kept, args=((),))
-
-
-def name(state: Settings) -> str:
-    """A kept state in words: w, f, and what else is not at its default."""
-    return said(state, {*_ALWAYS, *differing(state, Settings())})
 
 
 def _keep() -> None:

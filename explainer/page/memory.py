@@ -32,7 +32,9 @@ def listen() -> None:
 
 def _answer(_: None) -> None:
     state = page_state()
-    written = {slug: [one.before.spelled(), one.chosen] for slug, one in state.answers.items()}
+    written = {
+        slug: [one.before.spelled(), one.chosen] for slug, one in state.answers.items() if slug not in state.brought
+    }
     _component(key=KEY, data={"recalls": state.recalls, "answers": written}, on_recalled_change=_recalled, height=0)
 
 
