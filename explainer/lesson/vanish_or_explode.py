@@ -83,11 +83,8 @@ def _fate(settings: Settings) -> str:
 
 
 def _asked(settings: Settings) -> Asked:
-    def teaches(before: Settings, after: Settings) -> bool:
-        return abs(after.w) > 1 and _fate(after) == "vanishes"
-
     candidates = ({"act": "logistic", "w": 4.0}, {"act": "tanh", "w": 2.0}, {"act": "identity", "w": 1.2})
-    move = moves.first(settings, *candidates, teaches=teaches)
+    move = moves.first(settings, *candidates, teaches=lambda _, after: abs(after.w) > 1 and _fate(after) == "vanishes")
     return Asked(
         f"{move.in_words(settings)}: what becomes of the vanilla gradient at lag {settings.k}?",
         (
