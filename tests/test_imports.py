@@ -14,7 +14,7 @@ LIVES_IN = {
     "altair": {"figures", "reach", "lesson", "take"},
     "streamlit": {"page"},
 }
-NOT_SECTIONS = {"parts", "prose", "citation"}
+NOT_SECTIONS = {"parts", "moves", "prose", "citation"}
 
 
 def dotted_name(file: Path) -> str:

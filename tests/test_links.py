@@ -206,12 +206,17 @@ def test_any_string_leaves_a_working_page(text: str):
 # --- links on the page --------------------------------------------------------------------------------------
 
 
-def test_each_preset_has_its_link():
+def test_each_preset_has_its_fact_and_a_link_to_the_section_that_shows_it():
     at = opened({})
-    said = "\n".join(node.value for node in [*at.sidebar.caption, *at.sidebar.markdown])
-    for preset in PRESETS:
-        (found,) = re.findall(re.escape(preset.fact) + r".*?\]\(\?([^)]*)\)", said)
-        assert from_query(parse_qs(found)) == (preset.settings, ())
+    slugs = [section.slug for section in SECTIONS]
+    found = [re.fullmatch(r"\[§ (\d+)\]\(\?(.*)#(.*)\)", node.value) for node in at.sidebar.markdown]
+    linked = [match.groups() for match in found if match]
+    facts = [button.help for button in at.sidebar.button if button.label in {preset.name for preset in PRESETS}]
+    assert facts == [preset.fact for preset in PRESETS]
+    for preset, (number, query, slug) in zip(PRESETS, linked, strict=True):
+        assert slugs[int(number) - 1] == slug == preset.section
+        assert from_query(parse_qs(query)) == (preset.settings, ())
+        assert set(preset.changes) <= set(SECTIONS[int(number) - 1].reads)
 
 
 def test_a_section_opens_its_link_its_code_and_its_data():

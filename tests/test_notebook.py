@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures.program import needed, text
 from explainer.lesson import SECTIONS
@@ -179,7 +180,7 @@ def test_it_starts_from_the_readers_settings():
     ]
     namespace = {}
     exec(cell, namespace)
-    assert {name: namespace[name] for name in vars(settings)} == vars(settings)
+    assert {name: namespace[name] for name in CONTROL} == {name: getattr(settings, name) for name in CONTROL}
 
 
 def test_it_is_the_same_each_time_whatever_has_been_trained_meanwhile():

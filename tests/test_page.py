@@ -360,6 +360,17 @@ def test_a_preset_sets_its_state_and_reset_takes_it_back(untouched: AppTest, pre
     assert numbers_by_section(at) == numbers_by_section(untouched)
 
 
+def test_one_undo_takes_a_preset_back():
+    at = opened({"w": "-3", "k": "9"})
+    before = settings_of(at)
+    assert by_key(at, "preset-undo").proto.disabled
+    press(at, PRESETS[3].name)
+    assert settings_of(at) == PRESETS[3].settings
+    press(at, "Undo")
+    assert settings_of(at) == before
+    assert by_key(at, "preset-undo").proto.disabled
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_a_link_opens_the_state_it_was_made_from(preset: Preset):
     at = opened(preset.settings.to_query())
@@ -412,40 +423,6 @@ def test_nothing_is_answered_before_the_reader_does(untouched: AppTest):
     for section in SECTIONS:
         assert by_key(untouched, f"answer-{section.slug}").value is None
         assert feedback(untouched, section) == ""
-
-
-@pytest.mark.parametrize("settings", [Settings(), Settings(act="identity", w=1.1, f=0.5)], ids=["defaults", "other"])
-def test_an_answer_gets_feedback_on_itself(untouched: AppTest, settings: Settings):
-    at = opened(settings.to_query())
-    predictions = {section: section.question(settings) for section in SECTIONS}
-    for choice in range(max(len(prediction.options) for prediction in predictions.values())):
-        answered = [section for section, prediction in predictions.items() if choice < len(prediction.options)]
-        for section in answered:
-            by_key(at, f"answer-{section.slug}").set_value(choice)
-        ran(at.run())
-        for section in answered:
-            prediction, said = predictions[section], feedback(at, section)
-            assert prediction.options[choice].told in said
-            assert ("**Yes.**" in said) == (choice == prediction.right)
-            if prediction.right not in {choice, None}:  # None: nobody knows before the work has been done
-                assert prediction.options[prediction.right].text in said
-        assert drawings(at) == drawings(untouched)
-        assert_same_shape(shape(at), shape(untouched))
-
-
-def test_feedback_follows_the_settings():
-    at = opened()
-    (section,) = [section for section in SECTIONS if section.slug == "vanish-or-explode"]
-    right = section.question(Settings()).right
-    ran(by_key(at, "answer-vanish-or-explode").set_value(right).run())
-    assert "**Yes.**" in feedback(at, section)
-    exploding = Settings(act="identity", w=8.0)
-    assert section.question(exploding).right != right
-    by_key(at, "act").set_value("identity")
-    by_key(at, "w").set_value(8.0)
-    ran(at.run())
-    assert "**Yes.**" not in feedback(at, section)
-    assert section.question(exploding).options[right].told in feedback(at, section)
 
 
 # --- walking a product, factor by factor --------------------------------------------------------------------

@@ -110,23 +110,12 @@ def test_a_control_that_moves_nothing_just_now_sends_no_figure():
     assert any("spread=2" in node.value for node in reader.sent if node.type == "markdown")  # the way to the lesson
 
 
-def test_an_answer_sends_no_figure():
+def test_an_answer_without_a_move_sends_no_figure():
     reader = opened()
-    slug = SECTIONS[0].slug
-    (radio,) = [node for node in reader.main if getattr(node, "key", None) == f"answer-{slug}"]
+    (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-your-own-network"]
     radio.set_value(0).run()
     assert shown(reader.sent) == {}
     assert "Predictions made: 1 of" in "".join(node.value for node in reader.main.markdown)
-
-
-def test_an_answer_is_told_where_one_section_stands_alone():
-    reader = opened(section="k-steps")
-    (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-k-steps"]
-    radio.set_value(0).run()
-    assert [problem.message for problem in reader.exception] == []
-    (section,) = [section for section in SECTIONS if section.slug == "k-steps"]
-    told = section.question(Settings()).options[0].told
-    assert any(told in node.value for node in reader.main.markdown)
 
 
 # --- what is computed ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import itertools
 import math
 import re
@@ -119,14 +120,15 @@ def column(table: pa.Table, name: str) -> list:
 
 def test_every_file_of_the_folder_is_a_section_and_nothing_else():
     folder = Path(lesson.__file__).parent
-    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "parts", "prose", "citation", "opening"}
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "parts", "moves", "prose", "citation", "opening"}
     assert sorted(slug.replace("-", "_") for slug in BY_SLUG) == sorted(files)
     assert len(BY_SLUG) == len(SECTIONS)
 
 
 def test_a_sections_slug_is_the_name_of_its_file():
     for slug, section in BY_SLUG.items():
-        assert section.question.__module__ == f"{lesson.__name__}.{slug.replace('-', '_')}"
+        for function in (section.asked, section.question):
+            assert function.__module__ == f"{lesson.__name__}.{slug.replace('-', '_')}"
 
 
 @every_section
@@ -724,11 +726,9 @@ def square_of_one_step(settings: Settings) -> int:
     return 0 if 0.99 <= before / one <= 1.01 else 1 if before > one else 2
 
 
-def beside_the_power_of_w(settings: Settings) -> int:
-    slopes = [f / settings.w if settings.w else 1.0 for f in vanilla_factors(settings)]
-    if settings.w == 0 or log10_of(slopes) >= -0.3:
-        return 0
-    return 1
+def change_at_lag_k(before: Settings, after: Settings) -> int:
+    then, now = (log10_of(vanilla_factors(one)) for one in (before, after))
+    return 1 if then == now or abs(now - then) <= 0.3 else 0 if now > then else 2
 
 
 def fate(settings: Settings) -> int:
@@ -810,7 +810,7 @@ ANSWERS = {
     "one-recurrence": last_factor,
     "one-step": share_of_the_largest_factor,
     "two-steps": square_of_one_step,
-    "k-steps": beside_the_power_of_w,
+    "k-steps": change_at_lag_k,
     "vanish-or-explode": fate,
     "gated-state": left_of_the_state,
     "gate-steps": larger_after_two_steps,
@@ -838,7 +838,10 @@ def sweep() -> Iterator[Settings]:
 @pytest.mark.parametrize("slug", sorted(ANSWERS))
 def test_the_right_answer_is_right(slug: str):
     for settings in (*SETTINGS, *sweep()):
-        assert prediction(slug, settings).right == ANSWERS[slug](settings), at(settings)
+        asked = prediction(slug, settings)
+        states = [settings, settings.replace(**dict(asked.move.changes)) if asked.move else settings]
+        takes = len(inspect.signature(ANSWERS[slug]).parameters)  # what is so after the move, or what it has changed
+        assert asked.right == ANSWERS[slug](*states[-takes:]), at(settings)
 
 
 @every_section
@@ -848,6 +851,7 @@ def test_a_prediction_has_different_answers_and_something_to_tell_for_each(slug:
         assert asked.question.endswith("?")
         assert len({option.text for option in asked.options}) == len(asked.options) >= 2
         assert all(option.told for option in asked.options)
+        assert BY_SLUG[slug].asked(settings) == asked.asked
         assert asked.right is None or 0 <= asked.right < len(asked.options)
 
 

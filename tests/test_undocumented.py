@@ -106,10 +106,10 @@ def test_whether_a_run_collects_garbage_is_asked_of_the_options():
 @fact("the test runner's tree")
 def test_a_reader_without_a_browser_keeps_what_a_run_of_some_parts_does_not_send():
     reader = Reader(has_been_through=False)
-    reader.query_params["section"] = "k-steps"
+    reader.query_params["section"] = "does-it-learn"
     reader.run()
     charts = {node.proto.SerializeToString() for node in reader.get("vega_lite_chart")}
-    (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-k-steps"]
+    (radio,) = [node for node in reader.main if getattr(node, "key", None) == "answer-does-it-learn"]
     radio.set_value(0).run()
     assert [node.type for node in reader.sent if node.type == "radio"] == ["radio"]
     assert [node for node in reader.sent if node.type == "vega_lite_chart"] == []

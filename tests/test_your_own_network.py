@@ -21,7 +21,7 @@ from explainer.choices.settings import Settings
 from explainer.figures.figure import figures_computed
 from explainer.lesson import SECTIONS
 from explainer.lesson import your_own_network as lesson
-from explainer.lesson.parts import Section, contents, contents_computed
+from explainer.lesson.parts import Section, answer, contents, contents_computed
 from explainer.reach import files, own, weights
 from explainer.reach.noise import noise
 from explainer.take import data, handout, notebook
@@ -126,7 +126,7 @@ def test_what_a_reader_has_brought_is_kept_nowhere_else():
     section = lesson.of_readers_own(mine)
     before = figures_computed(), contents_computed()
     assert section.figures_at(Settings())
-    assert contents(section, Settings()).prediction.options
+    assert contents(section, Settings()).asked == answer(section, Settings()).asked
     assert (figures_computed(), contents_computed()) == before
     gone = [weakref.ref(one) for one in (mine, mine.request, mine.request.found.module)]
     del mine, section

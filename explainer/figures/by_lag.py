@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
-from explainer.figures import figure, readings, rows, style
-from explainer.figures.figure import Drawing, InWords, Stop, Stops, decades, stack, steps, table, text
+from explainer.figures import compare, figure, readings, rows, style
+from explainer.figures.figure import Drawing, InWords, Plot, Stop, Stops, decades, stack, steps, table, text
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
 
@@ -30,8 +30,24 @@ VANILLA = Series(style.VANILLA, style.VERMILION, (1, 0))
 GATED = Series(style.GATED, style.BLUE, (7, 3))
 
 
-def drawing(*series: Series, references: bool = False, height: int = style.FULL_HEIGHT) -> Drawing:
-    """The chart of these series; with references, thin grey lines labelled at their end."""
+def compared(plot: Plot, reads: Mapping[Series, Collection[str]], height: int = style.FULL_HEIGHT) -> Plot:
+    """The same plot, beside the curves that the reader has kept.
+
+    Args:
+        plot: its drawing is :func:`drawing` with ``compares``, of this height.
+        reads: names of the controls that move each of its series.
+        height: in pixels.
+    """
+    return compare.compared(plot, {series.name: names for series, names in reads.items()}, height)
+
+
+def drawing(
+    *series: Series, references: bool = False, height: int = style.FULL_HEIGHT, compares: bool = False
+) -> Drawing:
+    """The chart of these series; with references, thin grey lines labelled at their end.
+
+    One that compares has the curves that the reader has kept as well.
+    """
 
     def build() -> alt.LayerChart:
         domain = [one.name for one in series]
@@ -55,11 +71,13 @@ def drawing(*series: Series, references: bool = False, height: int = style.FULL_
                 style.invisible_frame(x, y),
                 style.line_of_one(),
                 *(_reference_layers(x, y) if references else ()),
+                *(compare.lines(x, y, {one.name: one.color for one in series}) if compares else ()),
                 style.lag_marker(),
                 lines,
                 style.off_scale_marks(x, y, color, "gradients", "notes"),
                 targets,
                 style.walk_marks(x, y, color),
+                *([compare.labels(x, y)] if compares else ()),
             ),
             height,
             **style.FRAMED,

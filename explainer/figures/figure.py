@@ -66,6 +66,7 @@ class Plot:
         shown: (settings) → whether the reader has chosen to see it.
         presses: the controls that a press in the chart sets, by the field of the mark under the pointer.
         is_kept: whether its figures are kept for all readers; not if they show what one of them has brought.
+        compares: whether it draws the curves that the reader has kept beside the present ones.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Plot:
     shown: Callable[[Settings], bool] = lambda settings: True
     presses: tuple[tuple[str, str], ...] = ()
     is_kept: bool = True
+    compares: bool = False
 
     def at(self, settings: Settings, result: Any = None) -> Figure:
         """The figure at these settings, computed once for all readers who ask for the same.
@@ -87,7 +89,7 @@ class Plot:
             settings: the state of the page; only what the plot reads counts.
             result: of long work, as far as it has got. It changes, so such a figure is not kept.
         """
-        own = settings.only(self.reads)
+        own = settings.compared(self.reads) if self.compares else settings.only(self.reads)
         if result is not None:
             return _figure(self, own, result)
         return _kept_figure(self, own) if self.is_kept else _figure(self, own)

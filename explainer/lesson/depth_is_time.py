@@ -14,7 +14,8 @@ from explainer.figures import bands, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import depth
 from explainer.maths.blocks import KINDS
 from explainer.maths.depth import Stack
@@ -93,18 +94,35 @@ def _log10_at_start(kind: str, settings: Settings) -> float:
     return float(np.median(depth.by_depth(_stack(kind, settings)).log10_norm[:, -1]))
 
 
+def _asked(settings: Settings) -> Asked:
+    small = settings.dg < 2
+    move = moves.first(settings, {"dg": 3.0, "L": max(settings.L, 24)} if small else {"dg": 0.5})
+    after = move.after(settings)
+    return Asked(
+        f"{move.in_words(settings)}. A residual stack of {words.counted(after.L, 'layer')}: how large is the gradient "
+        "that reaches x(0)?",
+        ("Less than a hundredth: it vanishes", "In between", "More than a hundred: it explodes"),
+        move,
+    )
+
+
 def _question(settings: Settings) -> Prediction:
-    residual, plain = (_log10_at_start(kind, settings) for kind in ("residual", "plain"))
-    told = f"Residual: {words.magnitude(residual)}. Plain: {words.magnitude(plain)}."
-    return Prediction(
-        f"A residual stack of {words.counted(settings.L, 'layer')} with gain {words.number(settings.dg)}: how large is "
-        "the gradient that reaches x(0)?",
-        (
-            Option("Less than a hundredth: it vanishes", told),
-            Option("In between", told),
-            Option("More than a hundred: it explodes", f"{told} The direct path is 1 all the same; the rest is not."),
-        ),
+    asked = _asked(settings)
+    before, residual, plain = (
+        _log10_at_start(kind, one)
+        for kind, one in (
+            ("residual", settings),
+            ("residual", asked.after(settings)),
+            ("plain", asked.after(settings)),
+        )
+    )
+    return asked.answered(
         0 if residual < np.log10(HORIZON) else 2 if residual > np.log10(EXPLODED) else 1,
+        f"Residual: {words.magnitude(residual)}; before the move {words.magnitude(before)}. Plain: "
+        f"{words.magnitude(plain)}. Each residual block has the factor 1 + J, of which the 1 alone is sure to pass.",
+        "",
+        "",
+        "The direct path is 1 all the same; the rest is not.",
     )
 
 
@@ -245,6 +263,7 @@ SECTION = Section(
     title="Depth is time",
     argument=_ARGUMENT,
     plots=(BY_DEPTH, RESIDUAL, HIGHWAY, BRANCHES),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Through layers as through time a gradient is a product, and “+ x” is a gate that is always open.",

@@ -16,7 +16,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
+from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
 from explainer.maths.cell_types import CELLS
 from explainer.maths.first_gates import FirstGates, first_gates
@@ -98,24 +98,24 @@ def _labels(chosen: Plan) -> tuple[str, ...]:
     return (*_LABELS, *(_FIFTH[learner.cell] for learner in chosen.learners[len(_LABELS) :]))
 
 
+def _asked(settings: Settings) -> Asked:
+    return Asked(
+        f"With k = {settings.tk} and {plan(settings).steps} training steps: which of the four will have learned the "
+        "task?",
+        ("All four", "The LSTM with your forget bias, but not the one with torch's biases", "Another mixture", "None"),
+        None,
+    )
+
+
 def _question(settings: Settings) -> Prediction:
-    asked = plan(settings)
-    result = training.recall(asked)
-    right, told = None, "Press Train: nobody knows before."
-    if result is not None:
-        learned = [_most(result.outcome(i).learned) for i in range(4)]
-        names = [label for label, yes in zip(_LABELS, learned, strict=True) if yes]
-        told = f"Learned by most of the seeds: {', '.join(names) if names else 'none of the four'}."
-        right = 0 if learned == [True] * 4 else 3 if not any(learned) else 1 if not learned[1] and learned[2] else 2
-    return Prediction(
-        f"With k = {settings.tk} and {asked.steps} training steps: which of the four will have learned the task?",
-        (
-            Option("All four", told),
-            Option("The LSTM with your forget bias, but not the one with torch's biases", told),
-            Option("Another mixture", told),
-            Option("None", told),
-        ),
-        right,
+    asked, result = _asked(settings), training.recall(plan(settings))
+    if result is None:
+        return asked.answered(None, "Press Train: nobody knows before.")
+    learned = [_most(result.outcome(i).learned) for i in range(4)]
+    names = [label for label, yes in zip(_LABELS, learned, strict=True) if yes]
+    return asked.answered(
+        0 if learned == [True] * 4 else 3 if not any(learned) else 1 if not learned[1] and learned[2] else 2,
+        f"Learned by most of the seeds: {', '.join(names) if names else 'none of the four'}.",
     )
 
 
@@ -326,6 +326,7 @@ SECTION = Section(
     title="Does it learn?",
     argument=_ARGUMENT,
     plots=(ACCURACY, LOSS, RNN_NORMS, LSTM_NORMS),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="What the gradient cannot reach at the start is hard to learn; a forget bias decides how far it reaches.",

@@ -10,7 +10,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import ladder
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 from explainer.maths.paths import by_path
@@ -46,23 +47,46 @@ Choose the *state* gate: the ladder gets a rung for the gate's own slope, and th
 """
 
 
-def _question(settings: Settings) -> Prediction:
+def _two_steps_back(settings: Settings) -> tuple[float, float]:
+    """The size of the gated gradient two steps back, and of the vanilla one."""
     gated, vanilla = (cell(ladder.two_steps(settings)) for cell in (gradients.gated, gradients.vanilla))
-    mine, theirs = abs(float(gated.gradient[2])), abs(float(vanilla.gradient[2]))
-    told = (
-        f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in size."
+    return abs(float(gated.gradient[2])), abs(float(vanilla.gradient[2]))
+
+
+def _larger(settings: Settings) -> int:
+    """Which is larger: the gated one (0), the vanilla one (1), or neither (2)."""
+    mine, theirs = _two_steps_back(settings)
+    return 2 if abs(mine - theirs) <= 0.01 * max(mine, theirs) else 0 if mine > theirs else 1
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        return _larger(after) == 1 != _larger(before)
+
+    candidates = ({"w": 1.0}, {"w": 1.0, "f": 0.9}, {"f": 0.5}, {"act": "tanh", "w": 1.0, "f": 0.8}, {"f": 0.99})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    return Asked(
+        f"{move.in_words(settings)}. After two steps, which cell then has the larger gradient?",
+        ("The gated cell", "The vanilla cell", "Equal, to within 1 %"),
+        move,
     )
-    return Prediction(
-        "After two steps, which cell has the larger gradient at your settings?",
-        (
-            Option("The gated cell", told + " A gate keeps more only if it is closer to 1 than |w·σ′|."),
-            Option(
-                "The vanilla cell",
-                told + " A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs.",
-            ),
-            Option("Equal, to within 1 %", told),
-        ),
-        2 if abs(mine - theirs) <= 0.01 * max(mine, theirs) else 0 if mine > theirs else 1,
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    after = asked.after(settings)
+    mine, theirs = _two_steps_back(after)
+    one_gate, one_factor = (
+        float(gradients.gated(ladder.two_steps(after)).gates[0]),
+        abs(float(gradients.vanilla(ladder.two_steps(after)).factor[0])),
+    )
+    return asked.answered(
+        _larger(after),
+        f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in "
+        f"size: in the last step f is {words.number(one_gate)} and |w·σ′| {words.number(one_factor)}.",
+        "A gate keeps more only if it is closer to 1 than |w·σ′|.",
+        "A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs.",
+        "",
     )
 
 
@@ -111,6 +135,7 @@ SECTION = Section(
     title="The gate's own ladder",
     argument=_ARGUMENT,
     plots=(LADDER,),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="The gated gradient is a product of gates, one a step, and a gate can be close to 1.",

@@ -12,7 +12,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, readings, style
 from explainer.figures.figure import Plot, stack, steps, table
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 from explainer.programs import gated_state as programs
@@ -42,25 +43,38 @@ setting both to 1 makes 2.
 """
 
 
-def _question(settings: Settings) -> Prediction:
-    gated = gradients.gated(settings)
+def _kept(settings: Settings) -> float:
+    """The share of c(t−k) that is left in c(t): the product of the gates."""
     with np.errstate(under="ignore"):
-        kept = float(np.prod(gated.gates))
-    told = (
-        f"Of c(t−k) = {words.number(settings.h0)}, c(t) = {words.number(float(gated.state[0]))} is left: "
-        f"{words.percent(kept)}."
+        return float(np.prod(gradients.gated(settings).gates))
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        return after.f >= 0.9 and _kept(after) < 0.01 <= _kept(before)
+
+    candidates = ({"f": 0.9}, {"f": 0.95, "k": 100}, {"f": 0.99, "k": 200}, {"f": 0.999})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    after = move.after(settings)
+    return Asked(
+        f"{move.in_words(settings)}: how much of the cell state is left after {words.steps(after.k)}?",
+        ("More than half", "Between 1 % and half", "Less than 1 %"),
+        move,
     )
-    return Prediction(
-        f"With your gate, how much of the cell state is left after {words.steps(settings.k)}?",
-        (
-            Option("More than half", told),
-            Option("Between 1 % and half", told),
-            Option(
-                "Less than 1 %",
-                told + " Even a gate close to 1 forgets in the end: the product of many such numbers is small.",
-            ),
-        ),
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    after = asked.after(settings)
+    kept = _kept(after)
+    return asked.answered(
         0 if kept > 0.5 else 1 if kept >= 0.01 else 2,
+        f"Of c(t−k) = {words.number(after.h0)}, c(t) = {words.number(float(gradients.gated(after).state[0]))} is left: "
+        f"{words.percent(kept)}. As many gates as steps multiply, of which the last is "
+        f"{words.gate(round(float(gradients.gated(after).gates[0]), 6))}.",
+        "",
+        "",
+        "Even a gate close to 1 forgets in the end: the product of many such numbers is small.",
     )
 
 
@@ -317,6 +331,7 @@ SECTION = Section(
     title="A state behind a gate",
     argument=_ARGUMENT,
     plots=(CELL, OVER_TIME, FACTORS),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="The cell state is not mapped again and again by the same w; each step multiplies it by a gate.",

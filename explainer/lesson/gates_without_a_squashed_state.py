@@ -12,7 +12,8 @@ from explainer.figures import by_lag, figure, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import ring
 from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
@@ -87,19 +88,30 @@ def _spectral(cell: str, settings: Settings) -> Norms:
     return networks.by_lag(cell, settings).spectral
 
 
-def _question(settings: Settings) -> Prediction:
+def _asked(settings: Settings) -> Asked:
     lag = _lag(settings)
-    lstm, min_gru = (float(np.median(_spectral(cell, settings).whole[:, lag])) for cell in _PAIR)
-    told = f"At lag {lag} the LSTM has {words.magnitude(lstm)}, the minGRU {words.magnitude(min_gru)}."
-    return Prediction(
-        f"An LSTM and a minGRU with {networks.bias_words(settings.bf)}: which of them has the larger gradient at lag "
-        f"{lag}?",
-        (
-            Option("The LSTM", f"{told} Its paths round about add to the product of its gates."),
-            Option("The minGRU", f"{told} Nothing that reads the state gets in its way."),
-            Option("Within a factor of 2 they are equal", told),
-        ),
+    move = moves.first(settings, {"bf": None} if (settings.bf or 0.0) >= 2 else {"bf": 3.0})
+    return Asked(
+        f"{move.in_words(settings)}. Which then has the larger gradient at lag {lag}, an LSTM or a minGRU?",
+        ("The LSTM", "The minGRU", "Within a factor of 2 they are equal"),
+        move,
+    )
+
+
+def _question(settings: Settings) -> Prediction:
+    asked, lag = _asked(settings), _lag(settings)
+    before, after = (
+        [float(np.median(_spectral(cell, one).whole[:, lag])) for cell in _PAIR]
+        for one in (settings, asked.after(settings))
+    )
+    (lstm, min_gru), (lstm_before, min_gru_before) = after, before
+    return asked.answered(
         2 if abs(lstm - min_gru) <= np.log10(2) else 0 if lstm > min_gru else 1,
+        f"At lag {lag} the LSTM goes from {words.magnitude(lstm_before)} to {words.magnitude(lstm)}, the minGRU from "
+        f"{words.magnitude(min_gru_before)} to {words.magnitude(min_gru)}.",
+        "Its paths round about add to the product of its gates.",
+        "Nothing that reads the state gets in its way.",
+        "",
     )
 
 
@@ -168,13 +180,16 @@ def _paths_caption(settings: Settings) -> str:
     )
 
 
-PATHS = Plot(
-    title="Whole derivative and product of gates, LSTM and minGRU",
-    reads=("k", *networks.NETWORK),
-    drawing=by_lag.drawing(*_PATH_SERIES),
-    tables=_paths_tables,
-    caption=_paths_caption,
-    program=Program(programs.exact_product, "gradient"),
+PATHS = by_lag.compared(
+    Plot(
+        title="Whole derivative and product of gates, LSTM and minGRU",
+        reads=("k", *networks.NETWORK),
+        drawing=by_lag.drawing(*_PATH_SERIES, compares=True),
+        tables=_paths_tables,
+        caption=_paths_caption,
+        program=Program(programs.exact_product, "gradient"),
+    ),
+    dict.fromkeys(_PATH_SERIES, networks.NETWORK),
 )
 
 # --- complex a ----------------------------------------------------------------------------------------------
@@ -270,6 +285,7 @@ SECTION = Section(
     title="Gates without a squashed state",
     argument=_ARGUMENT,
     plots=(NORMS, PATHS, RING),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Where no gate reads the state, the product of gates is the whole gradient, and a scan takes all steps.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from explainer import words
@@ -10,7 +11,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, readings, style
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.programs import k_steps as programs
 
@@ -49,24 +51,51 @@ $1/\sup\sigma'$ the gradient must vanish; above it, it may explode but need not 
 """
 
 
-def _question(settings: Settings) -> Prediction:
-    gradient = gradients.vanilla(settings)
-    actual, power = gradient.log10_magnitude[-1], gradients.power_of_w(settings)[1][-1]
-    told = (
-        f"|w|ᵏ is {words.magnitude(power)}; the gradient's magnitude at k = {settings.k} is {words.magnitude(actual)}."
+_ALIKE = 0.3  # decades: within a factor of 2
+
+
+def _log10_at_end(settings: Settings) -> float:
+    return float(gradients.vanilla(settings).log10_magnitude[-1])
+
+
+def _change(before: float, after: float) -> int:
+    """Which option says how a size goes from one log10 to another: it grows, stays or shrinks."""
+    if before == after or abs(after - before) <= _ALIKE:
+        return 1
+    return 0 if after > before else 2
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        by_the_rule = 0 if abs(after.w) > abs(before.w) else 2
+        return _change(_log10_at_end(before), _log10_at_end(after)) != by_the_rule
+
+    candidates = ({"w": 1.2}, {"w": 0.9}, {"act": "tanh", "w": 1.5}, {"act": "tanh", "w": 1.2})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    return Asked(
+        f"{move.in_words(settings)}: what becomes of the vanilla gradient at lag {settings.k}?",
+        ("It grows", "It stays, to within a factor of 2", "It shrinks"),
+        move,
     )
-    equal = actual == power or abs(actual - power) <= 0.3
-    return Prediction(
-        "How does the true gradient at lag k compare with |w|ᵏ?",
-        (
-            Option(
-                "The same, to within a factor of 2",
-                told + " They agree only while every slope σ′ is close to 1.",
-            ),
-            Option("Smaller", told + " The slopes σ′ make the difference: each is at most 1."),
-            Option("Larger", told + " It cannot be: no slope σ′ of these four functions is greater than 1."),
-        ),
-        0 if equal else 1 if actual < power else 2,
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    after = asked.after(settings)
+    then, now = _log10_at_end(settings), _log10_at_end(after)
+    power = float(gradients.power_of_w(after)[1][-1])
+    with np.errstate(invalid="ignore"):
+        slopes = now - power
+    place = min(3, settings.k)
+    flat = float(gradients.vanilla(after).parts[-place, 1])
+    return asked.answered(
+        _change(then, now),
+        f"It goes from {words.magnitude(then)} to {words.magnitude(now)}. |w|ᵏ is {words.magnitude(power)} now, and "
+        f"the slopes multiply to {words.magnitude(slopes)}: by the {words.ordinal(place)} step out of the start σ′ is "
+        f"{words.number(flat, 2)}.",
+        "As |w|ᵏ does? They agree only while every slope σ′ is close to 1.",
+        "",
+        "",
     )
 
 
@@ -93,14 +122,17 @@ def _walk(settings: Settings) -> Stops:
     return by_lag.walk({by_lag.VANILLA: gradients.vanilla(settings), by_lag.GATED: gradients.gated(settings)})
 
 
-BY_LAG = Plot(
-    title="Gradient against lag, vanilla and gated",
-    reads=SCALAR,
-    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True),
-    tables=_tables,
-    caption=_caption,
-    program=Program(programs.k_steps, "gradient"),
-    walk=_walk,
+BY_LAG = by_lag.compared(
+    Plot(
+        title="Gradient against lag, vanilla and gated",
+        reads=SCALAR,
+        drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True, compares=True),
+        tables=_tables,
+        caption=_caption,
+        program=Program(programs.k_steps, "gradient"),
+        walk=_walk,
+    ),
+    {by_lag.VANILLA: gradients.VANILLA_FIELDS, by_lag.GATED: gradients.GATED_FIELDS},
 )
 
 
@@ -119,6 +151,7 @@ SECTION = Section(
     title="k steps: a power of w, times k slopes",
     argument=_ARGUMENT,
     plots=(BY_LAG,),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="A product of k similar factors is an exponential in k; in the vanilla cell each is w times a slope.",

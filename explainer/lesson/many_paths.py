@@ -13,7 +13,8 @@ from explainer.figures import by_lag, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
 from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
@@ -100,24 +101,44 @@ def _reading_gate(settings: Settings) -> Settings:
     return settings.replace(gate="state")
 
 
-def _question(settings: Settings) -> Prediction:
+def _whole_and_direct(settings: Settings) -> tuple[float, float]:
+    """The sizes of the whole derivative at lag k and of its direct path."""
     paths = by_path(_reading_gate(settings))
-    whole, direct = abs(float(paths.whole[-1])), abs(float(paths.direct[-1]))
-    told = f"At k = {settings.k} the whole is {words.number(whole)} and the direct path {words.number(direct)} in size."
-    return Prediction(
-        "For the gate that reads its state: is the whole derivative larger or smaller than its direct path ∏ f?",
-        (
-            Option("Larger in size", told),
-            Option(
-                "Smaller in size",
-                told + " A gate that closes as c grows works against the direct path.",
-            ),
-            Option(
-                "Equal, to within 1 %",
-                told + " They are equal where the gate does not react: u = 0, c = 0 or f = 1.",
-            ),
-        ),
-        2 if abs(whole - direct) <= 0.01 * max(whole, direct) else 0 if whole > direct else 1,
+    return abs(float(paths.whole[-1])), abs(float(paths.direct[-1]))
+
+
+def _beside_direct(settings: Settings) -> int:
+    """Whether the whole is larger than the direct path (0), smaller (1), or neither (2)."""
+    whole, direct = _whole_and_direct(settings)
+    return 2 if abs(whole - direct) <= 0.01 * max(whole, direct) else 0 if whole > direct else 1
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        return _beside_direct(after) not in (2, _beside_direct(before))
+
+    candidates = ({"h0": -0.5}, {"h0": 0.5}, {"u": -2.0}, {"u": 2.0, "h0": 0.5, "f": 0.9})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    return Asked(
+        f"{move.in_words(settings)}. For the gate that reads its state: is the whole derivative then larger or smaller "
+        "than its direct path ∏ f?",
+        ("Larger in size", "Smaller in size", "Equal, to within 1 %"),
+        move,
+    )
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    after = asked.after(settings)
+    whole, direct = _whole_and_direct(after)
+    return asked.answered(
+        _beside_direct(after),
+        f"At k = {after.k} the whole is {words.number(whole)} and the direct path {words.number(direct)} in size. One "
+        "step is f + c·∂f/∂c, and f reads u·c: the second term has the sign of u·c, "
+        f"here of {words.number(after.u * after.h0)}.",
+        "",
+        "A gate that closes as c grows works against the direct path.",
+        "They are equal where the gate does not react: u = 0, c = 0 or f = 1.",
     )
 
 
@@ -149,13 +170,16 @@ def _paths_caption(settings: Settings) -> str:
     )
 
 
-PATHS = Plot(
-    title="The direct path and the whole derivative of a gate that reads its state",
-    reads=("k", "h0", "act", "w", "f", "u"),
-    drawing=by_lag.drawing(*_SERIES),
-    tables=_paths_tables,
-    caption=_paths_caption,
-    program=Program(programs.paths, "gradient"),
+PATHS = by_lag.compared(
+    Plot(
+        title="The direct path and the whole derivative of a gate that reads its state",
+        reads=("k", "h0", "act", "w", "f", "u"),
+        drawing=by_lag.drawing(*_SERIES, compares=True),
+        tables=_paths_tables,
+        caption=_paths_caption,
+        program=Program(programs.paths, "gradient"),
+    ),
+    dict.fromkeys(_SERIES[:3], ("k", "h0", "f", "u")) | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )
 
 # --- real networks ------------------------------------------------------------------------------------------
@@ -222,13 +246,16 @@ def _lstm_caption(settings: Settings) -> str:
     )
 
 
-LSTM_PATHS = Plot(
-    title="A real LSTM: its direct path and its whole derivative",
-    reads=("k", *networks.NETWORK),
-    drawing=by_lag.drawing(*_LSTM_SERIES),
-    tables=_lstm_tables,
-    caption=_lstm_caption,
-    program=Program(programs.lstm_paths, "gradient"),
+LSTM_PATHS = by_lag.compared(
+    Plot(
+        title="A real LSTM: its direct path and its whole derivative",
+        reads=("k", *networks.NETWORK),
+        drawing=by_lag.drawing(*_LSTM_SERIES, compares=True),
+        tables=_lstm_tables,
+        caption=_lstm_caption,
+        program=Program(programs.lstm_paths, "gradient"),
+    ),
+    dict.fromkeys(_LSTM_SERIES, networks.NETWORK),
 )
 
 
@@ -272,6 +299,7 @@ SECTION = Section(
     title="Still no guarantee, but several paths",
     argument=_ARGUMENT,
     plots=(PATHS, NORMS, LSTM_PATHS, *SQUARES),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Gates do not abolish vanishing; they add a path that the network itself can hold open.",

@@ -15,7 +15,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, readings, style
 from explainer.figures.figure import Drawing, InWords, Plot, decades, stack, steps, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
 from explainer.maths.number_formats import FORMATS, Comparison, FormatGradient
 from explainer.programs import number_formats as programs
@@ -61,29 +62,37 @@ def _gated(settings: Settings) -> Comparison:
     return number_formats.compare(number_formats.gated, settings, {"float16": 2.0**settings.ls})
 
 
+def _asked(settings: Settings) -> Asked:
+    if "float16" in number_formats.compare(number_formats.vanilla, Settings(k=1), {}).missing:
+        return Asked("Can torch on this computer run your cell in float16?", ("Yes", "No"), None)
+    # a scale saves what float16 would round to 0; where there is nothing to save, first comes what it cannot hold
+    scaled, tiny = {"ls": 15}, {"act": "logistic", "w": 1.0, "ls": 0}
+    move = moves.first(
+        settings, *((scaled, tiny) if settings.act == "logistic" and not settings.ls else (tiny, scaled))
+    )
+    return Asked(
+        f"{move.in_words(settings)}. In float16, what is then left of your vanilla gradient at k = {settings.k}?",
+        (
+            "Nothing: it is exactly 0",
+            "A subnormal number that has lost most of its digits",
+            "A normal number, or more than float16 can hold",
+        ),
+        move,
+    )
+
+
 def _question(settings: Settings) -> Prediction:
-    comparison = _vanilla(settings)
+    asked = _asked(settings)
+    comparison = _vanilla(asked.after(settings))
     half = comparison.gradients.get("float16")
     if half is None:
-        return Prediction(
-            "Can torch on this computer run your cell in float16?",
-            (Option("Yes", comparison.missing["float16"]), Option("No", comparison.missing["float16"])),
-            1,
-        )
-    told = (
+        return asked.answered(1, comparison.missing["float16"])
+    return asked.answered(
+        0 if half.zero_from is not None else 1 if half.subnormal_from is not None else 2,
         f"In float16 it {_end(half)}. The smallest normal number there is "
         f"{words.number(half.format.smallest_normal)}, the smallest subnormal one "
-        f"{words.number(half.format.smallest_subnormal)}."
-    )
-    right = 0 if half.zero_from is not None else 1 if half.subnormal_from is not None else 2
-    return Prediction(
-        f"In float16, what is left of your vanilla gradient at k = {settings.k}?",
-        (
-            Option("Nothing: it is exactly 0", told),
-            Option("A subnormal number that has lost most of its digits", told),
-            Option("A normal number, or more than float16 can hold", told),
-        ),
-        right,
+        f"{words.number(half.format.smallest_subnormal)}, and the loss scale is "
+        f"{words.number(2.0 ** asked.after(settings).ls, 6)}.",
     )
 
 
@@ -255,6 +264,7 @@ SECTION = Section(
     title="Where the gradient becomes exactly nothing",
     argument=_ARGUMENT,
     plots=(VANILLA_FORMATS, GATED_FORMATS),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="A gradient that underflows is not small but gone, and the number format decides at which lag.",

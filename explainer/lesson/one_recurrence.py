@@ -15,7 +15,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, readings, style
 from explainer.figures.figure import Drawing, Plot, table
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.gradients import Derivative, Gradient
 from explainer.programs import one_recurrence as programs
@@ -44,24 +45,35 @@ the state has settled, the factor settles too.
 """
 
 
+_SAME = 0.01 * (1 + 1e-9)  # a factor that is so near ±1 keeps a difference
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        return abs(after.w) > 1 and abs(float(gradients.vanilla(after).factor[0])) < 1 - _SAME
+
+    move = moves.first(
+        settings, {"w": 1.5}, {"w": 3.0}, {"act": "tanh", "w": 1.5}, {"act": "identity", "w": 1.1}, teaches=teaches
+    )
+    return Asked(
+        f"{move.in_words(settings)}. Two starts differ by a hair: what does the last step, from t−1 to t, then do to "
+        "their difference?",
+        ("It shrinks the difference", "It keeps the difference, to within 1 %", "It enlarges the difference"),
+        move,
+    )
+
+
 def _question(settings: Settings) -> Prediction:
-    gradient = gradients.vanilla(settings)
-    last = abs(float(gradient.factor[0]))
-    told = f"After {words.steps(settings.k)} one step multiplies a small difference by {words.number(last)} in size."
-    return Prediction(
-        "Two starts differ by a hair. What does the last step, from t−1 to t, do to their difference?",
-        (
-            Option("It shrinks the difference", told),
-            Option(
-                "It keeps the difference, to within 1 %",
-                told + " Only a slope of ±1 at the state would keep it.",
-            ),
-            Option(
-                "It enlarges the difference",
-                told + " What counts is the slope of the curve at the state, not w alone.",
-            ),
-        ),
-        1 if abs(last - 1) <= 0.01 * (1 + 1e-9) else 0 if last < 1 else 2,
+    asked = _asked(settings)
+    after = gradients.vanilla(asked.after(settings))
+    last, (w, slope) = abs(float(after.factor[0])), after.parts[0]
+    return asked.answered(
+        1 if abs(last - 1) <= _SAME else 0 if last < 1 else 2,
+        f"After {words.steps(settings.k)} w is {words.number(float(w))} and the slope σ′ at the state is "
+        f"{words.number(float(slope))}: one step multiplies a small difference by {words.number(last)} in size.",
+        "",
+        "Only a slope of ±1 of the curve at the state would keep it.",
+        "What counts is the slope of the curve at the state, not w alone.",
     )
 
 
@@ -205,6 +217,7 @@ SECTION = Section(
     title="Strip the cell to one number",
     argument=_ARGUMENT,
     plots=(VANILLA_COBWEB, GATED_COBWEB, FACTORS),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="A recurrent cell repeats one map; each repetition multiplies a small difference by one factor.",

@@ -12,7 +12,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import ACTIVATIONS
 from explainer.programs import one_step as programs
@@ -60,24 +61,38 @@ while $4\,e^{-2|x|}/(1+e^{-2|x|})^2$ keeps them. torch takes the first; the rece
 """
 
 
-def _question(settings: Settings) -> Prediction:
+def _share(settings: Settings) -> tuple[float, float]:
+    """The size of the last step's factor, and the largest that it could be for this w."""
     vanilla = gradients.vanilla(settings)
-    here, largest = abs(float(vanilla.factor[0])), float(vanilla.bound[1])
-    told = (
-        f"At your h(t−1) the factor is {words.number(float(vanilla.factor[0]))}; the largest possible magnitude, "
-        f"|w|·sup σ′, is {words.number(largest)}."
+    return abs(float(vanilla.factor[0])), float(vanilla.bound[1])
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        (here, _), (there, largest) = _share(before), _share(after)
+        return abs(after.w) > abs(before.w) and there < here and there <= largest / 2
+
+    candidates = ({"w": 2.0}, {"w": 3.0}, {"act": "tanh", "w": 2.0}, {"act": "tanh", "w": 4.0}, {"w": 0.9})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    return Asked(
+        f"{move.in_words(settings)}. Is the factor of the last step then as large as it could be for this w?",
+        ("Yes, it is |w|·sup σ′, to within 1 %", "No, but more than half of it", "No, half of it or less"),
+        move,
     )
-    return Prediction(
-        "Your cell has arrived at h(t−1). Is its one-step factor as large as it could be for this w?",
-        (
-            Option(
-                "Yes, it is |w|·sup σ′, to within 1 %",
-                told + " It is the largest only where the slope is at its steepest.",
-            ),
-            Option("No, but more than half of it", told),
-            Option("No, half of it or less", told),
-        ),
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    (before, _), (here, largest) = _share(settings), _share(asked.after(settings))
+    slope = float(gradients.vanilla(asked.after(settings)).parts[0, 1])
+    return asked.answered(
         0 if here >= 0.99 * largest else 1 if here > largest / 2 else 2,
+        f"The largest possible size, |w|·sup σ′, is {words.number(largest)}. At your h(t−1) the slope σ′ is "
+        f"{words.number(slope)}, so the factor's size is {words.number(here)}; before the move it was "
+        f"{words.number(before)}.",
+        "It is the largest only where the slope is at its steepest.",
+        "",
+        "",
     )
 
 
@@ -209,6 +224,7 @@ SECTION = Section(
     title="One step: a weight times a slope",
     argument=_ARGUMENT,
     plots=(DERIVATIVE,),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="One step multiplies the gradient by w·σ′: a weight that never changes and a slope that does.",

@@ -19,13 +19,16 @@ def _caption(settings: Settings) -> str:
     )
 
 
-FIGURE = Plot(
+_PLOT = Plot(
     title="What is left of the gradient, vanilla and gated",
     reads=SCALAR,
-    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, height=style.FIRST_HEIGHT),
+    drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, height=style.FIRST_HEIGHT, compares=True),
     tables=lambda settings: by_lag.tables(
         {by_lag.VANILLA: gradients.vanilla(settings), by_lag.GATED: gradients.gated(settings)}, settings.k
     ),
     caption=_caption,
     program=Program(programs.k_steps, "gradient"),
+)
+FIGURE = by_lag.compared(
+    _PLOT, {by_lag.VANILLA: gradients.VANILLA_FIELDS, by_lag.GATED: gradients.GATED_FIELDS}, style.FIRST_HEIGHT
 )

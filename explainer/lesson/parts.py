@@ -11,6 +11,7 @@ from explainer import words
 from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
+from explainer.lesson.moves import Move
 from explainer.serving.jobs import Ticket
 from explainer.serving.once import once
 
@@ -25,7 +26,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question to answer before looking; which option is right is computed from the settings.
+    """A question with its answer, which is computed from the settings before and after the move that it asks about.
 
     ``right`` is None while nobody can know: the work that decides it has not been done.
     """
@@ -33,6 +34,43 @@ class Prediction:
     question: str
     options: tuple[Option, ...]
     right: int | None
+    move: Move | None
+
+    @property
+    def asked(self) -> Asked:
+        """The same without its answer."""
+        return Asked(self.question, tuple(option.text for option in self.options), self.move)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to answer before looking: it asks what a move of the reader's own controls brings.
+
+    Attributes:
+        question: says the move, and asks.
+        options: the answers to pick from.
+        move: None where the answer takes work that has not been done, or has nothing to do with the controls.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    move: Move | None
+
+    def after(self, settings: Settings) -> Settings:
+        """The settings after the move; those before it where there is none."""
+        return self.move.after(settings) if self.move else settings
+
+    def answered(self, right: int | None, told: str, *more: str) -> Prediction:
+        """The same with its answer.
+
+        Args:
+            right: which option is right.
+            told: what a reader is told whatever the pick.
+            more: what is added for the pick of each option; as many as there are options, or none.
+        """
+        said = [f"{told} {one}".strip() for one in more] or [told] * len(self.options)
+        options = tuple(Option(*pair) for pair in zip(self.options, said, strict=True))
+        return Prediction(self.question, options, right, self.move)
 
 
 @dataclass(frozen=True)
@@ -97,7 +135,8 @@ class Section:
         title: its heading, without the number.
         argument: the prose, in Markdown with the lab's equations in LaTeX.
         plots: its figures, in order.
-        question: (settings) → the prediction that a reader is asked for.
+        asked: (settings) → the prediction that a reader is asked for; as quick as can be.
+        question: (settings) → the same, with what comes of it.
         receipt: (settings) → the section's equation, checked.
         remember: one sentence.
         look_closer: what the lab simplifies, in Markdown; empty where it simplifies nothing.
@@ -112,6 +151,7 @@ class Section:
     title: str
     argument: str
     plots: tuple[Plot, ...]
+    asked: Callable[[Settings], Asked]
     question: Callable[[Settings], Prediction]
     receipt: Callable[[Settings], Receipt]
     remember: str
@@ -153,7 +193,7 @@ def _in_order(names: Collection[str]) -> tuple[str, ...]:
 class Contents:
     """What moves in a section besides its figures, at one state of the page."""
 
-    prediction: Prediction
+    asked: Asked
     receipt: Receipt
 
 
@@ -166,10 +206,25 @@ def contents(section: Section, settings: Settings) -> Contents:
 
 
 def _contents(section: Section, settings: Settings) -> Contents:
-    return Contents(section.question(settings), section.receipt(settings))
+    return Contents(section.asked(settings), section.receipt(settings))
 
 
 _kept_contents = once(256)(_contents)
+
+
+def answer(section: Section, settings: Settings) -> Prediction:
+    """What comes of the move that a section asks about at these settings, computed once for all who ask for the same.
+
+    ``settings`` are those before the move.
+    """
+    own = settings.only(section.reads)
+    is_kept = not section.work and all(plot.is_kept for plot in section.plots)
+    return _kept_answer(section, own) if is_kept else section.question(own)
+
+
+@once(256)
+def _kept_answer(section: Section, settings: Settings) -> Prediction:
+    return section.question(settings)
 
 
 def contents_computed() -> int:

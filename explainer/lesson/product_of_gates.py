@@ -10,7 +10,8 @@ from explainer.figures import by_lag, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 from explainer.maths.gradients import Gradient
@@ -68,22 +69,40 @@ _SERIES = {
 assert set(_SERIES) == set(GATES)
 
 
+def _reach(settings: Settings) -> int | None:
+    return gradients.horizon(gradients.gated(settings.replace(gate="constant")))
+
+
+def _of_reach(reach: int | None) -> int:
+    """Which option says so: within the first 20 steps (0), within the lag (1), or not (2)."""
+    return 2 if reach is None else 0 if reach <= 20 else 1
+
+
+def _asked(settings: Settings) -> Asked:
+    def teaches(before: Settings, after: Settings) -> bool:
+        return after.f >= 0.9 and _of_reach(_reach(after)) == 1 != _of_reach(_reach(before))
+
+    candidates = ({"k": 200}, {"f": 0.95, "k": 200}, {"f": 0.9, "k": 100}, {"f": 0.99, "k": 200})
+    move = moves.first(settings, *candidates, teaches=teaches)
+    after = move.after(settings)
+    return Asked(
+        f"{move.in_words(settings)}. With a constant gate of f = {words.gate(after.f)}: from which lag on is less than "
+        "1 % of the gradient left?",
+        ("Within the first 20 steps", "Later, but within your lag k", "Not within your lag k"),
+        move,
+    )
+
+
 def _question(settings: Settings) -> Prediction:
-    reach = gradients.horizon(gradients.gated(settings.replace(gate="constant")))
+    asked = _asked(settings)
+    after = asked.after(settings)
+    reach = _reach(after)
     told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
-        f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(settings.k)}."
+        f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(after.k)}."
     )
-    if 0 < settings.f < 1:
-        told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - settings.f))} steps."
-    return Prediction(
-        f"Your constant gate is f = {words.gate(settings.f)}. From which lag on is less than 1 % of the gradient left?",
-        (
-            Option("Within the first 20 steps", told),
-            Option("Later, but within your lag k", told),
-            Option("Not within your lag k", told + " It decays all the same, unless f is exactly 1."),
-        ),
-        2 if reach is None else 0 if reach <= 20 else 1,
-    )
+    if 0 < after.f < 1:
+        told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - after.f))} steps."
+    return asked.answered(_of_reach(reach), told, "", "", "It decays all the same, unless f is exactly 1.")
 
 
 def _kinds(settings: Settings) -> dict[str, Gradient]:
@@ -109,14 +128,18 @@ def _walk(settings: Settings) -> Stops:
     return by_lag.walk({_SERIES[kind]: gradient for kind, gradient in _kinds(settings).items()})
 
 
-THREE_GATES = Plot(
-    title="Gradient against lag for three kinds of gate",
-    reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
-    drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA),
-    tables=_tables,
-    caption=_caption,
-    program=Program(programs.three_gates, "gradient"),
-    walk=_walk,
+_OF_KIND = {"constant": ("k", "f"), "varying": ("k", "f", "spread", "seed"), "state": ("k", "h0", "f", "u")}
+THREE_GATES = by_lag.compared(
+    Plot(
+        title="Gradient against lag for three kinds of gate",
+        reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
+        drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA, compares=True),
+        tables=_tables,
+        caption=_caption,
+        program=Program(programs.three_gates, "gradient"),
+        walk=_walk,
+    ),
+    {_SERIES[kind]: names for kind, names in _OF_KIND.items()} | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )
 
 
@@ -147,6 +170,7 @@ SECTION = Section(
     title="k gates in place of wᵏ",
     argument=_ARGUMENT,
     plots=(THREE_GATES,),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="wᵏ is gone; what is left is a product of gates, and it lasts as long as the gates stay near 1.",

@@ -13,7 +13,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import figure, style
 from explainer.figures.figure import Plot, decades, stack, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import LongWork, Option, Prediction, Receipt, Section, Side
+from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
 from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
@@ -84,23 +84,31 @@ def _at_start(settings: Settings) -> np.ndarray:
     return training.at_start(asked)[:, :, asked.decisive_lag]
 
 
-def _question(settings: Settings) -> Prediction:
+def _enough(settings: Settings) -> set[str]:
+    """The networks that start with enough of the gradient left at the task's lag."""
     middle = np.median(_at_start(settings), axis=1)
-    enough = {label for label, log10 in zip(_LABELS, middle, strict=True) if log10 >= math.log10(HORIZON)}
-    result, right, told = training.recall(plan(settings)), None, "Press Train: nobody knows before."
-    if result is not None:
-        learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
-        told = f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}."
-        right = 0 if learned == enough else 1 if learned < enough else 2
-    return Prediction(
-        f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
-        f"left at lag {settings.tk}. Which will have learned the task after {words.steps(STEPS)} of training?",
-        (
-            Option("Just those", told),
-            Option("Only some of those", told),
-            Option("Others as well, or instead", told),
-        ),
-        right,
+    return {label for label, log10 in zip(_LABELS, middle, strict=True) if log10 >= math.log10(HORIZON)}
+
+
+def _asked(settings: Settings) -> Asked:
+    return Asked(
+        f"{len(_enough(settings))} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of "
+        f"the gradient left at lag {settings.tk}. Which will have learned the task after {words.steps(STEPS)} of "
+        "training?",
+        ("Just those", "Only some of those", "Others as well, or instead"),
+        None,
+    )
+
+
+def _question(settings: Settings) -> Prediction:
+    asked, result = _asked(settings), training.recall(plan(settings))
+    if result is None:
+        return asked.answered(None, "Press Train: nobody knows before.")
+    enough = _enough(settings)
+    learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
+    return asked.answered(
+        0 if learned == enough else 1 if learned < enough else 2,
+        f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}.",
     )
 
 
@@ -330,6 +338,7 @@ SECTION = Section(
     title="How a network is made to remember on purpose",
     argument=_ARGUMENT,
     plots=(AT_START, OUTCOMES),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Every remedy sets the same number: what is left of the product after k steps, before training begins.",

@@ -12,7 +12,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import figure, networks, readings, style
 from explainer.figures.figure import InWords, Plot, decades, stack, steps, table
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
 from explainer.maths.gradients import Gradient
 from explainer.maths.jacobians import Shares
@@ -93,23 +94,26 @@ def _lags_for(shares: Shares, part: float) -> int:
     return int(np.argmax(reached)) + 1 if reached.any() else len(shares.lag)
 
 
-def _question(settings: Settings) -> Prediction:
-    lags = _lags_for(networks.shares(settings)["rnn"], 0.9)
-    told = (
-        f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, "
-        f"the middle of {networks.SEEDS} draws."
+def _asked(settings: Settings) -> Asked:
+    move = moves.first(settings, {"gain": 2.0}, {"gain": 1.0})
+    return Asked(
+        f"{move.in_words(settings)}. An nn.RNN has read {settings.T} steps: how many of the latest lags then make up "
+        "nine tenths of ∂L/∂W_hh?",
+        ("At most 10 of them", "More than 10, but at most half of them", "More than half of them"),
+        move,
     )
-    return Prediction(
-        f"An nn.RNN has read {settings.T} steps. How many of the latest lags make up nine tenths of ∂L/∂W_hh?",
-        (
-            Option("At most 10 of them", told),
-            Option("More than 10, but at most half of them", told),
-            Option(
-                "More than half of them",
-                told + " They would be needed if every lag contributed alike; but the far ones arrive weakened.",
-            ),
-        ),
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    before, lags = (_lags_for(networks.shares(one)["rnn"], 0.9) for one in (settings, asked.after(settings)))
+    return asked.answered(
         0 if lags <= 10 else 1 if lags <= settings.T / 2 else 2,
+        f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, the middle of "
+        f"{networks.SEEDS} draws; before the move from the latest {words.lags(before)}.",
+        "",
+        "",
+        "They would be needed if every lag contributed alike; but the far ones arrive weakened.",
     )
 
 
@@ -287,6 +291,7 @@ SECTION = Section(
     title="Training a network means looking back in time",
     argument=_ARGUMENT,
     plots=(UNROLLED, SHARES, KEPT),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Learning from the past needs a gradient that is still alive when it arrives there.",

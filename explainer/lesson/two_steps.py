@@ -12,7 +12,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import ladder, readings, style
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.programs import two_steps as programs
 
@@ -46,18 +47,41 @@ into its flat part, and the product can become *smaller*. Try tanh with $w$ = 1.
 """
 
 
+def _asked(settings: Settings) -> Asked:
+    candidates = ({"k": 2}, {"k": 2, "h0": 0.5}, {"act": "tanh", "w": 0.9, "k": 2, "h0": 1.0})
+    move = moves.first(settings, *candidates, {"k": 50}, teaches=lambda before, after: bool(_beside_the_square(after)))
+    return Asked(
+        f"{move.in_words(settings)}. Is the vanilla gradient two steps back then the square of the gradient one step "
+        "back?",
+        ("Yes, to within 1 %", "No, it is larger than the square", "No, it is smaller than the square"),
+        move,
+    )
+
+
+def _sizes(settings: Settings) -> tuple[float, float]:
+    """The size of the vanilla gradient one step back, and two steps back."""
+    one, two = (abs(float(value)) for value in gradients.vanilla(ladder.two_steps(settings)).gradient[1:3])
+    return one, two
+
+
+def _beside_the_square(settings: Settings) -> int:
+    """Whether two steps give the square of one (0), more (1) or less (2)."""
+    one, two = _sizes(settings)
+    return 0 if abs(two - one**2) <= 0.01 * one**2 else 1 if two > one**2 else 2
+
+
 def _question(settings: Settings) -> Prediction:
-    gradient = gradients.vanilla(ladder.two_steps(settings))
-    one, two = (abs(float(value)) for value in gradient.gradient[1:3])
-    told = f"One step back the magnitude is {words.number(one)}, two steps back {words.number(two)}."
-    return Prediction(
-        "Is the vanilla gradient two steps back the square of the gradient one step back?",
-        (
-            Option("Yes, to within 1 %", told + " It would be the square if both steps had the same slope."),
-            Option("No, it is larger than the square", told + " The earlier step had the steeper slope."),
-            Option("No, it is smaller than the square", told + " The earlier step had the flatter slope."),
-        ),
-        0 if abs(two - one**2) <= 0.01 * one**2 else 1 if two > one**2 else 2,
+    asked = _asked(settings)
+    after = asked.after(settings)
+    one, two = _sizes(after)
+    last, before = gradients.vanilla(ladder.two_steps(after)).parts[:2, 1]
+    return asked.answered(
+        _beside_the_square(after),
+        f"One step back the size is {words.number(one)}, two steps back {words.number(two)}: the last step's slope σ′ "
+        f"is {words.number(float(last))}, and that of the step before it {words.number(float(before))}.",
+        "It would be the square if both steps had the same slope.",
+        "The earlier step had the steeper slope.",
+        "The earlier step had the flatter slope.",
     )
 
 
@@ -120,6 +144,7 @@ SECTION = Section(
     title="Two steps: the chain rule multiplies",
     argument=_ARGUMENT,
     plots=(LADDER, FIRST_LADDER),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="Each step back multiplies by w once more, and by one more slope.",

@@ -15,7 +15,8 @@ from explainer.choices.settings import Settings
 from explainer.figures import descent, figure, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson import moves
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import cliff, gradients
 from explainer.maths.grid import Grid, gated_grid, own_gate, own_weight, vanilla_grid
 from explainer.programs import clipping
@@ -77,25 +78,38 @@ WEIGHTS = tuple(round(-8 + 0.2 * i, 1) + 0.0 for i in range(81))
 OPENINGS = tuple(round(0.0125 * i, 4) for i in range(81))
 
 
-def _question(settings: Settings) -> Prediction:
-    verdict = gradients.verdict(gradients.vanilla(settings))
-    size = readings.at_end(gradients.vanilla(settings))
-    by_the_rule = "grow" if abs(settings.w) > 1 else "shrink" if abs(settings.w) < 1 else "stay"
-    told = (
-        f"By |w| = {words.number(abs(settings.w))} alone it would have to {by_the_rule}; "
-        f"the gradient at k = {settings.k} is {size}."
-    )
-    return Prediction(
-        "With your σ, w and start: what becomes of the vanilla gradient at your lag?",
+def _fate(settings: Settings) -> str:
+    return gradients.verdict(gradients.vanilla(settings))
+
+
+def _asked(settings: Settings) -> Asked:
+    candidates = ({"act": "logistic", "w": 4.0}, {"act": "tanh", "w": 2.0}, {"act": "identity", "w": 1.2})
+    move = moves.first(settings, *candidates, teaches=lambda _, after: abs(after.w) > 1 and _fate(after) == "vanishes")
+    return Asked(
+        f"{move.in_words(settings)}: what becomes of the vanilla gradient at lag {settings.k}?",
         (
-            Option("It vanishes: less than 1 % is left", told),
-            Option("It stays useful: between 1 % and 100 times", told),
-            Option(
-                "It explodes: more than 100 times",
-                told + " A weight above 1 is not enough: the slopes σ′ count too.",
-            ),
+            "It vanishes: less than 1 % is left",
+            "It stays useful: between 1 % and 100 times",
+            "It explodes: more than 100 times",
         ),
-        {"vanishes": 0, "dead": 0, "neither": 1, "explodes": 2}[verdict],
+        move,
+    )
+
+
+def _question(settings: Settings) -> Prediction:
+    asked = _asked(settings)
+    after = asked.after(settings)
+    vanilla = gradients.vanilla(after)
+    by_the_rule = "grow" if abs(after.w) > 1 else "shrink" if abs(after.w) < 1 else "stay"
+    slope = float(vanilla.parts[0, 1])
+    return asked.answered(
+        {"vanishes": 0, "dead": 0, "neither": 1, "explodes": 2}[_fate(after)],
+        f"By |w| = {words.number(abs(after.w))} alone it would have to {by_the_rule}; the gradient at k = {after.k} is "
+        f"{readings.at_end(vanilla)}. In the last step the slope σ′ is {words.number(slope, 2)}, and |w|·σ′ "
+        f"{words.number(abs(float(vanilla.factor[0])), 2)}.",
+        "",
+        "",
+        "A weight above 1 is not enough: the slopes σ′ count too.",
     )
 
 
@@ -341,6 +355,7 @@ SECTION = Section(
     title="Vanish or explode",
     argument=_ARGUMENT,
     plots=(VANILLA_MAP, GATED_MAP, LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF),
+    asked=_asked,
     question=_question,
     receipt=_receipt,
     remember="For a long lag a useful gradient is a knife-edge in w, and σ decides where, or whether, there is one.",

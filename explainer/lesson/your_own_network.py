@@ -15,7 +15,7 @@ from explainer.figures import by_lag, own, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, steps, table, text
 from explainer.figures.program import Program
-from explainer.lesson.parts import Option, Prediction, Receipt, Section, Side
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths.gradients import HORIZON
 from explainer.programs import your_own_network as programs
 from explainer.reach import files, weights
@@ -232,19 +232,22 @@ def _plots(mine: Callable[[], Own], is_gated: bool, **more) -> tuple[Plot, ...]:
     return (norms, gates, shares) if is_gated else (norms, shares)
 
 
+def _asked(mine: Own) -> Asked:
+    return Asked(
+        f"At lag {mine.request.lag}: is more of the gradient left in your network than in torch's fresh one of the "
+        "same size?",
+        ("More than ten times as much", "About the same: within a factor of ten", "Less than a tenth"),
+        None,
+    )
+
+
 def _question(mine: Own) -> Prediction:
     lag = mine.request.lag
     here, fresh = float(mine.after.log10_spectral[lag]), float(_fresh(mine)[lag])
-    told = f"At lag {lag} it is {words.magnitude(here, 1, 2)}, and in the fresh one {words.magnitude(fresh, 1, 2)}."
     apart = 0.0 if here == fresh else here - fresh
-    return Prediction(
-        f"At lag {lag}: is more of the gradient left in your network than in torch's fresh one of the same size?",
-        (
-            Option("More than ten times as much", told),
-            Option("About the same: within a factor of ten", told),
-            Option("Less than a tenth", told),
-        ),
+    return _asked(mine).answered(
         0 if apart > 1 else 2 if apart < -1 else 1,
+        f"At lag {lag} it is {words.magnitude(here, 1, 2)}, and in the fresh one {words.magnitude(fresh, 1, 2)}.",
     )
 
 
@@ -275,6 +278,7 @@ def _section(mine: Callable[[], Own], is_gated: bool, **more) -> Section:
         title="Your own network",
         argument=_ARGUMENT,
         plots=_plots(mine, is_gated, **more),
+        asked=lambda settings: _asked(mine()),
         question=functools.wraps(_question)(lambda settings: _question(mine())),
         receipt=lambda settings: _receipt(mine()),
         remember="Whether a network can learn from k steps ago can be measured before, during and after training.",

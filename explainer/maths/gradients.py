@@ -41,7 +41,7 @@ OVERFLOW = "overflows"
 EXACTLY_ZERO = "exactly 0"
 UNDEFINED = "undefined"
 
-_VANILLA_FIELDS = ("act", "w", "h0", "k")
+VANILLA_FIELDS = ("act", "w", "h0", "k")
 _OF_GATE = ("f", "u", "spread")  # what a batch of one kind of gate may differ in
 _GATE_FIELDS = ("gate", *_OF_GATE)
 GATED_FIELDS = ("gate", "f", "spread", "seed", "u", "h0", "k")
@@ -188,7 +188,7 @@ def _vanilla_each(many: Sequence[Settings]) -> list[Gradient]:
     )
 
 
-@cached(_VANILLA_FIELDS, 128, _vanilla_each)
+@cached(VANILLA_FIELDS, 128, _vanilla_each)
 def vanilla(settings: Settings) -> Gradient:
     """∂h(t)/∂h(t−lag), lag = 0…k, of h(t) = σ(w·h(t−1)) from h(t−k) = h0 (the lab, two and k steps)."""
     return _vanilla_each([settings])[0]

@@ -46,6 +46,16 @@ def at_once(name: str, values: Sequence[object]) -> Iterator[None]:
         _sweep.reset(token)
 
 
+@contextlib.contextmanager
+def one_by_one() -> Iterator[None]:
+    """Within this block, also within :func:`at_once`, each result is computed by itself, and kept for all."""
+    token = _sweep.set(None)
+    try:
+        yield
+    finally:
+        _sweep.reset(token)
+
+
 def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Callable:
     """Cache by those settings alone that the result depends on; the others go to their defaults.
 

@@ -10,14 +10,14 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation, prose
-from explainer.page import layout, live, opening, parts, press, share, sidebar, status, sweep, take
+from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
 from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
 _HERE = Path(__file__).parent
-_MODULES = ("frame.js", "buttons.js", "follow.js")
+_MODULES = ("frame.js", "buttons.js", "follow.js", "address.js")
 SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + "".join(
     f'<script type="module">\n{(_HERE / name).read_text(encoding="utf-8")}</script>' for name in _MODULES
 )  # in one element: each costs time at every move
@@ -52,6 +52,7 @@ def _freeze_imports() -> None:
 
 def end() -> None:
     """Listen to the browser; every part is on the page."""
+    memory.listen()
     press.listen()
     sweep.listen()
     live.listen()

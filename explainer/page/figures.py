@@ -11,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.choices.keeping import KEEP
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
 from explainer.figures.sweep import Slice, columns_read
 from explainer.lesson.parts import Section
-from explainer.page import parts
+from explainer.page import keep, parts
 from explainer.page.undocumented import DATASETS
 
 
@@ -28,7 +29,14 @@ def add_all(number: int, section: Section, settings: Settings) -> None:
         else:
             show = functools.partial(_draw, label)
             swept = functools.partial(slice_of, plot)
-            parts.add(f"figure-{count}-{section.slug}", plot.at, show, plot.reads, section.slug, sweep=swept)
+            parts.add(f"figure-{count}-{section.slug}", plot.at, show, moved_by(plot), section.slug, sweep=swept)
+    if any(plot.compares for plot in section.plots):
+        keep.row(section.slug)
+
+
+def moved_by(plot: Plot) -> tuple[str, ...]:
+    """What changes a figure on the page: controls, and the kept curves if it draws them."""
+    return (*plot.reads, KEEP) if plot.compares else plot.reads
 
 
 def draw_all(number: int, figures: Sequence[Figure]) -> None:
@@ -102,7 +110,7 @@ def _add_walk(label: str, count: int, section: Section, plot: Plot) -> None:
     controls = functools.partial(_walk_controls, walk, figure)
     parts.add(walk, lambda settings: len(plot.walk(settings)), controls, plot.reads, section.slug)
     steps = functools.partial(st.session_state.get, walk, 0)
-    parts.add(figure, walked, show, plot.reads, section.slug, sweep=swept, variant=steps)
+    parts.add(figure, walked, show, moved_by(plot), section.slug, sweep=swept, variant=steps)
 
 
 def _step(walk: str, steps: int) -> int:

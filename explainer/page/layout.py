@@ -34,8 +34,3 @@ def placeholders(boxes: Sequence[tuple[str, int, str]]) -> str:
         f'<p class="{width}" style="height: {height}px">{html.escape(name)}</p>' for width, height, name in boxes
     )
     return f'<div class="undrawn">{written}</div>'
-
-
-def answer_key(slug: str) -> str:
-    """The key of the widget that holds a reader's prediction in a section."""
-    return f"answer-{slug}"

@@ -15,7 +15,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson.opening import FIGURE
-from explainer.page import figures, parts
+from explainer.page import figures, keep, parts
 from explainer.page.state import page_state
 
 SLUG = "opening"
@@ -27,11 +27,13 @@ SLIDERS = {f"{SLUG}-{name}": name for name in NAMES}
 def draw() -> None:
     """Draw the figure, the two controls, and what the figure shows now."""
     with st.container(key=f"section-{SLUG}"):
-        parts.add(f"figure-{SLUG}", FIGURE.at, figures.draw_unnumbered, FIGURE.reads, SLUG, sweep=_sweep)
+        moved_by = figures.moved_by(FIGURE)
+        parts.add(f"figure-{SLUG}", FIGURE.at, figures.draw_unnumbered, moved_by, SLUG, sweep=_sweep)
         with st.container(key=f"{SLUG}-controls"):
             for key, name in SLIDERS.items():
                 parts.add(key, _chosen(name), functools.partial(_slider, key, name), moved_by=(name,), section=SLUG)
-        parts.add(f"caption-{SLUG}", FIGURE.caption, st.caption, FIGURE.reads, SLUG, sweep=_sweep_of_the_caption)
+        parts.add(f"caption-{SLUG}", FIGURE.caption, st.caption, moved_by, SLUG, sweep=_sweep_of_the_caption)
+        keep.row(SLUG)
 
 
 def _sweep(settings: Settings) -> Slice:

@@ -16,9 +16,10 @@ from typing import Any
 import streamlit as st
 
 from explainer.choices.controls import BOTH, CONTROL, CONTROLS, FORMATS, GATED, VANILLA
+from explainer.choices.keeping import KEEP
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
-from explainer.page.state import PAUSE, Part, Urgency, page_state, read_controls
+from explainer.page.state import PAUSE, Part, Urgency, keep, page_state, read_controls
 from explainer.serving.turns import Permits, Turns
 
 EVERYWHERE = "everywhere"  # the section of a part that is in sight wherever the reader is
@@ -63,7 +64,7 @@ def add(
     key: str,
     content: Callable[[Settings], Any],
     show: Callable[[Any], None],
-    moved_by: Collection[str] = tuple(CONTROL),
+    moved_by: Collection[str] = (*CONTROL, KEEP),
     section: str = "",
     holds_parts: bool = False,
     sweep: Callable[[Settings], Slice] | None = None,
@@ -158,8 +159,9 @@ def in_sight(name: str, sections: Collection[str]) -> dict[str, Part]:
 
 
 def at(settings: Settings) -> dict[str, str]:
-    """Every control's value in words, as the URL and the widgets write it."""
-    return {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
+    """Every control's value in words, as the URL and the widgets write it, and the kept states as the URL does."""
+    values = {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
+    return values | {KEEP: " ".join(one.spelled() for one in settings.kept)}
 
 
 def control_moved(name: str) -> None:
@@ -174,10 +176,17 @@ def set_moved(values: Mapping[str, object], *then: str) -> None:
     _moved(tuple(values), then)
 
 
+def set_kept(states: Sequence[Settings], values: Mapping[str, object] | None = None, *then: str) -> None:
+    """Keep these states and no others for comparison; and put controls at other values, as :func:`set_moved`."""
+    keep(states)
+    page_state().pending.update(values or {})
+    _moved((KEEP, *(values or ())), then)
+
+
 def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
     read_controls()
     state = page_state()
-    if not state.is_whole or any(CONTROL[name].group not in _QUICK for name in names):
+    if not state.is_whole or any(CONTROL[name].group not in _QUICK for name in names if name != KEEP):
         st.rerun()  # the whole page
     moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
     state.late.update(moved)
@@ -232,7 +241,8 @@ def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ())
     page_state().late.difference_update(set(keys) - set(changed))
     # a control that a value waits for, also if the run that should have drawn it has been overtaken
     waiting = [f"control-{name}" for name in page_state().pending]
-    st.rerun([*waiting, *changed, ANSWER, *then])
+    last = [key for key in then if key in page_state().parts and key not in changed]
+    st.rerun([*waiting, *changed, ANSWER, *last])
 
 
 def rerun(*keys: str) -> None:

@@ -15,12 +15,19 @@ from explainer.choices.settings import Settings
 from explainer.figures.figure import height
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
-from explainer.lesson.parts import Prediction, Receipt, Section, contents
-from explainer.page import figures, layout, own, parts, take, work
+from explainer.lesson.parts import Receipt, Section, contents
+from explainer.page import figures, layout, own, parts, prediction, take, work
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS = 230, 110, 330, 330, 330  # pixels: about how tall they stand
+_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT = (
+    290,
+    110,
+    330,
+    330,
+    330,
+    60,
+)  # pixels: about how tall they stand
 
 
 def draw(number: int, section: Section) -> None:
@@ -54,7 +61,7 @@ def _moving_parts(number: int, section: Section) -> None:
             section.figures_at(settings)
     if section.of_readers_own:
         own.panel(section)
-    _prediction(section)
+    prediction.ask(section)
     if section.work:
         work.panel(section, settings, functools.partial(figures.draw_all, number))
     else:
@@ -72,6 +79,8 @@ def _placeholders(number: int, section: Section) -> str:
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
         boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+    if any(plot.compares for plot in section.plots):
+        boxes.append(("", _KEPT, ""))
     if section.follows:
         boxes.append(("", _FOLLOWS, ""))
     return layout.placeholders([*boxes, ("", _RECEIPT, "")])
@@ -83,57 +92,6 @@ def _closing(section: Section) -> str:
     if not section.look_closer:
         return remember
     return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{section.look_closer.strip()}\n\n</details>"
-
-
-# --- the prediction -----------------------------------------------------------------------------------------
-
-
-def _prediction(section: Section) -> None:
-    slug, key = section.slug, layout.answer_key(section.slug)
-
-    def told(settings: Settings, chosen: int | None) -> str:
-        return "" if chosen is None else _told(contents(section, settings).prediction, chosen)
-
-    def content(settings: Settings) -> tuple[str, tuple[str, ...], str]:
-        prediction = contents(section, settings).prediction
-        options = tuple(option.text for option in prediction.options)
-        return prediction.question, options, told(settings, st.session_state.get(key))
-
-    def show(question_options_and_told: tuple[str, tuple[str, ...], str]) -> None:
-        question, options, _ = question_options_and_told
-        st.markdown(f"**Before you look.** {question}")
-        chosen = st.radio(
-            "Your prediction",
-            range(len(options)),
-            index=None,
-            format_func=options.__getitem__,
-            key=key,
-            label_visibility="collapsed",
-            on_change=parts.rerun,
-            args=(f"prediction-{slug}", "contents"),
-        )
-        slot = st.empty()  # also without an answer, so that the figures keep their position
-        if chosen is not None:  # a new session knows only now what answer the browser has kept
-            slot.markdown(told(page_state().now, chosen))
-
-    def swept(settings: Settings) -> Slice:
-        prediction, chosen = section.question(settings), st.session_state.get(key)
-        answer = () if chosen is None else (words.pieces(_told(prediction, chosen)),)
-        return Slice(((prediction.question,), *((option.text,) for option in prediction.options), *answer))
-
-    chosen = functools.partial(st.session_state.get, key)
-    parts.add(f"prediction-{slug}", content, show, section.reads, slug, sweep=swept, variant=chosen)
-
-
-def _told(prediction: Prediction, chosen: int) -> str:
-    """What a reader who has picked this option is told, as Markdown."""
-    told = prediction.options[chosen].told
-    if prediction.right is None:
-        return told
-    if chosen == prediction.right:
-        return f":material/check: **Yes.** {told}"
-    right = prediction.options[prediction.right].text
-    return f":material/close: **Not with these settings.** It is “{right}”. {told}"
 
 
 # --- the receipt --------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.page import parts
-from explainer.page.state import page_state, read_controls, set_controls, take_pending
+from explainer.page.state import keep, page_state, read_controls, set_controls, take_pending
 from explainer.take import links
 from explainer.take.links import View
 
@@ -132,39 +132,66 @@ def _sidebar() -> None:
             for control in members:
                 _control(control)
     st.markdown("### Try a fact")
-    parts.add("presets", lambda _: None, _presets, moved_by=())
+    parts.add("presets", lambda _: (page_state().preset or (None,))[0], _presets, moved_by=())
     st.button(
         "Reset everything",
         icon=":material/restart_alt:",
-        on_click=set_controls,
+        on_click=_reset,
         args=(Settings(),),
         width="stretch",
         key="reset",
     )
 
 
-def _presets(_: None) -> None:
+def _presets(taken: Preset | None) -> None:
     fold = st.expander("Presets", icon=":material/bolt:", key="presets", on_change=parts.rerun, args=("presets",))
     with fold:
         if fold.open:
+            st.markdown(_fact(taken))
+            st.button("Undo", icon=":material/undo:", key="preset-undo", disabled=not taken, on_click=_undo)
             for preset in PRESETS:
                 _preset(preset)
 
 
+def _fact(preset: Preset | None) -> str:
+    """What the preset that has been taken shows, and where, as Markdown."""
+    if preset is None:
+        return "Each sets up one fact."
+    return f"**{preset.name}**: {preset.fact}. [Section {_section(preset)}](#{preset.section}) shows it."
+
+
+def _section(preset: Preset) -> int:
+    """The number of the section that shows its fact."""
+    return [section.slug for section in SECTIONS].index(preset.section) + 1
+
+
 def _preset(preset: Preset) -> None:
-    st.button(
-        preset.name,
-        on_click=_take_preset,
-        args=(preset,),
-        width="stretch",
-        key=f"preset-{preset.name.lower().replace(' ', '-')}",
-    )
-    st.markdown(f":small[{preset.fact} · [link](?{links.query(preset.settings)})]")
+    """One line: the preset, and the section that shows its fact, which is its link too."""
+    key = f"preset-{preset.name.lower().replace(' ', '-')}"
+    with st.container(key=f"{key}-line", horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(preset.name, on_click=_take_preset, args=(preset,), width="stretch", key=key, help=preset.fact)
+        link = links.address("", links.query(preset.settings) or "k=50", preset.section)
+        st.markdown(f"[§ {_section(preset)}]({link})", width="content")
 
 
 def _take_preset(preset: Preset) -> None:
+    state = page_state()
+    state.preset = preset, state.chosen
     set_controls(preset.settings)
     st.rerun()  # the whole page
+
+
+def _undo() -> None:
+    """Go back to the state before the preset."""
+    _, before = page_state().preset
+    page_state().preset = None
+    set_controls(before)
+    st.rerun()  # the whole page
+
+
+def _reset(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
+    set_controls(settings, names)
+    keep(settings.kept)
 
 
 # --- above the sections -------------------------------------------------------------------------------------
@@ -181,7 +208,7 @@ def _above_the_sections(names: Sequence[str]) -> None:
         st.button(
             "Back to the link's values",
             icon=":material/restart_alt:",
-            on_click=set_controls,
+            on_click=_reset,
             args=(page_state().linked, names),
             key="reset",
         )

@@ -6,13 +6,15 @@ Widgets keep their own keys there: a control has its name, and its key is its pa
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from explainer.choices import spelling
-from explainer.choices.controls import CONTROL, CONTROLS, Several
+from explainer.choices.controls import CONTROL, Several
+from explainer.choices.keeping import KEEP
+from explainer.choices.presets import Preset
 from explainer.choices.settings import Settings, from_query
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
@@ -51,6 +53,19 @@ class Part:
     variant: Callable[[], Hashable] = lambda: None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A reader's answer to the prediction of a section.
+
+    Attributes:
+        before: the settings before the move, as far as the section reads them: they say which move it was.
+        chosen: the number of the option; None for a reader who wanted to be shown.
+    """
+
+    before: Settings
+    chosen: int | None
+
+
 @dataclass(eq=False)
 class PageState:
     """One reader's page. The sections are named by their slugs, the parts by their keys.
@@ -79,6 +94,9 @@ class PageState:
         work: the plan and the ticket of the long work that the reader has begun, by section.
         is_framed: whether the browser has said that the page stands in a frame of another one.
         opened: the key of the button that has opened a box in place; empty if none is open.
+        preset: the preset that the reader has taken last, and the settings before it, until that is undone.
+        answers: the reader's answers, by section.
+        recalls: whether the answers that the browser keeps have been asked for, or are known.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
         reader: tells this session from others.
     """
@@ -105,6 +123,9 @@ class PageState:
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
     is_framed: bool = False
     opened: str = ""
+    preset: tuple[Preset, Settings] | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    recalls: bool = False
     brought: dict[str, Section] = field(default_factory=dict)
     reader: object = field(default_factory=object)
 
@@ -125,13 +146,14 @@ def read_link() -> None:
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    respelt = spelling.respelt(asked, (*CONTROL, SECTION, CONTROLS_PARAMETER))
+    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER))
     meant = {respelt.get(name, name): texts for name, texts in asked.items()}
     state.linked, state.notes = from_query(meant)
     if respelt:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(respelt.values()))
         state.notes = (f"the link spells {names} otherwise, and has been read so", *state.notes)
-    canonical = {name: texts for name, texts in meant.items() if name not in CONTROL} | state.linked.to_query()
+    others = {name: texts for name, texts in meant.items() if name not in (*CONTROL, KEEP)}
+    canonical = others | state.linked.to_query()
     unlike = [name for name in {**asked, **canonical} if asked.get(name) != canonical.get(name)]
     for name in unlike:  # no widget is there yet; each takes its value from the URL
         if name in canonical:
@@ -143,7 +165,16 @@ def read_link() -> None:
 
 
 def _in_the_url() -> dict[str, list[str]]:
-    return {control.name: st.query_params.get_all(control.name) for control in CONTROLS}
+    return {name: st.query_params.get_all(name) for name in (*CONTROL, KEEP)}
+
+
+def keep(states: Sequence[Settings]) -> None:
+    """Put the states that the reader keeps for comparison into the URL, in place of those that stand there."""
+    texts = Settings().with_kept(states).to_query().get(KEEP, [])
+    if texts:
+        st.query_params[KEEP] = texts
+    elif KEEP in st.query_params:
+        del st.query_params[KEEP]
 
 
 def take_notes() -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from explainer.figures import readings
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.maths import gradients
-from explainer.page import layout, parts
+from explainer.page import parts
+from explainer.page.state import page_state
 
 
 def bar() -> None:
@@ -41,7 +42,7 @@ def _slice(settings: Settings) -> Slice:
 def _contents() -> str:
     """The way to every section, and how many questions the reader has answered, as Markdown."""
     lines = [f"{number}. [{section.title}](#{section.slug})" for number, section in enumerate(SECTIONS, 1)]
-    answered = sum(st.session_state.get(layout.answer_key(section.slug)) is not None for section in SECTIONS)
+    answered = sum(section.slug in page_state().answers for section in SECTIONS)
     return (
         '<a class="route" href="#" role="button"><span>Short route: the lab\'s ten steps, without folds</span>'
         "<span>The whole lesson</span></a>\n\n"

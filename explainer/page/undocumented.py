@@ -121,6 +121,12 @@ FACTS = {
         (f"{_PAGE}/sweep.py",),
         "Leave out _is_overtaken: a sweep then delays its own reader's next move by as long as it takes.",
     ),
+    "an entry for each value": Fact(
+        "The front end pushes an entry into the browser's history, without the anchor, for each parameter that the "
+        "server sets; a step back through the history puts the widgets back.",
+        (f"{_PAGE}/address.js",),
+        "Press a preset, and look at what history.pushState is called with; leave address.js out if the anchor stays.",
+    ),
     "sight first": Fact(
         "What a component says when a slider gets the focus reaches the server before the slider's next value.",
         (_LIVE, f"{_PAGE}/parts.py"),

@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
+from explainer.figures import compare
 from explainer.figures.figure import Figure, unit
 from explainer.lesson.parts import Section
 
@@ -21,8 +22,8 @@ ZIP_NAME = "why-gates-remember-data.zip"
 
 
 def table_of(figure: Figure) -> pa.Table:
-    """The table that a reader opens and saves: the figure's first."""
-    return next(iter(figure.tables.values()))
+    """The table that a reader opens and saves: the figure's first, with the curves that the reader has kept."""
+    return compare.with_kept(figure.tables)
 
 
 def csv(table: pa.Table) -> bytes:

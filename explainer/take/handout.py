@@ -23,6 +23,7 @@ from markupsafe import Markup
 from explainer import words
 from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
+from explainer.figures import compare
 from explainer.figures.figure import Figure
 from explainer.lesson import SECTIONS, prose
 from explainer.lesson.citation import SHORT_TITLE
@@ -101,6 +102,7 @@ def page(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) ->
         link=link,
         prose=prose,
         settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
+        kept=[f"{sign} {compare.name_of(one)}" for sign, one in zip(compare.SIGNS, settings.kept, strict=False)],
         lesson=[_section(number, section, settings) for number, section in enumerate(lesson, 1)],
         style=Markup(_read("handout.css")),
         draw=Markup(_read("handout.js")),

@@ -16,6 +16,7 @@ from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from tests.browser.conftest import wait_until
+from tests.facts import fact
 
 MAPS = "vanish-or-explode"
 WALKED = next(section.slug for section in SECTIONS if section.plots[0].walk)
@@ -141,6 +142,26 @@ def test_a_preset_moves_every_control_and_figure_and_reset_takes_it_back(reader)
     assert reader.slider("w").get_attribute("aria-valuetext") == w.text(Settings().w)
     assert status.inner_text() != followed
     reader.page.locator(".st-key-presets summary").click()
+
+
+@fact("an entry for each value")
+def test_a_preset_keeps_the_section_in_the_address_and_one_step_back_undoes_it(open_page):
+    tab = open_page("?w=1.5&k=20#two-steps", near=False)
+    preset = next(preset for preset in PRESETS if len(preset.changes) > 2)
+    tab.page.locator(".st-key-presets summary").click()
+    tab.page.get_by_role("button", name=preset.name, exact=True).click()
+
+    def shows(settings: Settings) -> bool:
+        url = urlsplit(tab.page.url)
+        said = [tab.slider(name).get_attribute("aria-valuetext") for name in ("w", "k")]
+        wanted = [CONTROL[name].text(getattr(settings, name)) for name in ("w", "k")]
+        return parse_qs(url.query) == settings.to_query() and url.fragment == "two-steps" and said == wanted
+
+    wait_until(tab.page, lambda: shows(preset.settings), "the preset is not taken, or the section has gone")
+    tab.settle()
+    tab.page.go_back()
+    wait_until(tab.page, lambda: shows(Settings(w=1.5, k=20)), "one step back does not undo it")
+    tab.settle()
 
 
 # --- the way through the page -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page import take as page_take
@@ -235,7 +236,7 @@ def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Br
     namespace: dict = {}
     exec(cell, namespace)
     settings = Settings(act="logistic", w=2.0, k=30, f=0.9)
-    assert {name: namespace[name] for name in vars(settings)} == vars(settings)
+    assert {name: namespace[name] for name in CONTROL} == {name: getattr(settings, name) for name in CONTROL}
 
     archive = zipfile.ZipFile(downloaded(tab.page, "take-data", tmp_path))
     (name,) = [name for name in archive.namelist() if "figure-5-1" in name]
