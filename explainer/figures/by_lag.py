@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
-from explainer.figures import figure, readings, rows, style
+from explainer.figures import figure, hands, readings, rows, style
 from explainer.figures.figure import Drawing, InWords, Stop, Stops, decades, stack, steps, table, text
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
@@ -30,8 +30,13 @@ VANILLA = Series(style.VANILLA, style.VERMILION, (1, 0))
 GATED = Series(style.GATED, style.BLUE, (7, 3))
 
 
-def drawing(*series: Series, references: bool = False, height: int = style.FULL_HEIGHT) -> Drawing:
-    """The chart of these series; with references, thin grey lines labelled at their end."""
+def drawing(
+    *series: Series, references: bool = False, height: int = style.FULL_HEIGHT, has_grip: bool = False
+) -> Drawing:
+    """The chart of these series; with references, thin grey lines labelled at their end.
+
+    Where the marked lag is the control k, the marker has a grip: then the plot's ``hand`` is ``hands.LAG``.
+    """
 
     def build() -> alt.LayerChart:
         domain = [one.name for one in series]
@@ -50,12 +55,13 @@ def drawing(*series: Series, references: bool = False, height: int = style.FULL_
         lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
         # wide and unseen: something to point at everywhere along a line
         targets = points.mark_circle(size=160, opacity=0, aria=False).encode(y=y, tooltip=tooltip)
-        return style.finish(
+        finish = functools.partial(hands.finish, held="x") if has_grip else style.finish
+        return finish(
             alt.layer(
                 style.invisible_frame(x, y),
                 style.line_of_one(),
                 *(_reference_layers(x, y) if references else ()),
-                style.lag_marker(),
+                hands.lag_marker() if has_grip else style.lag_marker(),
                 lines,
                 style.off_scale_marks(x, y, color, "gradients", "notes"),
                 targets,

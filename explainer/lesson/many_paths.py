@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, networks, style
+from explainer.figures import by_lag, hands, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
@@ -152,10 +152,11 @@ def _paths_caption(settings: Settings) -> str:
 PATHS = Plot(
     title="The direct path and the whole derivative of a gate that reads its state",
     reads=("k", "h0", "act", "w", "f", "u"),
-    drawing=by_lag.drawing(*_SERIES),
+    drawing=by_lag.drawing(*_SERIES, has_grip=True),
     tables=_paths_tables,
     caption=_paths_caption,
     program=Program(programs.paths, "gradient"),
+    hand=hands.LAG,
 )
 
 # --- real networks ------------------------------------------------------------------------------------------
@@ -193,6 +194,7 @@ NORMS = Plot(
     tables=networks.norms_tables,
     caption=_norms_caption,
     program=Program(programs.norms, "log10_magnitude"),
+    hand=hands.LAG,
 )
 
 
@@ -225,10 +227,11 @@ def _lstm_caption(settings: Settings) -> str:
 LSTM_PATHS = Plot(
     title="A real LSTM: its direct path and its whole derivative",
     reads=("k", *networks.NETWORK),
-    drawing=by_lag.drawing(*_LSTM_SERIES),
+    drawing=by_lag.drawing(*_LSTM_SERIES, has_grip=True),
     tables=_lstm_tables,
     caption=_lstm_caption,
     program=Program(programs.lstm_paths, "gradient"),
+    hand=hands.LAG,
 )
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, readings, style
+from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
@@ -112,11 +112,12 @@ def _walk(settings: Settings) -> Stops:
 THREE_GATES = Plot(
     title="Gradient against lag for three kinds of gate",
     reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
-    drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA),
+    drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA, has_grip=True),
     tables=_tables,
     caption=_caption,
     program=Program(programs.three_gates, "gradient"),
     walk=_walk,
+    hand=hands.LAG,
 )
 
 
