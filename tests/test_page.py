@@ -553,6 +553,7 @@ def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched
     ran(by_key(at, f"stop-{slug}").click().run())
     until(at, lambda: by_key(at, f"stop-{slug}").proto.disabled)
     assert not by_key(at, f"train-{slug}").proto.disabled
+    assert by_key(at, f"train-{slug}").label == "Go on"
     assert section.work.known(section.work.plan(LONGEST)) is None
     assert_same_shape(shape(at), shape(untouched))
 

@@ -46,9 +46,12 @@ class Grip:
     def controls(self) -> tuple[str, ...]:
         return (self.control,)
 
-    def on(self, chart: alt.Chart) -> alt.Chart:
-        """The same marks, to be taken hold of: the page finds the grip by its name, which Altair may lengthen."""
-        chart.name = f"grip_{self.control}"
+    def on(self, chart: alt.Chart, part: str = "knob") -> alt.Chart:
+        """The same marks, to be taken hold of: the page finds the grip by its name, which Altair may lengthen.
+
+        Each part of a grip has a name of its own, or Vega refuses the chart.
+        """
+        chart.name = f"grip_{self.control}_{part}"
         return chart
 
 
@@ -61,7 +64,7 @@ def lag_marker(dataset: str = "marks") -> alt.LayerChart:
     base = style.data(dataset).encode(x=alt.X("lag:Q"))
     line = base.mark_rule(strokeWidth=24, **unseen)
     knob = base.encode(y=alt.value(0)).mark_point(size=130, filled=True, color=style.REFERENCE, **unseen)
-    return alt.layer(style.lag_marker(dataset), LAG.on(line), LAG.on(knob))
+    return alt.layer(style.lag_marker(dataset), LAG.on(line, "line"), LAG.on(knob))
 
 
 def finish(chart: alt.LayerChart, height: int, held: Collection[str] = (), **limits: tuple[str, str]) -> alt.LayerChart:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
-from explainer.lesson import SECTIONS, citation, prose
+from explainer.lesson import SECTIONS, citation, notation, prose
 from explainer.page import layout, live, opening, parts, press, share, sidebar, status, sweep, take
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
@@ -20,6 +20,7 @@ _HERE = Path(__file__).parent
 SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + (
     f'<script type="module">\n{(_HERE / "buttons.js").read_text(encoding="utf-8")}</script>'
     f'<script type="module">\n{(_HERE / "follow.js").read_text(encoding="utf-8")}</script>'
+    f'<script type="module">\n{(_HERE / "symbols.js").read_text(encoding="utf-8")}</script>'
 )  # in one element: each costs time at every move
 ICON = Path(__file__).with_name("icon.svg")
 
@@ -74,7 +75,7 @@ def above(view: View) -> None:
         opening.draw()
         st.markdown(prose.AIM)
         share.buttons()
-        layout.text("Notation", "notation", prose.NOTATION)
+        layout.text("Notation", "notation", notation.TABLE)
         return
     sidebar.controls(view)
     if not st.context.is_embedded:  # the page around an iframe has a title of its own
