@@ -46,13 +46,13 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
     places = _places(settings)
     x = np.array([*places.values()])
     furthest = max(_LEAST, 1.1 * np.abs(x).max())
-    grid = np.linspace(-furthest, furthest, 201)
+    grid = furthest * np.arange(-100, 101) / 100
     curve, touch = (gradients.vanilla_derivative(settings.replace(w=1.0), at.tolist()) for at in (grid, x))
     reach = REACH * furthest / np.hypot(1.0, touch.gradient)
     ends = np.array([-reach, reach]).T  # (places, 2)
     names = [*places]
     return {
-        "curve": table(x=grid, y=curve.next_state),
+        "curve": table(x=grid, y=curve.next_state, slope=curve.gradient),
         "touches": table(
             step=text(names),
             x=x,

@@ -117,7 +117,7 @@ SLOPES = Plot(
     drawing=tangents.drawing,
     tables=tangents.tables,
     caption=_slopes_caption,
-    program=Program(programs.slopes, "y"),
+    program=Program(programs.slopes),
 )
 
 

@@ -52,6 +52,7 @@ def _answer(dragged: int) -> None:
             "beyond": [section.slug for section in SECTIONS[LAB_STEPS:]],
             "idle": _idle(state.now),
             "answered": dragged,
+            "pressed": state.pressed,
             "moves": state.moves,
             "late": parts.late_sections(),
             "drawn": parts.drawn(),

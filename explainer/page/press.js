@@ -33,6 +33,13 @@ function send(values) {
   say("pressed", { values, turn, sections: sections.filter(isInSight) });
 }
 
+function answered({ detail }) {
+  sections = detail.sections;
+  if (detail.pressed < turn) return;
+  awaits = false;
+  if (waiting) send(waiting);
+}
+
 // --- a mark that is pressed ------------------------------------------------------------------------------------------
 
 // The values under the pointer by control: Vega keeps the item of its scene at each element of the SVG.
@@ -140,10 +147,6 @@ export default function ({ data, setTriggerValue }) {
   say = setTriggerValue;
   hands = data.hands;
   document.body.dataset.grips = [...new Set(Object.values(hands).map(({ control }) => control ?? ""))].join(" ");
-  if (data.turn >= turn) {
-    awaits = false;
-    if (waiting) send(waiting);
-  }
   if (listening) return;
   listening = true;
   const options = { capture: true, passive: true };
@@ -151,6 +154,6 @@ export default function ({ data, setTriggerValue }) {
   addEventListener("pointerover", point, options);
   addEventListener("pointermove", moved, options);
   for (const over of ["pointerup", "pointercancel"]) addEventListener(over, letGo, options);
-  addEventListener("explainer-answer", ({ detail }) => (sections = detail.sections));
+  addEventListener("explainer-answer", answered);
   tell("explainer-hello");
 }

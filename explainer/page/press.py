@@ -1,8 +1,8 @@
 """A press in a figure, or a drag of its grip, sets controls: the same state as with the sliders, which follow.
 
 An invisible component says what lies under the pointer. It waits for the answer before it says the next, and skips what
-the pointer has passed meanwhile. While a grip is dragged the figures follow from a sweep where there is one
-(:mod:`explainer.page.sweep`); then the server hears of it when it is let go.
+the pointer has passed meanwhile; :mod:`explainer.page.live` tells it of answers. While a grip is dragged the figures
+follow from a sweep where there is one (:mod:`explainer.page.sweep`); then the server hears of it when it is let go.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _component = st.components.v2.component("explainer.press", js=_SCRIPT)
 
 def listen() -> None:
     """Add the component to the end of the page, if there is a control for it to set."""
-    parts.add(KEY, lambda _: page_state().pressed, _answer, moved_by=())
+    parts.add(KEY, lambda _: None, _add, moved_by=())
 
 
-def _answer(turn: int) -> None:
+def _add(_: None) -> None:
     on_the_page = set(page_state().controls)
     hands = {title: dataclasses.asdict(hand) for title, hand in _HANDS.items() if on_the_page.issuperset(hand.controls)}
-    _component(key=KEY, data={"hands": hands, "turn": turn}, on_pressed_change=_pressed, height=0)
+    _component(key=KEY, data={"hands": hands}, on_pressed_change=_pressed, height=0)
 
 
 def _pressed() -> None:
@@ -51,4 +51,4 @@ def _pressed() -> None:
     }
     if isinstance(named, list):
         parts.set_in_sight([slug for slug in page_state().sections if slug in named])
-    parts.set_moved(chosen, KEY)
+    parts.set_moved(chosen)

@@ -30,5 +30,5 @@ def slopes(k, h0, act, w):
     """σ over a range of what it is applied to, wide enough for the first step and the last one of the cell."""
     states = run(vanilla_cell(act, w), h0, k)
     furthest = max(3, *(1.1 * abs(w * states[step].item()) for step in (0, -2)))
-    x = torch.linspace(-furthest, furthest, 201, dtype=torch.float64)
-    return {"sigma": {"x": x, "y": SIGMA[act](x), "slope": derivative(lambda one, step: SIGMA[act](one), x, None)}}
+    x = furthest * torch.arange(-100, 101, dtype=torch.float64) / 100
+    return {"x": x, "y": SIGMA[act](x), "slope": derivative(lambda one, step: SIGMA[act](one), x, None)}
