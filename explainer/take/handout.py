@@ -24,7 +24,7 @@ from explainer import words
 from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
-from explainer.lesson import SECTIONS, prose
+from explainer.lesson import SECTIONS, notation, prose
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Section
 
@@ -100,6 +100,7 @@ def page(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) ->
         title=SHORT_TITLE,
         link=link,
         prose=prose,
+        notation=notation,
         settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
         lesson=[_section(number, section, settings) for number, section in enumerate(lesson, 1)],
         style=Markup(_read("handout.css")),
