@@ -24,6 +24,7 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 from explainer.maths import gradients, training
+from explainer.page import layout
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 CANARY = "canary7f3a"  # stands in hostile links, and must not stand on the page
@@ -194,7 +195,7 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: Sect
 
     prediction = section.question(settings)
     assert by_key(untouched, f"answer-{slug}").options == [option.text for option in prediction.options]
-    assert section.argument.strip() in order[0].value
+    assert layout.with_symbols(section.argument, slug).strip() in order[0].value
     assert prediction.question in below(prediction_of(untouched, section), "markdown")[0].value
     assert section.receipt(settings).equation in order[3].value
     assert section.remember.strip() in order[4].value
