@@ -10,11 +10,7 @@ from explainer.lesson import SECTIONS, notation
 from explainer.lesson.notation import SYMBOLS
 from explainer.page import layout
 
-IN_AN_EQUATION = {
-    "W_hh": ("Whh", r"\mathbf{W}_{hh}"),
-    "σ′": ("slope", r"\sigma'"),
-    "∂⁺": ("immediate", r"\partial^{+}"),
-}
+IN_AN_EQUATION = {"Whh": r"\mathbf{W}_{hh}", "slope": r"\sigma'", "immediate": r"\partial^{+}"}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
