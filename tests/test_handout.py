@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from explainer.choices.settings import Settings
-from explainer.lesson import SECTIONS, prose
+from explainer.lesson import SECTIONS, notation, prose
 from explainer.take import handout
 
 LINK = "https://example.org/?w=1.2&act=identity"
@@ -88,7 +88,7 @@ def test_no_equation_and_no_colour_is_left_as_it_was_written(read):
         len(re.findall(r"\$\$.*?\$\$|\$.+?\$", words, re.DOTALL))
         for section in SECTIONS
         for words in (section.argument, section.remember, section.look_closer)
-    ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.AIM + prose.NOTATION))
+    ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.AIM + notation.TABLE))
     assert text.count("<math") == equations + len(SECTIONS)
 
 

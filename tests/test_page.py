@@ -24,6 +24,7 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 from explainer.maths import gradients, training
+from explainer.page import layout
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 CANARY = "canary7f3a"  # stands in hostile links, and must not stand on the page
@@ -194,7 +195,7 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: Sect
 
     prediction = section.question(settings)
     assert by_key(untouched, f"answer-{slug}").options == [option.text for option in prediction.options]
-    assert section.argument.strip() in order[0].value
+    assert layout.with_symbols(section.argument, slug).strip() in order[0].value
     assert prediction.question in below(prediction_of(untouched, section), "markdown")[0].value
     assert section.receipt(settings).equation in order[3].value
     assert section.remember.strip() in order[4].value
@@ -530,6 +531,7 @@ def test_long_work_can_be_stopped_and_is_left_when_the_reader_moves_on(untouched
     ran(by_key(at, f"stop-{slug}").click().run())
     until(at, lambda: by_key(at, f"stop-{slug}").proto.disabled)
     assert not by_key(at, f"train-{slug}").proto.disabled
+    assert by_key(at, f"train-{slug}").label == "Go on"
     assert section.work.known(section.work.plan(LONGEST)) is None
     assert_same_shape(shape(at), shape(untouched))
 

@@ -440,10 +440,27 @@ def derivative_of_one_step(settings: Settings, shown: tuple[Figure, ...]) -> Non
 
 
 def ladders(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    last, *first = shown
+    last, *more = shown
     check_ladder(settings, last)
-    for figure in first:  # out of the start
-        check_ladder(settings.replace(k=2), figure)
+    if more:
+        first, slopes = more
+        check_ladder(settings.replace(k=2), first)  # out of the start
+        check_slopes(settings, slopes)
+
+
+def check_slopes(settings: Settings, figure: Figure) -> None:
+    sigma, slope = SIGMA[settings.act]
+    for row in figure.tables["curve"].to_pylist():
+        assert row["y"] == pytest.approx(sigma(row["x"]), rel=1e-12, abs=1e-15)
+    touches = figure.tables["touches"].to_pylist()
+    assert touches[0]["x"] == settings.w * settings.h0
+    assert len(touches) == min(settings.k, 2)
+    for row in touches:
+        (low, high) = rows_of(figure.tables["tangents"], step=row["step"])
+        assert row["y"] == pytest.approx(sigma(row["x"]), rel=1e-12, abs=1e-15)
+        assert row["slope"] == pytest.approx(slope(row["x"]), rel=1e-9, abs=1e-12)
+        assert low["x"] < row["x"] < high["x"]
+        assert high["y"] - low["y"] == pytest.approx(row["slope"] * (high["x"] - low["x"]), rel=1e-9, abs=1e-12)
 
 
 def check_ladder(settings: Settings, figure: Figure) -> None:

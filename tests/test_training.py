@@ -354,6 +354,28 @@ def test_stop_is_obeyed_before_the_next_step_of_any_run(asked):
     assert not training._finished  # half a run is not kept
 
 
+# before the first step of any run, between two steps of all runs, and in the middle of a step
+@pytest.mark.parametrize("asked", [4, 12, 14])
+def test_a_training_that_was_stopped_goes_on_and_gives_the_same_curves(asked):
+    whole, questions = fresh(TINY), itertools.count(1)
+    training.forget()
+    stopped = last(TINY, should_stop=lambda: next(questions) > asked)
+    assert stopped.steps_done == (asked - 4) // 4
+    resumed = list(train(TINY, every=1))
+    assert resumed[0].steps_done == stopped.steps_done
+    assert_same(resumed[-1], whole)
+    assert not training._stopped
+
+
+def test_the_plans_that_were_stopped_are_bounded():
+    for seed in range(training._KEPT_PLANS + 3):
+        questions = itertools.count(1)
+        last(dataclasses.replace(TINY, seed=10 * seed), should_stop=lambda questions=questions: next(questions) > 5)
+    assert len(training._stopped) == training._KEPT_PLANS
+    training.forget()
+    assert not training._stopped
+
+
 def test_closing_the_iterator_ends_the_work():
     training.forget()
     iterator = train(dataclasses.replace(TINY, steps=2000), every=1)

@@ -110,7 +110,7 @@ class Several(Control):
         return kept, f"`{self.name}` takes any of {', '.join(self.values)}; it is {', '.join(kept)} now"
 
 
-def _is_finite(value: object) -> bool:
+def is_finite(value: object) -> bool:
     """Whether it is a number that float64 can hold; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -132,12 +132,20 @@ class Number(Control):
         if isinstance(self.values[-1], int):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ValueError(f"{self.name} must be a whole number, not {value!r}")
-        elif not _is_finite(value):
+        elif not is_finite(value):
             raise ValueError(f"{self.name} must be a finite number, not {value!r}")
         low, high = self.limits
         if not low <= value <= high:
             span = f"at least {low:,}" if math.isinf(high) else f"from {low:,} to {high:,}"
             raise ValueError(f"{self.name} must be {span}, not {value}")
+
+    @property
+    def _numbers(self) -> tuple[float | int, ...]:
+        return tuple(value for value in self.values if value is not None)
+
+    def nearest(self, number: float) -> float | int:
+        """The step of the grid that is nearest to a number; the end of the grid for one beyond it."""
+        return min(self._numbers, key=lambda value: abs(value - number))
 
     def text(self, value: float | int | None) -> str:
         return "torch" if value is None else f"{value:g}"
@@ -146,7 +154,7 @@ class Number(Control):
         text = texts[-1]
         if text == self.text(None) and None in self.values:
             return None, None
-        numbers = tuple(value for value in self.values if value is not None)
+        numbers = self._numbers
         fallback = f"`{self.name}` is {self.text(self.default)} now, its default"
         span = f"{self.text(numbers[0])} to {self.text(numbers[-1])}"
         try:
@@ -157,7 +165,7 @@ class Number(Control):
             return self.default, f"{fallback}: it takes a number from {span}"
         if not numbers[0] <= number <= numbers[-1]:
             return self.default, f"{fallback}: it goes from {span}"
-        nearest = min(numbers, key=lambda value: abs(value - number))
+        nearest = self.nearest(number)
         if nearest == number:
             return nearest, None
         return nearest, f"`{self.name}` is {self.text(nearest)} now, the step nearest to the link's value"

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainer import words
-from explainer.figures import compare, figure, readings, rows, style
+from explainer.figures import compare, figure, hands, readings, rows, style
 from explainer.figures.figure import Drawing, InWords, Plot, Stop, Stops, decades, stack, steps, table, text
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
@@ -42,11 +42,17 @@ def compared(plot: Plot, reads: Mapping[Series, Collection[str]], height: int = 
 
 
 def drawing(
-    *series: Series, references: bool = False, height: int = style.FULL_HEIGHT, compares: bool = False
+    *series: Series,
+    references: bool = False,
+    height: int = style.FULL_HEIGHT,
+    compares: bool = False,
+    has_grip: bool = False,
 ) -> Drawing:
     """The chart of these series; with references, thin grey lines labelled at their end.
 
     One that compares has the curves that the reader has kept as well.
+
+    Where the marked lag is the control k, the marker has a grip: then the plot's ``hand`` is ``hands.LAG``.
     """
 
     def build() -> alt.LayerChart:
@@ -66,13 +72,14 @@ def drawing(
         lines = points.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash, detail="series:N")
         # wide and unseen: something to point at everywhere along a line
         targets = points.mark_circle(size=160, opacity=0, aria=False).encode(y=y, tooltip=tooltip)
-        return style.finish(
+        finish = functools.partial(hands.finish, held="x") if has_grip else style.finish
+        return finish(
             alt.layer(
                 style.invisible_frame(x, y),
                 style.line_of_one(),
                 *(_reference_layers(x, y) if references else ()),
                 *(compare.lines(x, y, {one.name: one.color for one in series}) if compares else ()),
-                style.lag_marker(),
+                hands.lag_marker() if has_grip else style.lag_marker(),
                 lines,
                 style.off_scale_marks(x, y, color, "gradients", "notes"),
                 targets,

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from explainer.choices.settings import Settings
 from explainer.figures import rows
+from explainer.figures.hands import Grip, Press
 from explainer.figures.program import Program
 from explainer.serving.once import once
 
@@ -64,7 +65,7 @@ class Plot:
         half: whether it shares its row with the next figure on wide screens.
         walk: (settings) → the stops along its product, if the product can be walked; its tables hold a ``walk`` then.
         shown: (settings) → whether the reader has chosen to see it.
-        presses: the controls that a press in the chart sets, by the field of the mark under the pointer.
+        hand: what a reader can press in it, or take hold of, to set controls; None if nothing.
         is_kept: whether its figures are kept for all readers; not if they show what one of them has brought.
         compares: whether it draws the curves that the reader has kept beside the present ones.
     """
@@ -78,7 +79,7 @@ class Plot:
     half: bool = False
     walk: Callable[[Settings], Stops] | None = None
     shown: Callable[[Settings], bool] = lambda settings: True
-    presses: tuple[tuple[str, str], ...] = ()
+    hand: Press | Grip | None = None
     is_kept: bool = True
     compares: bool = False
 

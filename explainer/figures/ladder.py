@@ -1,6 +1,8 @@
-"""The ladder of a product: two steps back, one factor a rung."""
+"""The ladder of a product: two steps back, one factor a rung, each rung a bar."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
@@ -9,52 +11,42 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
-from explainer.figures.figure import Stop, Stops, decades, stack, steps, table
+from explainer.figures.figure import Stop, Stops, decades, stack, steps, table, text
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 
 _START = "start"  # in place of a factor, where nothing has been multiplied yet
+_BAR = 12  # pixels: how thick a bar is
+_GAP = 0.4  # of a row, between the two cells
 
 
 @figure.drawing
 def drawing() -> alt.LayerChart:
-    """The running product of both cells against the steps back, rung by rung, on a log axis."""
-    x = alt.X(
-        "steps_back:Q",
-        scale=alt.Scale(domain=[-0.08, 2.35], nice=False),
-        axis=style.axis("steps back", values=[0, 1, 2], format="d"),
-    )
-    y = style.log10_y("running product")
-    rungs = style.data("rungs").encode(x=x, color=style.cell_color())
-    on_axis = rungs.transform_filter("isValid(datum.log10_magnitude)").encode(y=y)
-    on_rail = rungs.transform_filter("!isValid(datum.log10_magnitude)").encode(y=alt.value(alt.ExprRef("height")))
-    label = {"fontSize": style.FONT_SIZE, "align": "center"}
-    named = on_axis.transform_filter(f"datum.rung != '{_START}'")
-    is_gated = f"datum.cell == '{style.GATED}'"
+    """The running product of both cells as bars, one below the other: what each factor leaves of the bar above."""
+    x = style.x("running_product", "running product", {"nice": False, "padding": 6}, labelExpr=style.PLAIN_LABEL)
+    y = alt.Y("row:Q", axis=None, scale=alt.Scale(reverse=True, nice=False, zero=False))
+    rungs = style.data("rungs").encode(y=y)
+    bars = rungs.encode(color=style.cell_color(legend=False), x2=alt.datum(0))
     tooltip = [
         "cell:N",
         "rung:N",
         alt.Tooltip("factor:Q", format=".4~g"),
         alt.Tooltip("reads:N", title="running product"),
     ]
+    line = style.data("frame").encode(x=alt.X("one:Q"))
+    ring = style.data("walk").encode(x=x, y=y, color=style.cell_color(legend=False))
     return style.finish(
         alt.layer(
-            style.invisible_frame(x, y),
-            style.line_of_one(),
-            on_axis.mark_line(strokeWidth=2.5, interpolate="step-after").encode(strokeDash=style.cell_dash()),
-            on_axis.mark_point(size=90, filled=True, opacity=1).encode(shape=style.cell_shape(), tooltip=tooltip),
-            on_rail.mark_point(size=90, filled=True, shape="cross", clip=False, aria=False).encode(tooltip=tooltip),
-            named.transform_filter(is_gated)
-            .mark_text(aria=False, dy=-14, **label)
-            .encode(text="rung:N", color=alt.ColorValue("black")),
-            named.transform_filter("!(" + is_gated + ")")
-            .mark_text(aria=False, dy=18, **label)
-            .encode(text="rung:N", color=alt.ColorValue("black")),
-            on_rail.mark_text(aria=False, dy=-14, **label).encode(text="rung:N", color=alt.ColorValue("black")),
-            style.walk_marks(x, y, style.cell_color()),
+            style.data("frame").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x),
+            line.mark_rule(color=style.REFERENCE, strokeDash=[2, 2], aria=False),
+            bars.mark_bar(size=_BAR, opacity=0.25, aria=False).encode(x=alt.X("before:Q")),
+            bars.mark_bar(size=_BAR).encode(x=x, tooltip=tooltip),
+            rungs.mark_text(align="left", dy=-_BAR - 2, **style.LABEL).encode(x=alt.value(0), text="label:N"),
+            ring.mark_point(size=330, filled=False, strokeWidth=3, opacity=1, aria=False),
         ),
         style.FULL_HEIGHT,
-        y=style.FRAMED["y"],
+        x=style.ends("frame", "running_product"),
+        y=("-0.8", f"{style.ends('rungs', 'row')[1]} + 0.4"),
     )
 
 
@@ -67,23 +59,35 @@ def tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     """Tables for :func:`drawing`: w, σ′, w, σ′ for the vanilla cell and the gates for the gated one."""
     settings = two_steps(settings)
     vanilla, gated = gradients.vanilla(settings).parts[:2], gradients.gated(settings).parts[:2]
-    climb = _rungs(style.VANILLA, ["× w", "× σ′", "× w", "× σ′"], [0.5, 1.0, 1.5, 2.0], vanilla.ravel())
-    if GATES[settings.gate].reads_state:
-        names = ["× f(t−1)", "× the gate's own slope", "× f(t−2)", "× its slope"]
-        gate_climb = _rungs(style.GATED, names, [0.5, 1.0, 1.5, 2.0], gated.ravel())
-    else:
-        gate_climb = _rungs(style.GATED, ["× f(t−1)", "× f(t−2)"], [1.0, 2.0], gated[:, 0])
-    both = stack(gate_climb, climb) if gated_first else stack(climb, gate_climb)
-    heights = both["log10_magnitude"].to_numpy(zero_copy_only=False)
+    halves = [0.5, 1.0, 1.5, 2.0]
+    climbs = [
+        (style.VANILLA, ["× w", "× σ′", "× w", "× σ′"], halves, vanilla.ravel()),
+        (style.GATED, ["× f(t−1)", "× the gate's own slope", "× f(t−2)", "× its slope"], halves, gated.ravel())
+        if GATES[settings.gate].reads_state
+        else (style.GATED, ["× f(t−1)", "× f(t−2)"], [1.0, 2.0], gated[:, 0]),
+    ]
+    upper, lower = reversed(climbs) if gated_first else climbs
+    both = stack(_rungs(0.0, *upper), _rungs(len(upper[1]) + 1 + _GAP, *lower))
+    products = both["running_product"].to_numpy(zero_copy_only=False)
     return {
         "rungs": both,
-        "frame": figure.frame((0, 2), [heights], x_name="steps_back"),
-        "walk": figure.marks("steps_back", [], "cell", [], []),
+        "frame": table(running_product=[min(0.0, products.min()), max(1.0, products.max())], one=[1.0, 1.0]),
+        "walk": _marks([]),
     }
 
 
-def _rungs(cell: str, names: list[str], steps_back: list[float], factors: np.ndarray) -> pa.Table:
-    factors = np.append(1.0, factors)
+def _marks(rungs: Sequence[Mapping]) -> pa.Table:
+    """The marks of one stop of a walk: a ring at the end of each of these bars."""
+    return table(
+        steps_back=steps(np.array([rung["steps_back"] for rung in rungs], dtype=float)),
+        cell=text([rung["cell"] for rung in rungs]),
+        running_product=np.array([rung["running_product"] for rung in rungs], dtype=float),
+        row=np.array([rung["row"] for rung in rungs], dtype=float),
+    )
+
+
+def _rungs(row: float, cell: str, names: list[str], steps_back: list[float], factors: np.ndarray) -> pa.Table:
+    said, factors = factors.tolist(), np.append(1.0, factors)
     running = np.cumprod(factors)
     with np.errstate(divide="ignore"):
         log10 = np.log10(np.abs(running))
@@ -93,6 +97,9 @@ def _rungs(cell: str, names: list[str], steps_back: list[float], factors: np.nda
         steps_back=steps([0.0, *steps_back]),
         factor=factors,
         running_product=running,
+        before=np.append(1.0, running[:-1]),
+        row=row + np.arange(len(running)),
+        label=text([f"{cell}: 1", *(f"{name} = {words.number(one)}" for name, one in zip(names, said, strict=True))]),
         log10_magnitude=decades(log10),
         status=gradients.status_of(log10),
         reads=readings.magnitudes(log10, np.sign(running)),
@@ -108,8 +115,6 @@ def walk(settings: Settings, gated_first: bool) -> Stops:
         place = places[at]
         here = [rung for rung in rungs if rung["steps_back"] == place]
         said = [f"{r['cell']} {r['rung']} = × {words.number(r['factor'])} gives {r['reads']}" for r in here]
-        heights = [np.nan if rung["log10_magnitude"] is None else rung["log10_magnitude"] for rung in here]
-        marks = figure.marks("steps_back", [place] * len(here), "cell", [rung["cell"] for rung in here], heights)
-        return Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", marks)
+        return Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", _marks(here))
 
     return Stops(len(places), stop)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import figure, rows, style
+from explainer.figures import figure, hands, rows, style
 from explainer.figures.by_lag import lag_mark
 from explainer.figures.figure import decades, stack, steps, table
 from explainer.maths import gradients, jacobians
@@ -143,12 +143,12 @@ def _band_chart(cells: Sequence[str], y: alt.Y, low: str, middle: str, high: str
     dash = alt.StrokeDash("cell:N", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
     x = style.lag_x()
     base = style.data("bands").encode(x=x)
-    return style.finish(
+    return hands.finish(
         alt.layer(
             style.invisible_frame(x, y),
             style.data("drawn").mark_point(opacity=0, tooltip=None, aria=False).encode(detail="cell:N"),
             *below,
-            style.lag_marker(),
+            hands.lag_marker(),
             base.mark_area(opacity=0.16, aria=False).encode(y=alt.Y(f"{low}:Q"), y2=f"{high}:Q", color=color),
             base.mark_line(strokeWidth=2.5).encode(y=y, color=color, strokeDash=dash),
             base.mark_circle(size=120, opacity=0, aria=False).encode(

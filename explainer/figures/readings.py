@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from explainer import words
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
+from explainer.maths.plans import Training
 
 STAYS = 0.005  # decades: a gradient that is so near 1 has stayed as it was
 SMALLEST_NORMAL = float(np.finfo(np.float64).smallest_normal)
@@ -101,3 +102,10 @@ def lost_digits(measured: float, formula: float) -> str:
         "The two sides differ because σ is saturated: torch forms σ′ as 1 − y² or y·(1 − y) from a y next to "
         "1 and loses digits; the formula here does not."
     )
+
+
+def learned(result: Training, labels: Sequence[str]) -> str:
+    """Who has learned so far, by most of the seeds; the labels are those of the plan's learners, in order."""
+    most = [label for i, label in enumerate(labels) if 2 * sum(result.outcome(i).learned) > result.plan.seeds]
+    said = f"learned by most of the seeds: {words.listed(most)}" if most else "none has learned by most of the seeds"
+    return f"After {result.steps_done} of {words.steps(result.plan.steps)}, {said}."

@@ -13,7 +13,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import CONTROL, TRAINING, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, style
+from explainer.figures import by_lag, figure, readings, style
 from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
@@ -200,7 +200,7 @@ _WAITING = "Nothing is trained yet: press Train."
 
 def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return _WAITING
+        return f"{_WAITING} Each network's line will begin near that of guessing, and leave it where it learns."
     said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
         return f"{said}."
@@ -229,8 +229,18 @@ ACCURACY, LOSS = _curves("accuracy", "%"), _curves("loss", ".2~f")
 _WHEN = {"before training": (1, 3), "after a quarter": (3, 3), "half way": (7, 3), "at the end": (1, 0)}
 
 
+def _untrained(learner: int, settings: Settings) -> np.ndarray:
+    """log10 of the norm by lag before training, (k+1,), middle of the seeds."""
+    return np.median(training.at_start(_alone(plan(settings).learners[learner], settings))[0], axis=0)
+
+
+def _alone(learner: plans.Learner, settings: Settings) -> Plan:
+    """A plan of one learner, for what does not depend on the training."""
+    return Plan(task=settings.task, k=settings.tk, learners=(learner,), seeds=settings.tn)
+
+
 def _norm_tables(learner: int, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
-    measured = np.median(result.log10_norm[learner], axis=0) if result else []
+    measured = np.median(result.log10_norm[learner], axis=0) if result else _untrained(learner, settings)[None]
     lines = [
         by_lag.line_of_norms(when, norms)
         for when, norms in itertools.zip_longest(_WHEN, measured, fillvalue=np.empty(0))
@@ -240,7 +250,9 @@ def _norm_tables(learner: int, settings: Settings, result: Training | None = Non
 
 def _norm_caption(learner: int, settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return _WAITING
+        lag = plan(settings).decisive_lag
+        at_lag = words.magnitude(float(_untrained(learner, settings)[lag]), 1, 2)
+        return f"Spectral norm at lag {lag} before training, middle of the seeds: {at_lag}. {_WAITING}"
     lag = result.plan.decisive_lag
     ends = np.median(result.log10_norm[learner, :, :, lag], axis=0)
     said = "; ".join(f"{when} {words.magnitude(float(v), 1, 2)}" for when, v in zip(_WHEN, ends, strict=False))
@@ -290,8 +302,12 @@ def _outcome_row(label: str, outcome: Outcome) -> str:
     )
 
 
+def _verdict(result: Training) -> str:
+    return readings.learned(result, _labels(result.plan))
+
+
 def _receipt(settings: Settings) -> Receipt:
-    mine = Plan(task=settings.task, k=settings.tk, learners=(plans.Learner("lstm", settings.tb),), seeds=settings.tn)
+    mine = _alone(plans.Learner("lstm", settings.tb), settings)
     lag, found = mine.decisive_lag, first_gates(mine)
     at_bias = lag * math.log10(1 / (1 + math.exp(-settings.tb)))
     return Receipt(
@@ -331,5 +347,5 @@ SECTION = Section(
     receipt=_receipt,
     remember="What the gradient cannot reach at the start is hard to learn; a forget bias decides how far it reaches.",
     look_closer=_LOOK_CLOSER,
-    work=LongWork("Train the networks", plan, training.recall, training.start, outcomes),
+    work=LongWork("Train the networks", plan, training.recall, training.start, outcomes, _verdict, ("tk", "tb", "tn")),
 )

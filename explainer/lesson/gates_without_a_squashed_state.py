@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, networks, style
+from explainer.figures import by_lag, figure, hands, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
@@ -142,6 +142,7 @@ NORMS = Plot(
     tables=_norms_tables,
     caption=_norms_caption,
     program=Program(programs.linear_norms, "log10_magnitude"),
+    hand=hands.LAG,
 )
 
 # --- whole and product --------------------------------------------------------------------------------------
@@ -184,10 +185,11 @@ PATHS = by_lag.compared(
     Plot(
         title="Whole derivative and product of gates, LSTM and minGRU",
         reads=("k", *networks.NETWORK),
-        drawing=by_lag.drawing(*_PATH_SERIES, compares=True),
+        drawing=by_lag.drawing(*_PATH_SERIES, compares=True, has_grip=True),
         tables=_paths_tables,
         caption=_paths_caption,
         program=Program(programs.exact_product, "gradient"),
+        hand=hands.LAG,
     ),
     dict.fromkeys(_PATH_SERIES, networks.NETWORK),
 )

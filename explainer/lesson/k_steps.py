@@ -8,7 +8,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, readings, style
+from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -41,7 +41,8 @@ step.
 
 The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
 beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. Below it stands what becomes of the rule at
-your settings. The :blue[gated cell] is drawn on the same axes.
+your settings. The :blue[gated cell] is drawn on the same axes. The line at $k$ can be dragged, here and
+wherever the lag is marked.
 """
 
 _LOOK_CLOSER = r"""
@@ -126,11 +127,12 @@ BY_LAG = by_lag.compared(
     Plot(
         title="Gradient against lag, vanilla and gated",
         reads=SCALAR,
-        drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True, compares=True),
+        drawing=by_lag.drawing(by_lag.VANILLA, by_lag.GATED, references=True, compares=True, has_grip=True),
         tables=_tables,
         caption=_caption,
         program=Program(programs.k_steps, "gradient"),
         walk=_walk,
+        hand=hands.LAG,
     ),
     {by_lag.VANILLA: gradients.VANILLA_FIELDS, by_lag.GATED: gradients.GATED_FIELDS},
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, networks, style
+from explainer.figures import by_lag, hands, networks, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
@@ -174,10 +174,11 @@ PATHS = by_lag.compared(
     Plot(
         title="The direct path and the whole derivative of a gate that reads its state",
         reads=("k", "h0", "act", "w", "f", "u"),
-        drawing=by_lag.drawing(*_SERIES, compares=True),
+        drawing=by_lag.drawing(*_SERIES, compares=True, has_grip=True),
         tables=_paths_tables,
         caption=_paths_caption,
         program=Program(programs.paths, "gradient"),
+        hand=hands.LAG,
     ),
     dict.fromkeys(_SERIES[:3], ("k", "h0", "f", "u")) | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )
@@ -217,6 +218,7 @@ NORMS = Plot(
     tables=networks.norms_tables,
     caption=_norms_caption,
     program=Program(programs.norms, "log10_magnitude"),
+    hand=hands.LAG,
 )
 
 
@@ -250,10 +252,11 @@ LSTM_PATHS = by_lag.compared(
     Plot(
         title="A real LSTM: its direct path and its whole derivative",
         reads=("k", *networks.NETWORK),
-        drawing=by_lag.drawing(*_LSTM_SERIES, compares=True),
+        drawing=by_lag.drawing(*_LSTM_SERIES, compares=True, has_grip=True),
         tables=_lstm_tables,
         caption=_lstm_caption,
         program=Program(programs.lstm_paths, "gradient"),
+        hand=hands.LAG,
     ),
     dict.fromkeys(_LSTM_SERIES, networks.NETWORK),
 )

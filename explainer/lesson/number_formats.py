@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, readings, style
+from explainer.figures import by_lag, figure, hands, readings, style
 from explainer.figures.figure import Drawing, InWords, Plot, decades, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -134,11 +134,11 @@ def _drawing(color: str) -> Drawing:
             for edge, rail, dy in ((_BOTTOM, bottom, -9 - 16 * row), (_TOP, top, 14 + 16 * row))
         ]
         crosses = {"size": 70, "filled": True, "color": color, "clip": False, "aria": False}
-        return style.finish(
+        return hands.finish(
             alt.layer(
                 style.invisible_frame(x, y),
                 style.line_of_one(),
-                style.lag_marker(),
+                hands.lag_marker(),
                 limits.mark_rule(aria=False, color=style.REFERENCE, strokeDash=[2, 2]),
                 limits.mark_text(aria=False, align="right", dy=-6, fontSize=style.FONT_SIZE - 1).encode(
                     x=alt.value(alt.ExprRef("width")), text="label:N"
@@ -161,6 +161,7 @@ def _drawing(color: str) -> Drawing:
                 *notes,
             ),
             style.FULL_HEIGHT,
+            held="x",
             **style.FRAMED,
         )
 
@@ -236,6 +237,7 @@ VANILLA_FORMATS = Plot(
     tables=functools.partial(_tables, _vanilla),
     caption=functools.partial(_caption, _vanilla),
     program=Program(programs.vanilla_formats, "gradient"),
+    hand=hands.LAG,
 )
 GATED_FORMATS = Plot(
     title="The gated gradient by lag in four number formats",
@@ -244,6 +246,7 @@ GATED_FORMATS = Plot(
     tables=functools.partial(_tables, _gated),
     caption=functools.partial(_caption, _gated),
     program=Program(programs.gated_formats, "gradient"),
+    hand=hands.LAG,
 )
 
 

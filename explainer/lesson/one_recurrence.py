@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, SCALAR, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import factors, figure, readings, style
+from explainer.figures import factors, figure, hands, readings, style
 from explainer.figures.figure import Drawing, Plot, table
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -33,7 +33,8 @@ This :orange[vanilla cell] applies the same map again and again. A **cobweb** dr
 the curve, across to the diagonal, up (or down) to the curve again. Where the curve crosses the diagonal, the
 state stays.
 
-Each cobweb is drawn from two neighbouring starts, your own and one that is 0.1 higher. Follow the staircases and watch
+Each cobweb is drawn from two neighbouring starts, your own and one that is 0.1 higher. Drag your start (the ring around
+it says that it can be dragged): both follow. Follow the staircases and watch
 what becomes of the gap between them. That is the gradient: how much of a small difference one step passes on, and then
 the next, and the next.
 """
@@ -77,6 +78,15 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
+_START, _START_LABEL = hands.Grip("h0", "state"), "start"
+
+
+def _heights() -> tuple[str, str]:
+    """Expressions for the lowest and the highest place: on the curve, or on the diagonal."""
+    (low, high), (lower, higher) = style.ends("curve", "next_state"), style.ends("curve", "diagonal")
+    return f"min({low}, {lower})", f"max({high}, {higher})"
+
+
 def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
     def build() -> alt.LayerChart:
         scale = style.TIGHT | {"padding": 4}
@@ -87,7 +97,7 @@ def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
         neighbour = style.data("neighbour").encode(x=x, y=y, order="order:Q")
         gaps = style.data("gaps").encode(x=x, y=y, x2="state_end:Q", y2="next_state_end:Q")
         ends = style.data("ends").encode(x=x, y=y)
-        return style.finish(
+        return hands.finish(
             alt.layer(
                 curve.mark_line(color=style.REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("diagonal:Q")),
                 curve.mark_line(color=color, strokeWidth=2.5).encode(y=y, strokeDash=alt.StrokeDashValue(dash)),
@@ -99,8 +109,16 @@ def _drawing(symbol: str, color: str, dash: list[int]) -> Drawing:
                     tooltip=["label:N", alt.Tooltip("next_state:Q", format=".4~g")],
                 ),
                 ends.mark_text(align="left", dx=8, dy=10, **style.LABEL).encode(text="label:N"),
+                _START.on(
+                    ends.transform_filter(f"datum.label == '{_START_LABEL}'").mark_point(
+                        size=600, opacity=0, strokeWidth=1.5, color=style.REFERENCE, fill="transparent", aria=False
+                    )
+                ),
             ),
             style.FULL_HEIGHT,
+            held="xy",
+            x=style.ends("curve", "state"),
+            y=_heights(),
         )
 
     return figure.drawing(build)
@@ -137,7 +155,7 @@ def _tables(
             **{name: other[[0, -1]] for name in ("state_end", "next_state_end")},
         ),
         "curve": table(state=grid, next_state=derivative(grid.tolist()).next_state, diagonal=grid),
-        "ends": table(state=[orbit[0], orbit[-1]], next_state=[orbit[0], orbit[-1]], label=["start", f"{symbol}(t)"]),
+        "ends": table(state=orbit[[0, -1]], next_state=orbit[[0, -1]], label=[_START_LABEL, f"{symbol}(t)"]),
     }
 
 
@@ -163,6 +181,7 @@ VANILLA_COBWEB = Plot(
     caption=lambda s: _caption("h", gradients.vanilla(s), gradients.vanilla(_neighbour(s))),
     program=Program(programs.vanilla_cobweb),
     half=True,
+    hand=_START,
 )
 GATED_COBWEB = Plot(
     title="Cobweb of the gated cell",
@@ -176,6 +195,7 @@ GATED_COBWEB = Plot(
     ),
     program=Program(programs.gated_cobweb),
     half=True,
+    hand=_START,
 )
 
 

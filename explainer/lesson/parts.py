@@ -118,6 +118,8 @@ class LongWork:
         known: (plan) → its result, or None while it is not there.
         start: (plan) → the ticket of the work, which runs in the background from now on.
         outcomes: (result) → what came of it, as a Markdown table.
+        verdict: (result, whole or so far) → the same in a sentence.
+        controls: names of those that stand beside the button as well, sliders of the plan.
     """
 
     title: str
@@ -125,6 +127,8 @@ class LongWork:
     known: Callable[[Any], Any]
     start: Callable[[Any], Ticket]
     outcomes: Callable[[Any], str]
+    verdict: Callable[[Any], str]
+    controls: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, readings, style
+from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
@@ -133,11 +133,12 @@ THREE_GATES = by_lag.compared(
     Plot(
         title="Gradient against lag for three kinds of gate",
         reads=("k", "h0", "act", "w", "f", "spread", "seed", "u"),
-        drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA, compares=True),
+        drawing=by_lag.drawing(*_SERIES.values(), by_lag.VANILLA, compares=True, has_grip=True),
         tables=_tables,
         caption=_caption,
         program=Program(programs.three_gates, "gradient"),
         walk=_walk,
+        hand=hands.LAG,
     ),
     {_SERIES[kind]: names for kind, names in _OF_KIND.items()} | {by_lag.VANILLA: gradients.VANILLA_FIELDS},
 )

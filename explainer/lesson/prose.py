@@ -1,4 +1,4 @@
-"""The words around the sections: the promise, the aim, the notation and the references."""
+"""The words around the sections: the promise, the aim and the references."""
 
 PROMISE = r"""
 A recurrent network learns from the past only as far back as its gradient reaches. Watch the gradients of one small
@@ -16,19 +16,6 @@ is not quite true.
 It follows the lab [*Gated cell
 state*](https://github.com/umbcdata602/fall2020/blob/master/lab_gated_cell_state.ipynb) (UMBC DATA 602, fall 2020)
 step by step.
-"""
-
-NOTATION = r"""
-| symbol | what it stands for |
-|---|---|
-| $t$, $k$ | time step; **lag**: how many steps back |
-| :orange[$h^{(t)}$] | **hidden state** of the vanilla cell at time $t$; it starts from h0 |
-| :orange[$w$], $\mathbf{W}_{hh}$ | **recurrent weight**, one number or a matrix |
-| $\sigma$, $\sigma'$ | **activation function** and its slope |
-| :blue[$c^{(t)}$] | **cell state** of the gated cell at time $t$; it starts from h0 too |
-| :blue[$f(t)$] | **gate** (forget gate), from 0 to 1; $b$ is its forget bias, $u$ its state weight |
-| $\partial h^{(t)} / \partial h^{(t-k)}$ | **gradient** that reaches $k$ steps back |
-| $L^{(t)}$ | **loss** at time $t$ |
 """
 
 REFERENCES = r"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import altair as alt
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import figure, style
+from explainer.figures import figure, readings, style
 from explainer.figures.figure import Plot, decades, stack, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
@@ -343,5 +344,13 @@ SECTION = Section(
     receipt=_receipt,
     remember="Every remedy sets the same number: what is left of the product after k steps, before training begins.",
     look_closer=_LOOK_CLOSER,
-    work=LongWork("Train them all", plan, training.recall, training.start, outcomes),
+    work=LongWork(
+        "Train them all",
+        plan,
+        training.recall,
+        training.start,
+        outcomes,
+        functools.partial(readings.learned, labels=_LABELS),
+        ("tk", "tn"),
+    ),
 )

@@ -9,7 +9,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
-from explainer.figures import figure, networks, readings, style
+from explainer.figures import figure, hands, networks, readings, style
 from explainer.figures.figure import InWords, Plot, decades, stack, steps, table
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -73,8 +73,9 @@ with `h.detach()`, after $k$ steps back (Williams & Peng 1990), and so leaves ev
 That saves memory and time. What it costs is in the third figure: little where those terms have vanished anyway. But
 what lies behind the cut has no part in the gradient, however long it would have lived.
 
-Time runs to the right in the first figure: now, $t$, is at its right end. Figures *against the lag*, as the second
-and the third, run the other way: lag 0 is now, and the past lies to the right.
+Time runs to the right in the first figure: now, $t$, is at its right end. Press a state there, and $k$ becomes its
+lag. Figures *against the lag*, as the second and the third, run the other way: lag 0 is now, and the past lies to the
+right.
 """
 
 _LOOK_CLOSER = r"""
@@ -249,6 +250,7 @@ UNROLLED = Plot(
     tables=_unrolled_tables,
     caption=_unrolled_caption,
     program=Program(programs.unrolled, "log10_magnitude"),
+    hand=hands.Press((("lag", "k"),)),
 )
 SHARES = Plot(
     title="Share of the weight gradient that each lag contributes",
@@ -257,6 +259,7 @@ SHARES = Plot(
     tables=networks.shares_tables,
     caption=_shares_caption,
     program=Program(programs.shares, "share"),
+    hand=hands.LAG,
 )
 KEPT = Plot(
     title="What truncated backpropagation keeps of the weight gradient",
@@ -265,6 +268,7 @@ KEPT = Plot(
     tables=networks.kept_tables,
     caption=_kept_caption,
     program=Program(programs.kept, "kept"),
+    hand=hands.LAG,
 )
 
 

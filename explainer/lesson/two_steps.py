@@ -7,9 +7,9 @@ import functools
 import numpy as np
 
 from explainer import words
-from explainer.choices.controls import SCALAR
+from explainer.choices.controls import BOTH, SCALAR, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import ladder, readings, style
+from explainer.figures import ladder, readings, style, tangents
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -38,7 +38,7 @@ step.
 
 By then the state may have died down, and where $h$ is close to 0 the rungs of tanh's slope, $1 - h^2$, are flat: $w$
 does all the work. So a second ladder takes the *first* two steps, out of your start $h^{(t-k)}$, where the slopes
-still count.
+still count. The third figure shows where they are read off: σ′ is the steepness of σ at that step.
 """
 
 _LOOK_CLOSER = r"""
@@ -129,6 +129,22 @@ FIRST_LADDER = Plot(
 )
 
 
+def _slopes_caption(settings: Settings) -> str:
+    slopes = gradients.vanilla(settings).parts[:, 1]
+    last = f", in its last {words.number(slopes[0])}" if settings.k > 1 else ""
+    return f"A tangent is as steep as σ is there: in the first step of the cell σ′ = {words.number(slopes[-1])}{last}."
+
+
+SLOPES = Plot(
+    title="Where the slopes come from: σ and its tangents",
+    reads=names_of(BOTH, VANILLA),
+    drawing=tangents.drawing,
+    tables=tangents.tables,
+    caption=_slopes_caption,
+    program=Program(programs.slopes),
+)
+
+
 def _receipt(settings: Settings) -> Receipt:
     gradient = gradients.vanilla(ladder.two_steps(settings))
     return Receipt(
@@ -143,7 +159,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Two steps: the chain rule multiplies",
     argument=_ARGUMENT,
-    plots=(LADDER, FIRST_LADDER),
+    plots=(LADDER, FIRST_LADDER, SLOPES),
     asked=_asked,
     question=_question,
     receipt=_receipt,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import descent, figure, readings, rows, style
+from explainer.figures import descent, figure, hands, readings, rows, style
 from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson import moves
@@ -282,7 +282,7 @@ VANILLA_MAP = Plot(
     caption=_vanilla_caption,
     program=Program(programs.map_over_w),
     half=True,
-    presses=(("parameter", "w"), ("lag", "k")),
+    hand=hands.Press((("parameter", "w"), ("lag", "k")), goes_on=True),
 )
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
@@ -292,7 +292,7 @@ GATED_MAP = Plot(
     caption=_gated_caption,
     program=Program(programs.map_over_f),
     half=True,
-    presses=(("parameter", "f"), ("lag", "k")),
+    hand=hands.Press((("parameter", "f"), ("lag", "k")), goes_on=True),
 )
 
 

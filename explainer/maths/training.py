@@ -33,6 +33,7 @@ from explainer.serving import jobs
 from explainer.serving.once import once
 
 _KEPT_RUNS = 400  # one run of 200 steps at k = 50 is about 7 kB, the longest allowed about 60 kB
+_KEPT_PLANS = 8  # that were stopped: at most 25 networks each, of about 100 kB with their optimisers
 
 # --- one run ------------------------------------------------------------------------------------------------
 
@@ -122,10 +123,13 @@ class _Run:
         self.record = _Record(
             *(np.full(key.steps, np.nan) for _ in range(3)), np.full((len(key.snapshot_steps), key.k + 1), np.nan)
         )
+        self.done = 0  # steps
         self.snapshot(0)
 
     def step(self, step: int) -> None:
-        """Training step number `step`, from 1."""
+        """Training step number `step`, from 1; nothing if it has been taken."""
+        if step <= self.done:
+            return
         key, record = self.key, self.record
         inputs, answers = self.task.draw(key.k, key.batch, key.noise, self.sequences)
         hidden, _ = self.network(inputs)
@@ -140,6 +144,7 @@ class _Run:
         record.loss[step - 1] = loss.item()
         record.accuracy[step - 1] = self.task.right(given.detach(), answers).double().mean().item()
         record.gradient_norm[step - 1] = norm.item()
+        self.done = step
         self.snapshot(step)
 
     def snapshot(self, step: int) -> None:
@@ -161,6 +166,7 @@ def log10_norm_by_lag(cell: str, network: nn.Module, inputs: Tensor) -> np.ndarr
 
 _finished: OrderedDict[_RunKey, _Record] = OrderedDict()
 _finished_lock = threading.Lock()
+_stopped: OrderedDict[Plan, list[_Run]] = OrderedDict()  # the unfinished runs of plans whose training was stopped
 
 
 def _recall(key: _RunKey) -> _Record | None:
@@ -178,9 +184,23 @@ def _keep(run: _Run) -> None:
 
 
 def forget() -> None:
-    """Drop every finished run that is kept."""
+    """Drop every run that is kept, finished or stopped."""
     with _finished_lock:
         _finished.clear()
+        _stopped.clear()
+
+
+def _stop(plan: Plan, runs: list[_Run]) -> None:
+    with _finished_lock:
+        _stopped[plan] = runs
+        while len(_stopped) > _KEPT_PLANS:
+            _stopped.popitem(last=False)
+
+
+def _resumed(plan: Plan) -> dict[_RunKey, _Run]:
+    """The runs of this plan that go on from where they were stopped."""
+    with _finished_lock:
+        return {run.key: run for run in _stopped.pop(plan, [])}
 
 
 def _so_far(plan: Plan, records: list[list[_Record]], steps_done: int) -> Training:
@@ -241,7 +261,8 @@ def train(plan: Plan, should_stop: Callable[[], bool] = lambda: False, every: in
 
     The first value comes before the first step, with the gradient at the start; then one every `every` steps, and one
     at the end. `should_stop` is asked before each step of each run, a few milliseconds apart. Once it says yes, what
-    all runs have reached is yielded a last time. Closing the iterator ends the work as well.
+    all runs have reached is yielded a last time, and the next call with this plan goes on from there: the curves are
+    those of a training that was never stopped. Closing the iterator ends the work as well.
 
     Raises:
         ValueError: `every` is below 1.
@@ -252,22 +273,26 @@ def train(plan: Plan, should_stop: Callable[[], bool] = lambda: False, every: in
     if known is not None:
         yield known
         return
-    runs: list[_Run] = []
+    resumed, runs = _resumed(plan), []
     records: list[list[_Record]] = []
     for row in _keys(plan):
         records.append([])
         for key in row:
             if should_stop():
+                if resumed:
+                    _stop(plan, [*resumed.values()])
                 return
             record = _recall(key)
             if record is None:
-                runs.append(_Run(key))
+                runs.append(resumed.get(key) or _Run(key))
                 record = runs[-1].record
             records[-1].append(record)
-    yield _so_far(plan, records, 0)
-    for step in range(1, plan.steps + 1):
+    done = min((run.done for run in runs), default=plan.steps)
+    yield _so_far(plan, records, done)
+    for step in range(done + 1, plan.steps + 1):
         for run in runs:
             if should_stop():
+                _stop(plan, runs)
                 yield _so_far(plan, records, step - 1)
                 return
             run.step(step)

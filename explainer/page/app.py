@@ -9,7 +9,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
-from explainer.lesson import SECTIONS, citation, prose
+from explainer.lesson import SECTIONS, citation, notation, prose
 from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
@@ -17,7 +17,7 @@ from explainer.take.links import View
 
 STYLESHEET = Path(__file__).with_name("page.css")
 _HERE = Path(__file__).parent
-_MODULES = ("frame.js", "buttons.js", "follow.js", "address.js")
+_MODULES = ("frame.js", "buttons.js", "follow.js", "address.js", "symbols.js")
 SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + "".join(
     f'<script type="module">\n{(_HERE / name).read_text(encoding="utf-8")}</script>' for name in _MODULES
 )  # in one element: each costs time at every move
@@ -75,7 +75,7 @@ def above(view: View) -> None:
         opening.draw()
         st.markdown(prose.AIM)
         share.buttons()
-        layout.text("Notation", "notation", prose.NOTATION)
+        layout.text("Notation", "notation", notation.TABLE)
         return
     sidebar.controls(view)
     if not st.context.is_embedded:  # the page around an iframe has a title of its own

@@ -46,14 +46,19 @@ def draw_all(number: int, figures: Sequence[Figure]) -> None:
 
 
 def _laid_out(figures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Each figure or plot with its number, in its column while it is drawn: two halves that follow share a row."""
+    """Each figure or plot with its number, in its column while it is drawn: halves that follow each other share a row.
+
+    Two share it; of an odd number the last three, so that none leaves a hole beside it.
+    """
     numbered = enumerate(figures, 1)
     for is_half, run in itertools.groupby(numbered, key=lambda one: one[1].half):
         run = list(run)
-        for first in range(0, len(run), 2 if is_half else 1):
-            # a last half may stand alone
-            columns = st.columns(2, gap="large") if is_half else [contextlib.nullcontext()]
-            for column, one in zip(columns, run[first:], strict=False):
+        while run:
+            abreast = 3 if len(run) == 3 else 2
+            # a single half stands alone
+            columns = st.columns(abreast, gap="large") if is_half else [contextlib.nullcontext()]
+            row, run = run[: len(columns)], run[len(columns) :]
+            for column, one in zip(columns, row, strict=False):
                 with column:
                     yield one
 

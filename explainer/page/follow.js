@@ -69,6 +69,7 @@ function say() {
   if (summary) summary.dataset.where = at < 0 ? "" : `${at + 1} of ${slugs.length}`;
   for (const link of links) link.removeAttribute("aria-current");
   links[at]?.setAttribute("aria-current", "true");
+  sayWhatIsInSight(links[at]?.textContent ?? "");
   for (const [name, place] of [["previous", at - 1], ["next", at + 1]]) {
     const step = document.querySelector(`.step.${name}`);
     if (!step) continue;
@@ -78,6 +79,16 @@ function say() {
       step.title = `${place + 1}. ${links[place].textContent}`;
     }
   }
+}
+
+// Where no figure is about the two cells, the line that stays says what there is instead.
+function sayWhatIsInSight(title) {
+  const bar = document.querySelector(".st-key-status-bar");
+  const isOfTheCells = Object.values(told.reads[read] ?? {}).some((names) => names.includes("w") || names.includes("f"));
+  const said = isOfTheCells || !title ? "" : (section(read)?.querySelector(".says")?.textContent ?? title);
+  if (!bar || (bar.dataset.says ?? "") === said) return;
+  if (said) bar.dataset.says = said;
+  else delete bar.dataset.says;
 }
 
 // --- the short route ---------------------------------------------------------------------------------------------

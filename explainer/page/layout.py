@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.lesson import notation
+from explainer.lesson.notation import Symbol
 from explainer.page.undocumented import ANCHOR
 
 
@@ -17,6 +19,25 @@ def text(title: str, anchor: str, markdown: str) -> None:
     """
     heading = f'<h2 {ANCHOR}="{anchor}">{html.escape(title)}</h2>'
     st.markdown(f"{heading}\n\n{markdown.strip()}", unsafe_allow_html=True)
+
+
+def with_symbols(argument: str, slug: str) -> str:
+    """A section's argument, with the symbols that an equation brings in below it: each a button that says its meaning.
+
+    The browser shows the meaning while the pointer is on the button, or the focus: see page.css and symbols.js.
+    """
+    written = ""
+    for stretch, symbols in notation.explained(argument):
+        written += stretch
+        if symbols:
+            buttons = " ".join(_symbol(one, f"{slug}-{one.name}") for one in symbols)
+            written += f'\n\n<span class="symbols">Symbols:</span> {buttons}\n'
+    return written
+
+
+def _symbol(symbol: Symbol, key: str) -> str:
+    meaning = f'<span class="meaning" role="tooltip" id="{key}">{symbol.text}: {symbol.meaning}</span>'
+    return f'<span class="symbol"><button type="button" aria-describedby="{key}">{symbol.text}</button>{meaning}</span>'
 
 
 def code(source: str) -> None:

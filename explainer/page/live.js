@@ -26,7 +26,7 @@ let held = false; // whether a key repeats, so that the next move is on its way
 const text = () => watched.thumb.getAttribute("aria-valuetext");
 
 function isDrawn() {
-  const detail = { name: watched.name, key: watched.key, text: text() };
+  const detail = { name: watched.name, key: watched.key };
   return !dispatchEvent(new CustomEvent("explainer-thumb", { cancelable: true, detail }));
 }
 

@@ -20,7 +20,7 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
-from explainer.page import opening, parts, sweep
+from explainer.page import opening, parts, sweep, work
 from explainer.page.state import page_state
 
 DRAGGED = sweep.SWEPT
@@ -47,13 +47,14 @@ def _answer(dragged: int) -> None:
     _component(
         key=KEY,
         data={
-            "controls": (*CONTROL, *opening.SLIDERS),
+            "controls": (*CONTROL, *opening.SLIDERS, *work.SLIDERS),
             "sliders": _SLIDERS,
             "sections": state.sections,
             "reads": _READS,
             "beyond": [section.slug for section in SECTIONS[LAB_STEPS:]],
             "idle": _idle(state.now),
             "answered": dragged,
+            "pressed": state.pressed,
             "moves": state.moves,
             "late": parts.late_sections(),
             "drawn": parts.drawn(),

@@ -6,17 +6,13 @@ The sidebar has these controls too, and their value is one: whichever of the two
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
 
 import streamlit as st
 
-from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson.opening import FIGURE
-from explainer.page import figures, keep, parts
-from explainer.page.state import page_state
+from explainer.page import figures, keep, parts, second
 
 SLUG = "opening"
 NAMES = ("w", "f")
@@ -31,7 +27,7 @@ def draw() -> None:
         parts.add(f"figure-{SLUG}", FIGURE.at, figures.draw_unnumbered, moved_by, SLUG, sweep=_sweep)
         with st.container(key=f"{SLUG}-controls"):
             for key, name in SLIDERS.items():
-                parts.add(key, _chosen(name), functools.partial(_slider, key, name), moved_by=(name,), section=SLUG)
+                second.add(key, name, SLUG)
         parts.add(f"caption-{SLUG}", FIGURE.caption, st.caption, moved_by, SLUG, sweep=_sweep_of_the_caption)
         keep.row(SLUG)
 
@@ -42,21 +38,3 @@ def _sweep(settings: Settings) -> Slice:
 
 def _sweep_of_the_caption(settings: Settings) -> Slice:
     return Slice(((FIGURE.caption(settings),),))
-
-
-def _chosen(name: str) -> Callable[[Settings], object]:
-    # while a slider is dragged it stands where the pointer is, whatever the figures show
-    return lambda _: getattr(page_state().chosen, name)
-
-
-def _slider(key: str, name: str, value: object) -> None:
-    control = CONTROL[name]
-    if st.session_state.get(key) != value:  # or a slider that is just being moved would be put back
-        st.session_state[key] = value
-    st.select_slider(
-        control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
-    )
-
-
-def _moved(key: str, name: str) -> None:
-    parts.set_moved({name: st.session_state[key]})

@@ -170,10 +170,10 @@ def control_moved(name: str) -> None:
     _moved((name,))
 
 
-def set_moved(values: Mapping[str, object], *then: str) -> None:
-    """Put controls at other values: rerun them, what that changes in sight, and then these parts."""
+def set_moved(values: Mapping[str, object]) -> None:
+    """Put controls at other values: rerun them, and what that changes in sight."""
     page_state().pending.update(values)
-    _moved(tuple(values), then)
+    _moved(tuple(values))
 
 
 def set_kept(states: Sequence[Settings], values: Mapping[str, object] | None = None, *then: str) -> None:
@@ -191,7 +191,7 @@ def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
     moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
     state.late.update(moved)
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], then)
+    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting])
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:

@@ -42,7 +42,7 @@ def draw(number: int, section: Section) -> None:
             st.markdown(f"{_placeholders(number, SECTIONS[number - 1])}\n\n{_closing(section)}", unsafe_allow_html=True)
 
     with st.container(key=f"section-{section.slug}"):
-        layout.text(f"{number}. {section.title}", section.slug, section.argument)
+        layout.text(f"{number}. {section.title}", section.slug, layout.with_symbols(section.argument, section.slug))
         parts.add(
             f"body-{section.slug}",
             lambda _: section.slug in parts.drawn(),

@@ -201,7 +201,7 @@ function release() {
 // --- what the reader does ----------------------------------------------------------------------------------------
 
 let moving = null; // the control whose slider is dragged, or moved by a key that is held
-let moved = null; // the key of the slider that has moved last: a control may have two
+let under = {}; // what has moved last: {key} of a slider, as a control may have two, or {value} of a grip in a figure
 let over = ""; // the slider under the pointer
 let rest = null; // a timer
 
@@ -216,11 +216,29 @@ function want(name) {
   ask("wanted", { name, sections, count: asked.count });
 }
 
+// The value under the pointer, as the server writes it.
+function textUnder() {
+  if (under.key) return textAt(under.key);
+  const apart = (text) => Math.abs(Number(text) - under.value);
+  return sweep?.values.reduce((best, text) => (apart(text) < apart(best) ? text : best));
+}
+
+const isGrip = (element) => element.closest?.("[class*='grip_']"); // of which press.js tells
+
 function pointed({ target: element }) {
-  const name = sliderOf(element) ?? "";
+  if (!isGrip(element)) comesTo(sliderOf(element) ?? "");
+}
+
+function comesTo(name) {
   if (name === over) return;
   over = name;
   rests(name);
+}
+
+// The pointer is on a grip, or takes it.
+function gripped({ detail: { name, isDown } }) {
+  if (isDown) want(name);
+  else comesTo(name);
 }
 
 function rests(name) {
@@ -230,6 +248,7 @@ function rests(name) {
 
 // Whatever else the reader does may change what the sweep was made of.
 function elsewhere({ target: element }) {
+  if (isGrip(element)) return;
   if (sliderOf(element)) want(sliderOf(element));
   else if (sweep) {
     release();
@@ -238,12 +257,13 @@ function elsewhere({ target: element }) {
   }
 }
 
-// A slider has another value under its thumb: drawn from the sweep, or not.
+// A slider has another value under its thumb, or a grip another under the pointer: drawn from the sweep, or not.
 function thumbMoved(event) {
-  const { name, key, text } = event.detail;
-  moving = name;
-  moved = key;
-  if (sweep?.name !== name || !isValid() || !sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
+  under = event.detail;
+  moving = under.name;
+  if (sweep?.name !== moving || !isValid()) return;
+  const text = textUnder();
+  if (!sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
   target = sweep.place.get(text);
   follow();
   event.preventDefault(); // nobody need ask the server
@@ -257,7 +277,7 @@ function thumbRests() {
 // When the server has answered for the value under the thumb, its own tables may be seen again.
 function settle() {
   if (moving || !held.size || !sweep) return;
-  if (page.at[sweep.name] === textAt(moved)) release();
+  if (page.at[sweep.name] === textUnder()) release();
   else if (target !== null) for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 
@@ -266,9 +286,7 @@ function arrived(one) {
   sweep = one;
   valid = null;
   document.body.dataset.sweep = one.name;
-  if (moving !== one.name) return;
-  const detail = { name: moving, key: moved, text: textAt(moved) };
-  thumbMoved(new CustomEvent("explainer-thumb", { detail }));
+  if (moving === one.name) thumbMoved(new CustomEvent("explainer-thumb", { detail: under }));
 }
 
 // The server had no time for it, or there is none. Asked for again, twice, where the reader still is.
@@ -291,6 +309,7 @@ export default function ({ data, setTriggerValue }) {
     // a moment later: what is in sight is said first
     addEventListener("focusin", ({ target: element }) => rests(sliderOf(element)), options);
     addEventListener("pointerdown", elsewhere, options);
+    addEventListener("explainer-point", gripped);
     addEventListener("explainer-thumb", thumbMoved);
     addEventListener("explainer-rest", thumbRests);
     for (const other of ["scroll", "resize"]) addEventListener(other, () => (valid = null), options);

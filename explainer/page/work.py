@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 import streamlit as st
 
 from explainer import words
+from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
+from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
-from explainer.page import parts
+from explainer.page import parts, second
 from explainer.page.state import page_state
 from explainer.serving import jobs
 from explainer.serving.jobs import Ticket
 
 WATCH_EVERY = 0.7  # seconds between two looks at work that runs
+
+SLIDERS = {f"{section.slug}-{name}": name for section in SECTIONS if section.work for name in section.work.controls}
+"""The controls of the sliders beside the buttons, by the sliders' keys."""
 
 
 def panel(section: Section, settings: Settings, draw: Callable[[tuple[Figure, ...]], None]) -> None:
@@ -24,6 +30,10 @@ def panel(section: Section, settings: Settings, draw: Callable[[tuple[Figure, ..
     if begun and begun[0] != section.work.plan(settings):  # the reader has changed the plan
         begun[1].leave()
         del page_state().work[section.slug]
+    if set(page_state().controls) >= set(CONTROL):  # elsewhere the controls stand above the section
+        with st.container(key=f"controls-{section.slug}"):
+            for name in section.work.controls:
+                second.add(f"{section.slug}-{name}", name, section.slug)
     is_watched = _runs(_ticket(section))
     st.fragment(_watch, run_every=WATCH_EVERY if is_watched else None)(section, settings, draw, is_watched)
 
@@ -52,7 +62,7 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
     result = known if known is not None else status.value if status else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{section.slug}"):
         st.button(
-            section.work.title,
+            "Go on" if status and status.state == jobs.STOPPED else section.work.title,
             icon=":material/play_arrow:",
             key=f"train-{section.slug}",
             disabled=runs or known is not None,
@@ -68,6 +78,8 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
         )
     fraction = 1.0 if known is not None else result.fraction if result is not None else 0.0
     st.progress(fraction, text=_progress_words(status, known is not None))
+    verdict = section.work.verdict(result) if result is not None else "Nothing is trained yet."
+    st.html(f'<p class="says">{html.escape(verdict)}</p>')
     with parts.turn():
         draw(section.figures_of(settings, result))
         slot = st.empty()
@@ -83,7 +95,7 @@ def _progress_words(status: jobs.Status | None, is_known: bool) -> str:
     if status.state == jobs.WAITING:
         return f"In line behind {words.others(status.ahead)}."
     if status.state == jobs.STOPPED:
-        return "Stopped. What was reached stays in the figures."
+        return "Stopped. What was reached stays in the figures, and the training can go on from there."
     if status.remaining is None:
         return "Beginning …"
     return f"About {words.seconds(status.remaining)} to go."

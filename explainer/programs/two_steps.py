@@ -24,3 +24,11 @@ def ladder(k, h0, act, w, gate, f, spread, seed, u):
 def first_ladder(h0, act, w, gate, f, spread, seed, u):
     """The same product over the first two steps, out of the start."""
     return ladder(2, h0, act, w, gate, f, spread, seed, u)
+
+
+def slopes(k, h0, act, w):
+    """σ over a range of what it is applied to, wide enough for the first step and the last one of the cell."""
+    states = run(vanilla_cell(act, w), h0, k)
+    furthest = max(3, *(1.1 * abs(w * states[step].item()) for step in (0, -2)))
+    x = furthest * torch.arange(-100, 101, dtype=torch.float64) / 100
+    return {"x": x, "y": SIGMA[act](x), "slope": derivative(lambda one, step: SIGMA[act](one), x, None)}

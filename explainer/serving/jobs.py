@@ -63,6 +63,7 @@ class _Job(Generic[Value]):
         self.state = WAITING
         self.told_to_stop = False
         self.value: Value | None = None
+        self.fraction_at_first = 0.0  # of a work that goes on from where it was stopped
         self.error: BaseException | None = None
         self.began: float | None = None
         self.ended: float | None = None
@@ -180,8 +181,9 @@ class Queue(Generic[Value]):
             elapsed = remaining = None
             if job.began is not None:
                 elapsed = (time.monotonic() if job.ended is None else job.ended) - job.began
-            if job.state == RUNNING and job.value is not None and job.value.fraction > 0:
-                remaining = elapsed * (1 - job.value.fraction) / job.value.fraction
+            if job.state == RUNNING and job.value is not None and job.value.fraction > job.fraction_at_first:
+                done = job.value.fraction - job.fraction_at_first
+                remaining = elapsed * (1 - job.value.fraction) / done
             return Status(job.state, ahead, job.value, elapsed, remaining)
 
     def _leave(self, job: _Job[Value], ticket: object) -> None:
@@ -198,6 +200,8 @@ class Queue(Generic[Value]):
             try:
                 for value in job.work(lambda job=job: self._should_stop(job)):
                     with self._lock:
+                        if job.value is None:
+                            job.fraction_at_first = value.fraction
                         job.value = value
             except BaseException as error:  # noqa: BLE001  every reader of the job gets it from poll()
                 job.error = error

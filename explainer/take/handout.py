@@ -25,7 +25,7 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures import compare
 from explainer.figures.figure import Figure
-from explainer.lesson import SECTIONS, prose
+from explainer.lesson import SECTIONS, notation, prose
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Section
 
@@ -101,6 +101,7 @@ def page(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) ->
         title=SHORT_TITLE,
         link=link,
         prose=prose,
+        notation=notation,
         settings=[(control, ", ".join(control.texts(getattr(settings, control.name)))) for control in CONTROLS],
         kept=[f"{sign} {compare.name_of(one)}" for sign, one in zip(compare.SIGNS, settings.kept, strict=False)],
         lesson=[_section(number, section, settings) for number, section in enumerate(lesson, 1)],

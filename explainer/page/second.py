@@ -1,0 +1,39 @@
+"""A second widget of a control, where it is needed: whichever of the two is moved, the other follows.
+
+The first one stands in the sidebar and is bound to the URL; the value is one.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import streamlit as st
+
+from explainer.choices.controls import CONTROL
+from explainer.page import parts
+from explainer.page.state import page_state
+
+
+def add(key: str, name: str, section: str) -> None:
+    """Add a second slider of a control to the page, here, as a part with this key."""
+    # while a slider is dragged it stands where the pointer is, whatever the figures show
+    parts.add(
+        key,
+        lambda _: getattr(page_state().chosen, name),
+        functools.partial(_slider, key, name),
+        moved_by=(name,),
+        section=section,
+    )
+
+
+def _slider(key: str, name: str, value: object) -> None:
+    control = CONTROL[name]
+    if st.session_state.get(key) != value:  # or a slider that is just being moved would be put back
+        st.session_state[key] = value
+    st.select_slider(
+        control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
+    )
+
+
+def _moved(key: str, name: str) -> None:
+    parts.set_moved({name: st.session_state[key]})
