@@ -86,6 +86,10 @@ class Made:
     points: dict[str, int] | None
 
 
+# good states, but not at the lag that the task asks for
+_NOT_THE_TASKS = {"power": "act=identity&k=81&w=0.95", "squashed": "k=1&w=0.9"}
+
+
 def _tanh_left(w: float, h: float, k: int) -> float:
     left = 1.0
     for _ in range(k):
@@ -163,9 +167,8 @@ def forged(chance: random.Random) -> Made:
             if more:
                 answer["state"] += more
                 points[task] = 0
-            elif task == "power":
-                answer["state"] = answer["state"].replace("k=80", "k=81")  # not the task's
-                points[task] = 0
+            elif task in _NOT_THE_TASKS:
+                answer["state"], points[task] = _NOT_THE_TASKS[task], 0
         elif trick < 2:
             answer["chosen"] = 99
             points[task] = 0

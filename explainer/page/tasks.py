@@ -28,7 +28,7 @@ from explainer.take.links import View
 
 KEY, HEAD, PANEL = "tasks-kept", "tasks-head", "hand-in"
 _SCRIPT = Path(__file__).with_name("tasks.js").read_text(encoding="utf-8")
-_TITLES = {section.slug: f"{number}. {section.title}" for number, section in enumerate(SECTIONS, 1)}
+_TITLES = {section.slug: f"Section {number}, {section.title}" for number, section in enumerate(SECTIONS, 1)}
 
 _component = st.components.v2.component("explainer.tasks", js=_SCRIPT)
 
