@@ -57,7 +57,7 @@ format: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff format
 
 bench: $(VENV)/tests.stamp
-	@for what in page drags frames engine networks depth reach training; do $(BIN)/python -m benchmarks.$$what || exit 1; done
+	@for what in page drags frames engine networks depth reach training grade; do $(BIN)/python -m benchmarks.$$what || exit 1; done
 
 load: $(VENV)/tests.stamp
 	$(BIN)/python -m benchmarks.load $(ARGS)

@@ -11,6 +11,8 @@ The rooms, in the order in which a number travels::
     reach      how far back the gradient of a reader's own network reaches; from Python, the shell and the page
     lesson     the parts that every section has, and one file a section
     take       what a reader takes along: links, notebook, handout, data
+    course     what a teacher sets, what a student hands in, and what of it holds
+    grade      the same for a folder of hand-ins, from the shell
     page       all of Streamlit's churn
 
 A room imports only from the rooms above it. ``tests/test_imports.py`` keeps the rule.

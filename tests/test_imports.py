@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "explainer"
-ORDER = ("words", "choices", "serving", "maths", "programs", "figures", "reach", "lesson", "take", "page")
+ORDER = (
+    *("words", "choices", "serving", "maths", "programs", "figures", "reach", "lesson", "take"),
+    *("course", "grade", "page"),
+)
 LIVES_IN = {
     "torch": {"maths", "programs", "reach"},
     "altair": {"figures", "reach", "lesson", "take"},

@@ -10,7 +10,7 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation, notation, prose
-from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take
+from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take, tasks
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
 from explainer.take.links import View
@@ -55,6 +55,7 @@ def end() -> None:
     memory.listen()
     press.listen()
     sweep.listen()
+    tasks.listen()
     live.listen()
     parts.end()
 
@@ -71,6 +72,7 @@ def above(view: View) -> None:
         sidebar.controls(view)
         _note_on_controls(view)
         _notes_on_the_link()
+        tasks.head(view)
         status.bar()
         opening.draw()
         st.markdown(prose.AIM)
@@ -83,10 +85,12 @@ def above(view: View) -> None:
     _note_on_sections(view)
     _note_on_controls(view)
     _notes_on_the_link()
+    tasks.head(view)
 
 
 def below(view: View) -> None:
     """What stands below the sections: what a reader can take along, or the way to the whole lesson."""
+    tasks.hand_in_panel()
     if view.sections is None:
         take.panel()
         layout.text("References", "references", prose.REFERENCES)

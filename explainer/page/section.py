@@ -16,7 +16,7 @@ from explainer.figures.figure import height
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Receipt, Section, contents
-from explainer.page import figures, layout, own, parts, prediction, take, work
+from explainer.page import figures, layout, own, parts, prediction, take, tasks, work
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
@@ -35,6 +35,7 @@ def draw(number: int, section: Section) -> None:
 
     def body(is_near: bool) -> None:
         if is_near:
+            tasks.beside(section.slug)
             _moving_parts(number, section)
             st.markdown(_closing(section), unsafe_allow_html=True)
             take.below_a_section(number, section)

@@ -16,10 +16,12 @@ from explainer.choices.controls import CONTROL, Several
 from explainer.choices.keeping import KEEP
 from explainer.choices.presets import Preset
 from explainer.choices.settings import Settings, from_query
+from explainer.course.hand_in import HandIn
+from explainer.course.tasks import Assignment
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
-from explainer.take.links import CONTROLS_PARAMETER, SECTION
+from explainer.take.links import CONTROLS_PARAMETER, SECTION, TASKS
 
 KEY = "page-state"
 PAUSE = 30  # milliseconds without a move after which the browser asks for what is late
@@ -67,6 +69,27 @@ class Answer:
 
 
 @dataclass(eq=False)
+class Desk:
+    """What a student works at.
+
+    Attributes:
+        assignment: the one that the link names.
+        hand_in: the answers so far.
+        heard: whether the browser has said what it has kept from before.
+        keeps: whether the browser keeps the answers.
+        turn: how often the browser has said what it keeps.
+        missing: what a prediction lacks that was sent incomplete, as a sentence, by the task's name.
+    """
+
+    assignment: Assignment
+    hand_in: HandIn
+    heard: bool = False
+    keeps: bool = True
+    turn: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class PageState:
     """One reader's page. The sections are named by their slugs, the parts by their keys.
 
@@ -98,6 +121,7 @@ class PageState:
         answers: the reader's answers, by section.
         recalls: whether the answers that the browser keeps have been asked for, or are known.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
+        desk: the assignment that the link names, and the answers to it; None where it names none.
         reader: tells this session from others.
     """
 
@@ -127,6 +151,7 @@ class PageState:
     answers: dict[str, Answer] = field(default_factory=dict)
     recalls: bool = False
     brought: dict[str, Section] = field(default_factory=dict)
+    desk: Desk | None = None
     reader: object = field(default_factory=object)
 
 
@@ -146,7 +171,7 @@ def read_link() -> None:
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER))
+    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER, TASKS))
     meant = {respelt.get(name, name): texts for name, texts in asked.items()}
     state.linked, state.notes = from_query(meant)
     if respelt:
