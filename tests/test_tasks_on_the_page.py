@@ -66,7 +66,7 @@ def test_a_student_is_told_at_once_whether_the_state_meets_the_task_and_hands_it
 
 def test_a_prediction_is_recorded_with_its_reason_before_the_answer_is_said_and_stays():
     reader = opened(tasks="first-look", section=SECTIONS)
-    assert "9.90 × 10⁻⁹" not in said(reader)  # what is left at the task's settings
+    assert "1.01 × 10⁻⁵⁵" not in said(reader)  # what is left at the task's settings
     widget(reader, "task-choice-above-one").set_value(2)
     ran(record_button(reader, "above-one").click().run())
     assert [note.value for note in reader.warning] == ["Choose one, and give a reason of at least 5 words."]
@@ -77,7 +77,7 @@ def test_a_prediction_is_recorded_with_its_reason_before_the_answer_is_said_and_
     answer = made(reader).answers["above-one"]
     assert isinstance(answer, PredictionAnswer)
     assert (answer.chosen, answer.why) == (2, "it grows by 1.2 at each step")
-    assert "9.90 × 10⁻⁹" in said(reader)
+    assert "1.01 × 10⁻⁵⁵" in said(reader)
     assert not [node for node in reader.button if node.proto.form_id == "task-form-above-one"]
 
 
