@@ -14,6 +14,7 @@ from explainer.figures.figure import figures_computed
 from explainer.lesson import SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.lesson.parts import Section, contents_computed
+from explainer.page import layout
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
@@ -89,7 +90,8 @@ def test_what_a_control_sends_is_what_a_reader_sees_who_opens_its_link():
 
 def test_no_prose_is_sent_twice():
     reader = opened()
-    prose = {text.strip() for section in SECTIONS for text in (section.argument, section.remember)}
+    arguments = [layout.with_symbols(section.argument, section.slug) for section in SECTIONS]
+    prose = {text.strip() for text in (*arguments, *(section.remember for section in SECTIONS))}
 
     def said() -> set[str]:
         said = [node.value for node in reader.sent if node.type == "markdown"]
