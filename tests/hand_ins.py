@@ -59,7 +59,7 @@ at_least = 0.1
 name = "fate"
 kind = "prediction"
 section = "vanish-or-explode"
-at = { act = "identity", w = 1.1, k = 50 }
+at = { act = "logistic", w = 2.0, k = 50 }
 points = 3
 counts = "right"
 words = 3
@@ -75,7 +75,8 @@ ASSIGNMENT = tasks.read(NAME, TASKS.encode())
 POINTS = {"power": 1, "keep": 2, "squashed": 1, "fate": 3, "guess": 1}
 _TASK = {task.name: task for task in ASSIGNMENT.tasks}
 _OPTIONS = [option.text for option in claims.asked(_TASK["fate"]).options]
-(_EXPLODES,) = [place for place, text in enumerate(_OPTIONS) if "explode" in text]  # 1.1⁵⁰ is 117
+# with the logistic function it does for every w above 0, wherever the question moves w to
+(_VANISHES,) = [place for place, text in enumerate(_OPTIONS) if "vanish" in text]
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _honest(chance: random.Random) -> tuple[dict, dict[str, int]]:
             chosen, words = chance.randrange(len(_OPTIONS)), chance.choice([0, 2, 3, 30])
             why = " ".join(["because"] * words)
             answers[task] = {"chosen": chosen, "option": _OPTIONS[chosen], "why": why, "at": "2026-11-25T09:31:00Z"}
-            is_good = words >= 3 and (task == "guess" or chosen == _EXPLODES)
+            is_good = words >= 3 and (task == "guess" or chosen == _VANISHES)
             points[task] = POINTS[task] * is_good
     made = {
         "kind": hand_in.KIND,
