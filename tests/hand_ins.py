@@ -59,7 +59,7 @@ at_least = 0.1
 name = "fate"
 kind = "prediction"
 section = "vanish-or-explode"
-at = { act = "identity", w = 1.1, k = 50 }
+at = { act = "logistic", w = 2.0, k = 50 }
 points = 3
 counts = "right"
 words = 3
@@ -75,7 +75,7 @@ ASSIGNMENT = tasks.read(NAME, TASKS.encode())
 POINTS = {"power": 1, "keep": 2, "squashed": 1, "fate": 3, "guess": 1}
 _TASK = {task.name: task for task in ASSIGNMENT.tasks}
 _OPTIONS = [option.text for option in claims.asked(_TASK["fate"]).options]
-# the question moves to the logistic function with w = 4, where |w|·σ′ is at most 1, and 0.076 once h is near 1
+# with the logistic function it does for every w above 0, wherever the question moves w to
 (_VANISHES,) = [place for place, text in enumerate(_OPTIONS) if "vanish" in text]
 
 

@@ -9,7 +9,8 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.course.hand_in import Answer, HandIn, PredictionAnswer, StateAnswer, UnusableError, settings_of
 from explainer.course.tasks import MADE, Assignment, PredictionTask, StateTask, Task
-from explainer.lesson.parts import Prediction, answer
+from explainer.lesson import parts
+from explainer.lesson.parts import Prediction
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def controls_in_words(settings: Settings, names: tuple[str, ...]) -> str:
 
 def asked(task: PredictionTask) -> Prediction:
     """The section's question at the task's settings; which option is right is computed."""
-    return answer(task.section, task.at)
+    return parts.answer(task.section, task.at)
 
 
 # --- the verdict --------------------------------------------------------------------------------------------
