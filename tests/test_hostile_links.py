@@ -19,7 +19,7 @@ from tests.reader import Reader
 
 CANARY = "canary7f3a"
 SLUGS = tuple(section.slug for section in SECTIONS)
-NAMES = (*(control.name for control in CONTROLS), links.SECTION, links.CONTROLS_PARAMETER, links.TASKS)
+NAMES = (*(control.name for control in CONTROLS), links.SECTION, links.CONTROLS_PARAMETER, links.TASKS, links.VIEW)
 OTHER_NAMES = (
     "",
     "W",

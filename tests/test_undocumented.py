@@ -19,7 +19,10 @@ from tests.facts import fact
 from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
-SELECTING = ("page.css", "page.html", "live.js", "sweep.js", "follow.js", "press.js", "buttons.js")
+SELECTING = (
+    *("page.css", "page.html", "live.js", "sweep.js", "follow.js", "press.js", "buttons.js"),
+    *("projector.css", "projector.js", "tasks.js"),
+)
 
 
 # --- the list -----------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ _MODULES = ("frame.js", "buttons.js", "follow.js", "address.js", "symbols.js")
 SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + "".join(
     f'<script type="module">\n{(_HERE / name).read_text(encoding="utf-8")}</script>' for name in _MODULES
 )  # in one element: each costs time at every move
+PROJECTOR = _HERE / "projector.css"
+PROJECTOR_SCRIPT = f'<script type="module">\n{(_HERE / "projector.js").read_text(encoding="utf-8")}</script>'
 ICON = Path(__file__).with_name("icon.svg")
 
 
@@ -36,6 +38,9 @@ def begin() -> View:
     read_link()
     st.html(STYLESHEET)
     st.html(SCRIPTS, unsafe_allow_javascript=True)
+    if st.query_params.get_all(links.VIEW) == [links.PROJECTOR]:
+        st.html(PROJECTOR)
+        st.html(PROJECTOR_SCRIPT, unsafe_allow_javascript=True)
     slugs = [section.slug for section in SECTIONS]
     view = links.view(st.query_params.get_all(links.SECTION), st.query_params.get_all(links.CONTROLS_PARAMETER), slugs)
     # what stands above and below the whole lesson is drawn when a reader comes near, as a section is

@@ -21,7 +21,7 @@ from explainer.course.tasks import Assignment
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
-from explainer.take.links import CONTROLS_PARAMETER, SECTION, TASKS
+from explainer.take.links import CONTROLS_PARAMETER, PROJECTOR, SECTION, TASKS, VIEW
 
 KEY = "page-state"
 PAUSE = 30  # milliseconds without a move after which the browser asks for what is late
@@ -171,12 +171,14 @@ def read_link() -> None:
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER, TASKS))
+    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER, TASKS, VIEW))
     meant = {respelt.get(name, name): texts for name, texts in asked.items()}
     state.linked, state.notes = from_query(meant)
     if respelt:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(respelt.values()))
         state.notes = (f"the link spells {names} otherwise, and has been read so", *state.notes)
+    if set(meant.get(VIEW, ())) - {PROJECTOR}:
+        state.notes = (*state.notes, f"`{VIEW}` takes `{PROJECTOR}` alone")
     others = {name: texts for name, texts in meant.items() if name not in (*CONTROL, KEEP)}
     canonical = others | state.linked.to_query()
     unlike = [name for name in {**asked, **canonical} if asked.get(name) != canonical.get(name)]

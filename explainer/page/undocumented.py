@@ -72,8 +72,9 @@ FACTS = {
     ),
     "wrappers": Fact(
         "A container or a fragment within a container stands in a stLayoutWrapper, and that directly in the container.",
-        (_CSS,),
-        "Find the block that is the flex item now: the rules for the status bar and for buttons in a row need it.",
+        (_CSS, f"{_PAGE}/projector.js"),
+        "Find the block that is the flex item now: the rules for the status bar and for buttons in a row need it, and "
+        "the projector view hides by it what is not the section.",
     ),
     "a part's block": Fact(
         "What a fragment draws stands in a stVerticalBlock; its first element is that block's first child.",

@@ -17,6 +17,7 @@ from explainer.choices.spelling import meant
 
 SECTION, CONTROLS_PARAMETER, NO_CONTROL = "section", "controls", "none"
 TASKS = "tasks"  # names an assignment
+VIEW, PROJECTOR = "view", "projector"
 # what the page needs of a site that puts frames into a sandbox: its script, its own address, files, links to elsewhere
 SANDBOX = 'sandbox="allow-scripts allow-same-origin allow-downloads allow-popups"'
 LIGHT, DARK = "light_theme", "dark_theme"  # Streamlit's own names for ?embed_options=
