@@ -48,10 +48,11 @@ def test_a_remote_goes_from_section_to_section_and_back(open_page):
 
 
 def test_the_controls_of_the_section_are_in_sight_and_the_keys_work_from_them(open_page):
-    tab = open_page("?view=projector#product-of-gates", near=False)
+    tab = open_page("?view=projector#product-of-gates", settle=False)  # charts that are hidden are not drawn
     page = tab.page
+    page.wait_for_function("() => document.body.dataset.listening")
     wait_for(page, "product-of-gates")
-    tab.settle()
+    expect(tab.charts("product-of-gates").first.locator("svg.marks")).to_be_visible()
     expect(page.locator(".st-key-f")).to_be_visible()
     expect(page.locator(".st-key-f [role=slider], .st-key-f input[type=range]").first).to_be_in_viewport()
     expect(page.locator(".st-key-task")).to_be_hidden()  # moves nothing here
