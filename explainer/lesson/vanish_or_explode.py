@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import descent, figure, hands, readings, rows, style
-from explainer.figures.figure import Drawing, Plot, decades, steps, table, text
+from explainer.figures import descent, figure, hands, maps, readings, rows, style
+from explainer.figures.figure import Plot, decades, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
@@ -113,87 +111,6 @@ def _question(settings: Settings) -> Prediction:
     )
 
 
-def _edges(values: Sequence[float]) -> list[float]:
-    """Where the cells of these values begin and end; a scale that is given this stands still when the diamond moves."""
-    half = (values[1] - values[0]) / 2
-    return [values[0] - half, values[-1] + half]
-
-
-def _around_the_slices(values: Sequence[float]) -> tuple[str, str]:
-    """Where the axis below a map ends: around the reader's slice, and around that of the value under the pointer.
-
-    The cells of one value stand together in the table. Vega itself would complain of a pointer that is nowhere.
-    """
-    place = f"round((pointer.parameter[0] - ({values[0]})) / {values[1] - values[0]}) * {len(LAGS)}"
-    pointed = f"extent(slice(pluck(data('grid'), 'log10_magnitude'), {place}, {place} + {len(LAGS)}))"
-    low, high = style.FRAMED["y"]
-    return tuple(
-        f"pointer.parameter && isValid({pointed}[{end}]) ? {outer}({own}, {pointed}[{end}]) : {own}"
-        for end, (outer, own) in enumerate((("min", low), ("max", high)))
-    )
-
-
-def _map(symbol: str, title: str, color: str, values: Sequence[float]) -> Drawing:
-    def build() -> alt.VConcatChart:
-        pointer = alt.selection_point(
-            name="pointer", on="pointerover", clear="pointerout", fields=["parameter"], empty=False
-        )
-        extent = {"minExtent": 56, "maxExtent": 56}  # both plots begin at the same place
-        across, up = ({"domain": _edges(of)} for of in (values, LAGS))
-        x = style.x("from", title, style.TIGHT | across, ticks=6, grid=False, labelExpr=style.PLAIN_LABEL)
-        y = style.y("lag_from", "lag k", style.TIGHT | up, grid=False, **extent)
-        cells = (
-            style.data("grid")
-            .transform_calculate(reads=style.READS)
-            .encode(
-                x=x,
-                x2="to:Q",
-                y=y,
-                y2="lag_to:Q",
-                tooltip=[
-                    alt.Tooltip("parameter:Q", title=symbol),
-                    "lag:Q",
-                    alt.Tooltip("reads:N", title="gradient"),
-                    "status:N",
-                ],
-            )
-        )
-        alive = "isValid(datum.log10_magnitude)"
-        reader = style.data("reader").encode(x=alt.X("parameter:Q"), y=alt.Y("lag:Q"))
-        # the selection lives in one layer; a second mark under it would take the pointer away
-        above = alt.layer(
-            cells.transform_filter("!" + alive).mark_rect(color=style.EXACT_ZERO, aria=False),
-            cells.transform_filter(alive).mark_rect().encode(color=style.regime_color()).add_params(pointer),
-            reader.mark_point(
-                shape="diamond", size=130, filled=True, color="white", stroke="black", strokeWidth=1.5, opacity=1
-            ),
-        ).properties(height=260)
-        slice_x = style.x("lag", "lag k", style.TIGHT | {"domain": [0, 200]})
-        slice_y = style.log10_y(style.GRADIENT_TITLE, padding=4, ticks=4, **extent)
-        own = style.data("own").encode(x=slice_x, y=slice_y)
-        under = style.data("grid").transform_filter(pointer)
-        below = alt.layer(
-            style.invisible_frame(slice_x, slice_y),
-            style.line_of_one(),
-            own.mark_line(color=style.REFERENCE, strokeDash=[4, 3], strokeWidth=2),
-            under.mark_line(color=color, strokeWidth=2.5, aria=False).encode(x=slice_x, y=slice_y),
-            own.transform_filter("isValid(datum.label)")
-            .mark_text(align="left", dx=6, dy=-8, **style.LABEL)
-            .encode(text="label:N"),
-            under.transform_filter(f"datum.lag == {LAGS[0]}")
-            .transform_calculate(pointed=f"'under the pointer: {symbol} = ' + format(datum.parameter, '~g')")
-            .mark_text(align="right", baseline="top", fontWeight="bold", **style.LABEL)
-            .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
-        ).properties(height=150)
-        style.hold(below, y=_around_the_slices(values))
-        chart = alt.vconcat(above, below, spacing=18)
-        chart = chart.configure_view(stroke=None).configure_axis(domain=False, ticks=False)
-        # as SVG, however many cells: there the page's colours reach the text
-        return chart.properties(usermeta={"embedOptions": {"renderer": "svg"}})
-
-    return figure.drawing(build)
-
-
 @once(32)  # one table for all whose map is the same
 def _cells(grid: Grid, _: bool) -> pa.Table:
     """The cells of a map, as an Arrow table or bare."""
@@ -277,7 +194,7 @@ def _regimes(grid: Grid) -> str:
 VANILLA_MAP = Plot(
     title="Map of the vanilla gradient over w and the lag",
     reads=names_of(BOTH, VANILLA),
-    drawing=_map("w", "recurrent weight w", style.VERMILION, WEIGHTS),
+    drawing=maps.drawing("w", "recurrent weight w", style.VERMILION, WEIGHTS, LAGS),
     tables=_vanilla_tables,
     caption=_vanilla_caption,
     program=Program(programs.map_over_w),
@@ -287,7 +204,7 @@ VANILLA_MAP = Plot(
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
     reads=names_of(BOTH, GATED),
-    drawing=_map("f", "gate f", style.BLUE, OPENINGS),
+    drawing=maps.drawing("f", "gate f", style.BLUE, OPENINGS, LAGS),
     tables=_gated_tables,
     caption=_gated_caption,
     program=Program(programs.map_over_f),
