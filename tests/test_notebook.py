@@ -135,7 +135,7 @@ def test_the_lines_follow_a_reader_who_changes_the_settings(charts):
         if plot.program.column == "text":
             assert rows != as_on_the_page[plot.title]["datasets"][first]
             continue
-        filled = plot.program.column or ("gradient" if "gradient" in expected[0] else "next_state")
+        filled = plot.program.column or next(one for one in ("gradient", "next_state", "y") if one in expected[0])
         shared = {name for name in LINES if name in expected[0]} | {filled}
         assert_same_rows(rows, expected, 1e-6, shared)
         if "k" in inspect.signature(plot.program.function).parameters:
