@@ -16,7 +16,7 @@ from explainer.lesson import SECTIONS
 from explainer.page import state, take
 
 APP = Path(__file__).parents[1] / "streamlit_app.py"
-PATIENCE_SECONDS = 120  # the first run imports torch and builds every drawing; no test measures time with it
+PATIENCE_SECONDS = 400  # the first run imports torch and builds every drawing; no test measures time with it
 
 
 class Reader(AppTest):

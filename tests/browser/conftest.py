@@ -31,7 +31,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import installed
 from tests.browser.installed import CHROMIUM
-from tests.browser.scripts import DRAWING, SETTLED
+from tests.browser.page_scripts import DRAWING, SETTLED
 from tests.serving import RUN, free_port, streamlit
 
 PATIENCE_MILLISECONDS = 120_000  # how long to wait for what must come; no test measures time with it

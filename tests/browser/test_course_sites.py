@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.take import links
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, find_browser, wait_until
+from tests.browser import installed
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, wait_until
 from tests.browser.test_take import served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -92,7 +93,7 @@ class Course:
 def strict(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser that keeps no cookie of a frame from elsewhere."""
     browser = chromium.browser_type.launch(
-        executable_path=find_browser(), args=[*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
+        executable_path=installed.chromium(), args=[*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
     )
     yield browser.new_context(
         viewport={"width": 1000, "height": 900}, permissions=["clipboard-read", "clipboard-write"]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from explainer.page.undocumented import VALUE_TEXT
 from tests.browser.engines.engine import Engine, moments
-from tests.browser.scripts import DRAWING, SETTLED
+from tests.browser.page_scripts import DRAWING, SETTLED
 
 CHART = "[data-testid=stVegaLiteChart]"
 
