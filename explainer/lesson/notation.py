@@ -15,7 +15,7 @@ class Symbol:
         text: as it stands in the text, in Markdown.
         meaning: what it stands for, in Markdown without equations.
         pattern: finds it in LaTeX.
-        name: of letters, for ids.
+        name: of letters, for ids and for who hears the page.
     """
 
     name: str

@@ -37,7 +37,8 @@ def with_symbols(argument: str, slug: str) -> str:
 
 def _symbol(symbol: Symbol, key: str) -> str:
     meaning = f'<span class="meaning" role="tooltip" id="{key}">{symbol.text}: {symbol.meaning}</span>'
-    return f'<span class="symbol"><button type="button" aria-describedby="{key}">{symbol.text}</button>{meaning}</span>'
+    name = f'aria-label="{symbol.name}" aria-describedby="{key}"'
+    return f'<span class="symbol"><button type="button" {name}>{symbol.text}</button>{meaning}</span>'
 
 
 def code(source: str) -> None:
