@@ -153,6 +153,8 @@ function soon() {
 addEventListener("click", turned);
 addEventListener("hashchange", arrived);
 addEventListener("explainer-answer", ({ detail }) => {
+  // what comes later, such as an uploader, changes the page's height
+  if (!told) new ResizeObserver(soon).observe(document.querySelector("[data-testid=stMainBlockContainer]"));
   told = detail;
   soon();
 });
