@@ -25,6 +25,9 @@ MIDDLE = """(selector, text) => {
     return [left + width / 2, above + height / 2];
 }"""
 
+HAS_POINTER = """(selector, text) =>
+    [...document.querySelectorAll(selector)].find(one => one.textContent.includes(text))?.matches(":hover")"""
+
 
 @dataclass
 class Reader:
@@ -156,8 +159,11 @@ class Reader:
         return left + x, above + y
 
     def click(self, selector: str, text: str = "") -> None:
-        """Press the pointer on an element."""
-        self.engine.point(*self.middle(selector, text))
+        """Press the pointer on an element, once the browser says that it is there."""
+        for _ in moments(f"the pointer does not come onto {selector}"):
+            self.engine.point(*self.middle(selector, text))
+            if self.evaluate(HAS_POINTER, selector, text):
+                break
         self.engine.down()
         self.engine.up()
 

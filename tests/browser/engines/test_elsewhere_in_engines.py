@@ -82,9 +82,11 @@ AS_ON_PAPER = """() => {
     for (const sheet of document.styleSheets) read(sheet.cssRules);
 }"""
 
+# Symbols that say what they mean are buttons, and words of the lesson.
 STILL_SEEN = """() => [...document.querySelectorAll(
     "button, input, [role=slider], [role=radiogroup], [data-testid=stSidebar], [data-testid=stHeader]"
-)].filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+)].filter((one) => !one.closest(".symbol")
+    && one.checkVisibility({ visibilityProperty: true, opacityProperty: true })
     && one.getBoundingClientRect().height > 1
 ).map((one) => `${one.tagName} ${one.dataset.testid ?? ""} ${one.ariaLabel ?? one.innerText.slice(0, 40)}`)"""
 
