@@ -70,8 +70,13 @@ def test_the_whole_page_is_drawn(lesson: Reader):
         assert len(marks) == len(one.plots_at(settings)), one.slug
         assert all(marks), one.slug
         assert one.title in lesson.words(f"{section(one.slug)} h2")
-    equations = "() => [...document.querySelectorAll('.katex-html')].map(one => one.getBoundingClientRect().width)"
-    assert min(lesson.evaluate(equations)) > 0
+    equations = (
+        "() => [...document.querySelectorAll('.katex-html')].filter(one => one.checkVisibility())"
+        ".map(one => one.getBoundingClientRect().width)"
+    )
+    widths = lesson.evaluate(equations)
+    assert len(widths) > 100
+    assert min(widths) > 0
     fonts = "() => [...document.fonts].filter(font => font.status === 'loaded').map(font => font.family).join()"
     assert all(family in lesson.evaluate(fonts) for family in ("Source Sans", "Source Serif", "KaTeX"))
     assert not lesson.evaluate("() => document.scrollingElement.scrollWidth > innerWidth + 1")
