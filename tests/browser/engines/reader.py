@@ -13,9 +13,11 @@ from tests.browser.scripts import DRAWING, SETTLED
 
 CHART = "[data-testid=stVegaLiteChart]"
 
-# The middle of an element, in the window and in sight, once it rests there; the element is said by its selector, and
-# where several match by a text in it.
+# The middle of an element, in the window and in sight, while nothing opens or folds; the element is said by its
+# selector, and where several match by a text in it.
 MIDDLE = """(selector, text) => {
+    const ends = (animation) => animation.effect.getComputedTiming().endTime !== Infinity;
+    if (document.getAnimations().some(one => one.playState === "running" && ends(one))) return null;
     const found = [...document.querySelectorAll(selector)].find(one => one.textContent.includes(text));
     const box = () => found.getBoundingClientRect();
     if (!found || !box().width) return null;
