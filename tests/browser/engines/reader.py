@@ -175,11 +175,12 @@ class Reader:
         self.engine.key_up(key)
 
     def focus(self, name: str) -> None:
-        """Put the focus on the slider of a control."""
+        """Put the focus on the slider of a control, and wait until the page has answered to that."""
         self.evaluate(
             "key => document.querySelector(`${key} [role=slider], ${key} input[type=range]`).focus()",
             f".st-key-{name}",
         )
+        self.settle()
 
     def grab(self, name: str) -> tuple[float, float]:
         """Rest on the slider's thumb until its sweep has come, and press; where the pointer is then."""
