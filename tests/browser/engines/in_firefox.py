@@ -114,6 +114,11 @@ class InFirefox(ByActions):
             raise
         return json.loads(answer["value"]) if "value" in answer else None
 
+    def key_down(self, key: str) -> None:
+        # who has opened an address has the keyboard in Firefox's own bar
+        self._session.evaluate(self._window, "gBrowser.selectedBrowser.focus()")
+        super().key_down(key)
+
     def act(self, source: dict) -> None:
         self._session.send("input.performActions", context=self._tab, actions=[source])
 
