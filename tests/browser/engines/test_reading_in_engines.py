@@ -15,6 +15,7 @@ from explainer.lesson import SECTIONS
 from explainer.lesson.k_steps import BY_LAG
 from explainer.lesson.vanish_or_explode import VANILLA_MAP
 from explainer.page import take as page_take
+from tests.browser.engines.engine import moments
 from tests.browser.engines.reader import CHART, Reader
 
 SECTION, MAPS = "k-steps", "vanish-or-explode"
@@ -104,7 +105,11 @@ def test_the_figure_follows_the_thumb_while_it_is_held(lesson: Reader):
     x, y = lesson.grab(name)
     pictures = []
     for offset in (12, 24, 36, 48):
-        lesson.engine.point(x - offset, y)
+        value = lesson.value(name)
+        lesson.engine.point(x + offset, y)
+        for _ in moments("the slider does not follow the pointer"):
+            if lesson.value(name) != value:
+                break
         value = lesson.value(name)
         now = Settings(**{**vars(before), name: CONTROL[name].parse([value])[0]})
         lesson.wait_for(
