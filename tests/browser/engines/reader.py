@@ -13,9 +13,11 @@ from tests.browser.page_scripts import DRAWING, SETTLED
 
 CHART = "[data-testid=stVegaLiteChart]"
 
-# The middle of an element, in the window and in sight, once it rests there; the element is said by its selector, and
-# where several match by a text in it.
+# The middle of an element, in the window and in sight, while nothing opens or folds; the element is said by its
+# selector, and where several match by a text in it.
 MIDDLE = """(selector, text) => {
+    const ends = (animation) => animation.effect.getComputedTiming().endTime !== Infinity;
+    if (document.getAnimations().some(one => one.playState === "running" && ends(one))) return null;
     const found = [...document.querySelectorAll(selector)].find(one => one.textContent.includes(text));
     const box = () => found.getBoundingClientRect();
     if (!found || !box().width) return null;
@@ -24,6 +26,9 @@ MIDDLE = """(selector, text) => {
     const { left, top: above, width, height } = box();
     return [left + width / 2, above + height / 2];
 }"""
+
+HAS_POINTER = """(selector, text) =>
+    [...document.querySelectorAll(selector)].find(one => one.textContent.includes(text))?.matches(":hover")"""
 
 
 @dataclass
@@ -156,8 +161,11 @@ class Reader:
         return left + x, above + y
 
     def click(self, selector: str, text: str = "") -> None:
-        """Press the pointer on an element."""
-        self.engine.point(*self.middle(selector, text))
+        """Press the pointer on an element, once the browser says that it is there."""
+        for _ in moments(f"the pointer does not come onto {selector}"):
+            self.engine.point(*self.middle(selector, text))
+            if self.evaluate(HAS_POINTER, selector, text):
+                break
         self.engine.down()
         self.engine.up()
 
@@ -167,11 +175,12 @@ class Reader:
         self.engine.key_up(key)
 
     def focus(self, name: str) -> None:
-        """Put the focus on the slider of a control."""
+        """Put the focus on the slider of a control, and wait until the page has answered to that."""
         self.evaluate(
             "key => document.querySelector(`${key} [role=slider], ${key} input[type=range]`).focus()",
             f".st-key-{name}",
         )
+        self.settle()
 
     def grab(self, name: str) -> tuple[float, float]:
         """Rest on the slider's thumb until its sweep has come, and press; where the pointer is then."""
