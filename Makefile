@@ -3,6 +3,7 @@
 # make check   lint, and check the formatting
 # make fuzz    search at random for what the tests have not tried; two minutes
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
+# make engines try the page in Chromium, Firefox and WebKit; some minutes
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
 # make load    ever more simulated readers, until they are too many; about six minutes
@@ -30,7 +31,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check fuzz claims format bench load endurance screenshots clean
+.PHONY: run test check fuzz claims engines format bench load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -47,6 +48,9 @@ fuzz: $(VENV)/tests.stamp
 
 claims: $(VENV)/tests.stamp
 	$(PYTEST) $(TOGETHER) -m claims $(ARGS)
+
+engines: $(VENV)/tests.stamp
+	$(PYTEST) $(TOGETHER) -m engines $(ARGS)
 
 check: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check

@@ -65,6 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())
         if "engine" in names:
+            item.add_marker(pytest.mark.engines)
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group(f"engine-{_engine_of(item)}"))
         elif "chromium" in names:
