@@ -133,12 +133,19 @@ function turned(event) {
   soon();
 }
 
+// Streamlit calls a named region a presentation, which would hide its name; an uploader's comes late, and again.
+const unnamed = new MutationObserver(name);
+function name() {
+  for (const one of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role]")) one.removeAttribute("role");
+  const changes = { childList: true, subtree: true, attributeFilter: ["role"] };
+  for (const one of document.querySelectorAll("[class*='st-key-own-']")) unnamed.observe(one, changes);
+}
+
 function follow() {
   waits = false;
   if (!told) return;
   markBeyond();
-  // Streamlit calls a named region a presentation, which would hide its name
-  for (const one of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role]")) one.removeAttribute("role");
+  name();
   read = reading();
   fold();
   say();
@@ -153,8 +160,6 @@ function soon() {
 addEventListener("click", turned);
 addEventListener("hashchange", arrived);
 addEventListener("explainer-answer", ({ detail }) => {
-  // what comes later, such as an uploader, changes the page's height
-  if (!told) new ResizeObserver(soon).observe(document.querySelector("[data-testid=stMainBlockContainer]"));
   told = detail;
   soon();
 });
