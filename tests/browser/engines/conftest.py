@@ -1,4 +1,4 @@
-"""The page in Chromium, Firefox and WebKit: each check is written once, and runs in all three.
+"""The page in Chromium, Firefox and WebKit: each check is written once for all; WebKit does not read the whole lesson.
 
 Fixtures:
     engine: one of the browsers, for all of its checks; see ``engine.py`` for what it can do. Each is started once.

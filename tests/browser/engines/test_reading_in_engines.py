@@ -1,4 +1,4 @@
-"""The whole lesson, read in Chromium, Firefox and WebKit. The checks share one page and run from top to bottom."""
+"""The whole lesson, read in Chromium and Firefox. The checks share one page and run from top to bottom."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from explainer.lesson.vanish_or_explode import VANILLA_MAP
 from explainer.page import take as page_take
 from tests.browser.engines.engine import moments
 from tests.browser.engines.reader import CHART, Reader
+from tests.browser.installed import CHROMIUM, FIREFOX
+
+# WebKit without a graphics card takes a minute to draw the whole lesson; it reads single sections, in the file beside.
+pytestmark = pytest.mark.parametrize("engine", [CHROMIUM, FIREFOX], indirect=True, scope="session")
 
 SECTION, MAPS = "k-steps", "vanish-or-explode"
 STATE = {"act": "logistic", "w": "2", "k": "30"}
