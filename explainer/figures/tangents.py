@@ -24,7 +24,6 @@ def drawing() -> alt.LayerChart:
     color = alt.ColorValue(style.VERMILION)
     touches = style.data("touches").encode(x=x, y=y)
     tooltip = ["step:N", *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("x", "y", "slope"))]
-    label = {"dy": 18, **style.LABEL}
     return style.finish(
         alt.layer(
             style.data("curve").mark_line(color=style.REFERENCE, strokeWidth=2).encode(x=x, y=y, order="x:Q"),
@@ -32,13 +31,18 @@ def drawing() -> alt.LayerChart:
             .mark_line(strokeWidth=3)
             .encode(x=x, y=y, color=color, strokeDash=alt.StrokeDash("step:N", legend=None), detail="step:N"),
             touches.mark_point(size=110, filled=True, opacity=1).encode(color=color, tooltip=tooltip),
-            touches.transform_filter("datum.x <= 0").mark_text(align="left", dx=8, **label).encode(text="label:N"),
-            touches.transform_filter("datum.x > 0")
-            .mark_text(align="right", dx=-8, dy=-14, **style.LABEL)
-            .encode(text="label:N"),
+            # one mark: Vega complains where a filter leaves nothing
+            touches.mark_text(
+                align=_by_side("'left'", "'right'"), dx=_by_side("8", "-8"), dy=_by_side("18", "-14"), **style.LABEL
+            ).encode(text="label:N"),
         ),
         style.HALF_HEIGHT,
     )
+
+
+def _by_side(left: str, right: str) -> alt.ExprRef:
+    """One expression for a label at a place left of 0, or at 0, and another to its right."""
+    return alt.ExprRef(f"datum.x > 0 ? {right} : {left}")
 
 
 def tables(settings: Settings) -> dict[str, pa.Table]:
