@@ -18,13 +18,16 @@ function store(answers) {
   }
 }
 
-let asked = false;
+const AGAIN = 2000; // milliseconds: a run that is overtaken by another may never have heard
+let recalling = null; // a timer
 export default function ({ data, setTriggerValue }) {
   if (data.recalls) {
     store(data.answers);
-    asked = false; // a server that is started again knows nothing
-  } else if (!asked && stored()) {
-    asked = true;
-    setTriggerValue("recalled", stored());
+    clearInterval(recalling);
+    recalling = null; // a server that is started again knows nothing
+  } else if (!recalling && stored()) {
+    const recall = () => setTriggerValue("recalled", stored());
+    recalling = setInterval(recall, AGAIN);
+    recall();
   }
 }

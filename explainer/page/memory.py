@@ -48,7 +48,7 @@ def _recalled() -> None:
         if isinstance(stored, dict) and (one := _read(stored.get(section.slug), section.slug))
     }
     state.answers = found | state.answers
-    parts.rerun(*map(key_of_prediction, found), "contents")
+    parts.rerun(*map(key_of_prediction, found), "contents", KEY)  # the browser hears that it has been heard
 
 
 def _read(stored: object, slug: str) -> Answer | None:

@@ -20,13 +20,14 @@ from explainer.page import figures, layout, own, parts, prediction, take, tasks,
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT = (
+_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT, _WORK = (
     290,
     110,
     330,
     330,
     330,
     60,
+    330,
 )  # pixels: about how tall they stand
 
 
@@ -77,6 +78,8 @@ def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
     boxes = [("", _PANEL, "")] if section.of_readers_own else []
     boxes.append(("", _PREDICTION, ""))
+    if section.work:
+        boxes.append(("", _WORK, ""))
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
         boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
