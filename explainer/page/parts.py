@@ -191,7 +191,7 @@ def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
     moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
     state.late.update(moved)
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting])
+    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], then)
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:
