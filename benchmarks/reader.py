@@ -114,7 +114,7 @@ class Reader:
             state.string_array_value.data.append(CONTROL[name].text(getattr(self.settings, name)))
         state = ask.rerun_script.widget_states.widgets.add()
         state.id = self.component
-        sight = {"sight": {"sections": [self.sight]}} if self.sight else {}
+        sight = {"sight": {"sections": [self.sight] if self.sight else [], "heard": self.known.get("told", 0)}}
         state.json_value = json.dumps({"near": {"sections": self.near}, **sight})
         return ask
 

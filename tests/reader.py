@@ -27,6 +27,7 @@ class Reader(AppTest):
 
     Attributes:
         sent: the nodes that the last run has sent.
+        hears: whether the server learns that what it has told has come, as a browser says.
     """
 
     def __init__(self, has_been_through: bool = True) -> None:
@@ -37,8 +38,11 @@ class Reader(AppTest):
             near = {*(section.slug for section in SECTIONS), take.ANCHOR}
             self.session_state[state.KEY] = state.PageState(near=near)
         self.sent: list[Node] = []
+        self.hears = True
 
     def _run(self, *arguments, **keywords) -> AppTest:
+        if self.hears and state.KEY in self.session_state:
+            self.session_state[state.KEY].heard = self.session_state[state.KEY].told
         before = self._tree
         super()._run(*arguments, **keywords)
         now = self._tree

@@ -15,6 +15,8 @@ from explainer.lesson import SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.lesson.parts import Section, contents_computed
 from explainer.page import layout
+from explainer.page.opening import SLUG
+from explainer.page.state import KEY
 from tests.reader import PATIENCE_SECONDS, Reader, headings
 
 QUICK = [control for control in CONTROLS if control.group in (BOTH, VANILLA, GATED, FORMATS)]
@@ -259,3 +261,48 @@ def test_an_open_fold_computes_no_figure_again():
     assert figures_computed() == before
     move(reader, "w", 1.07)
     assert figures_computed() - before == len(plots)
+
+
+# --- what the browser has not heard of ----------------------------------------------------------------------
+
+
+def put(reader: Reader, **values: object) -> None:
+    """One message that says new values of several sliders."""
+    for key, value in values.items():
+        reader.select_slider(key=key).set_value(value)
+    reader.run()
+
+
+def state_of(reader: Reader) -> Settings:
+    return reader.session_state[KEY].chosen
+
+
+def test_a_value_from_before_the_server_has_put_a_slider_elsewhere_is_no_move():
+    reader = opened()
+    reader.hears = False
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.91).run()
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.92).run()
+    for echo in (0.9, 0.91):  # what the sidebar's slider stood at before, and what it may have heard of
+        put(reader, w=echo, k=51)
+        assert (state_of(reader).w, state_of(reader).k) == (0.92, 51)
+        assert reader.select_slider(key="w").value == 0.92
+    reader.hears = True
+    put(reader, w=0.9)
+    assert state_of(reader).w == 0.9
+    assert reader.select_slider(key=f"{SLUG}-w").value == 0.9
+
+
+def test_a_new_value_is_a_move_also_before_the_browser_has_heard():
+    reader = opened()
+    reader.hears = False
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.91).run()
+    put(reader, w=1.2)
+    assert state_of(reader).w == 1.2
+
+
+def test_the_second_slider_says_the_old_value_again_and_moves_nothing():
+    reader = opened()
+    reader.hears = False
+    put(reader, w=0.91)
+    put(reader, k=51, **{f"{SLUG}-w": 0.9})
+    assert (state_of(reader).w, state_of(reader).k) == (0.91, 51)

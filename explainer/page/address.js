@@ -3,6 +3,8 @@
 const [push, replace] = [history.pushState.bind(history), history.replaceState.bind(history)];
 let acted = false;
 
+const QUIET = 600; // milliseconds without an answer or an act of the reader
+
 history.pushState = (state, unused, address) => {
   const whole = new URL(address ?? "", location.href);
   if (!whole.hash && whole.pathname === location.pathname) whole.hash = location.hash;
@@ -10,5 +12,30 @@ history.pushState = (state, unused, address) => {
   acted = false;
 };
 
-for (const act of ["pointerdown", "keydown", "click"])
-  addEventListener(act, () => (acted = true), { capture: true, passive: true });
+// What the server writes there is from before a move that is on its way, which then is missing from the address.
+let told = null; // what the server has told last, by way of live.js
+let timer = null;
+
+function mend() {
+  const address = new URL(location.href);
+  for (const name of Object.keys(told.at)) {
+    const values = told.query[name] ?? [];
+    if (address.searchParams.getAll(name).join("\n") === values.join("\n")) continue;
+    address.searchParams.delete(name);
+    for (const value of values) address.searchParams.append(name, value);
+  }
+  address.searchParams.sort(); // as Streamlit does
+  if (address.search !== location.search) replace(history.state, "", address.href);
+}
+
+function whenQuiet() {
+  clearTimeout(timer);
+  if (told) timer = setTimeout(mend, QUIET);
+}
+
+addEventListener("explainer-answer", ({ detail }) => {
+  told = detail;
+  whenQuiet();
+});
+for (const act of ["pointerdown", "pointerup", "keydown", "click"])
+  addEventListener(act, () => (acted ||= act !== "pointerup", whenQuiet()), { capture: true, passive: true });

@@ -2,7 +2,7 @@
 // under the pointer, and when the reader pauses.
 let say = null; // how to tell the server: {state, event}
 // what the server has told last
-let known = { controls: [], sliders: {}, sections: [], answered: 0, late: [], drawn: [], patience: 0 };
+let known = { controls: [], sliders: {}, sections: [], answered: 0, told: 0, late: [], drawn: [], patience: 0 };
 
 const AGAIN = 5000; // milliseconds without an answer after which the page asks again
 
@@ -76,16 +76,20 @@ function rest() {
 // --- what is in sight answers first; the page asks for the rest when that is painted and the reader pauses -----------
 
 let sight = null; // the sections in sight, as the server knows them
+let heard = 0; // the last value of the server's that has been heard of
 let pause = null; // a timer
 let asked = 0; // how often the page has asked for the rest
+let unanswered = 0; // how often since the last answer
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
 function askForTheRest() {
   if (!known.late.length) return;
   if (drag || held) return wait(known.patience);
   asked += 1;
-  say.event("pause", { sections: known.sections.filter(inSight), asked });
-  wait(AGAIN);
+  unanswered += 1;
+  heard = known.told;
+  say.event("pause", { sections: known.sections.filter(inSight), asked, heard: known.told });
+  wait(AGAIN * 2 ** (unanswered - 1)); // each message ends the run that the server is at
 }
 
 function wait(milliseconds) {
@@ -106,11 +110,17 @@ function mark() {
   }
 }
 
-// Sent before a control moves: of two messages that this component sends at once, Streamlit delays the second.
+// Sent before a control moves: of two messages that this component sends at once, Streamlit delays the second. It says
+// too which values that the server has put widgets at have come: see values.py.
 function look() {
   const now = known.sections.filter(inSight);
-  if (now.join() !== sight) say.state("sight", { sections: now });
+  if (now.join() !== sight || known.told !== heard) say.state("sight", { sections: now, heard: known.told });
   sight = now.join();
+  heard = known.told;
+}
+
+function touched({ target }) {
+  if (isControl(target) || heard !== known.told) look();
 }
 
 // --- a section's parts are drawn when the reader first comes within a screen of it ------------------------------------
@@ -153,13 +163,13 @@ let listening = false;
 export default function ({ data, setTriggerValue, setStateValue }) {
   say = { event: setTriggerValue, state: setStateValue };
   known = { ...data };
+  unanswered = 0;
   const isFirst = !listening;
   if (isFirst) {
     listening = true;
     document.body.dataset.listening = "true";
     const options = { capture: true, passive: true };
-    for (const touched of ["pointerdown", "focusin"])
-      addEventListener(touched, ({ target }) => isControl(target) && look(), options);
+    for (const act of ["pointerdown", "focusin", "keydown"]) addEventListener(act, touched, options);
     addEventListener("pointerdown", begin, options);
     for (const over of ["pointerup", "pointercancel"]) addEventListener(over, end, options);
     addEventListener("keydown", pressed, options);

@@ -20,12 +20,12 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
-from explainer.page import opening, parts, sweep, work
+from explainer.page import opening, parts, sweep, values, work
 from explainer.page.state import page_state
 
 DRAGGED = sweep.SWEPT
 _SLIDERS = {name: name for name in DRAGGED} | opening.SLIDERS  # controls by the key of the widget that is dragged
-KEY = "live"
+KEY = values.BROWSER
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
 # of each figure by its title, of each section by its slug
@@ -38,7 +38,7 @@ _component = st.components.v2.component("explainer.live", js=_SCRIPT)
 def listen() -> None:
     """Add the component to the end of the page, so that its answer comes after the figures."""
     parts.add(parts.ANSWER, lambda _: page_state().dragged, _answer, moved_by=())
-    _near()  # a new session, after a restart of the server, begins with what the browser has kept
+    parts.remember_near(_sections(_message("near")))
     _framed()
 
 
@@ -56,10 +56,12 @@ def _answer(dragged: int) -> None:
             "answered": dragged,
             "pressed": state.pressed,
             "moves": state.moves,
+            "told": values.tell(),
             "late": parts.late_sections(),
             "drawn": parts.drawn(),
             "patience": state.patience,
             "at": parts.at(state.now),
+            "query": state.chosen.to_query(),
         },
         on_moved_change=_moved,
         on_sight_change=_sight,

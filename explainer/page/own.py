@@ -10,6 +10,7 @@ import streamlit as st
 from explainer import words
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
+from explainer.page import parts
 from explainer.page.state import page_state
 from explainer.reach import files, weights
 from explainer.reach.files import MOST_BYTES, MOST_STEPS, Unusable
@@ -66,7 +67,7 @@ def _panel(section: Section, is_watched: bool) -> None:
             page_state().brought[slug] = section.of_readers_own(status.value.own)
     runs = status is not None and not status.over
     if runs != is_watched:
-        st.rerun()  # the whole page, to begin or to end looking again and again, and to draw what was measured
+        parts.rerun_the_page()  # to begin or to end looking again and again, and to draw what was measured
     with st.container(border=True, key=f"own-{slug}"):
         request = _asked()
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -102,12 +103,12 @@ def _panel(section: Section, is_watched: bool) -> None:
 def _begin(slug: str, request: Request) -> None:
     page_state().work[slug] = (request, start(request))
     st.session_state.pop(_SAID, None)
-    st.rerun()
+    parts.rerun_the_page()
 
 
 def _forget(slug: str) -> None:
     page_state().brought.pop(slug, None)
-    st.rerun()
+    parts.rerun_the_page()
 
 
 def _progress_words(status: jobs.Status) -> str:

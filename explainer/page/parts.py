@@ -19,7 +19,8 @@ from explainer.choices.controls import BOTH, CONTROL, CONTROLS, FORMATS, GATED, 
 from explainer.choices.keeping import KEEP
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
-from explainer.page.state import PAUSE, Part, Urgency, keep, page_state, read_controls
+from explainer.page import values
+from explainer.page.state import PAUSE, Part, Urgency, keep, page_state
 from explainer.serving.turns import Permits, Turns
 
 EVERYWHERE = "everywhere"  # the section of a part that is in sight wherever the reader is
@@ -39,7 +40,7 @@ def begin(sections: Sequence[str]) -> None:
     state = page_state()
     state.sections = tuple(sections)
     state.near = state.near or set(sections[:_FIRST])
-    state.parts, state.shown, state.late = {}, {}, set()
+    state.parts, state.shown, state.late, state.drawn = {}, {}, set(), set()
     state.is_whole, state.urgency = False, Urgency.WHOLE_PAGE
     _return_permit()
 
@@ -47,6 +48,18 @@ def begin(sections: Sequence[str]) -> None:
 def end() -> None:
     """End a full run: every part is on the page."""
     page_state().is_whole = True
+
+
+def rerun_the_page() -> None:
+    """Run all of it, from a callback or a fragment."""
+    page_state().is_whole = False  # the run may be overtaken before it has begun
+    st.rerun()
+
+
+def _resume() -> None:
+    """Run all of the page if such a run has been overtaken; Streamlit does not resume it."""
+    if not page_state().is_whole:
+        st.rerun()
 
 
 def _return_permit() -> None:
@@ -105,6 +118,9 @@ def add(
 def set_in_sight(sections: Collection[str]) -> None:
     """The reader has these sections in sight, by their slugs."""
     page_state().in_sight = frozenset(sections)
+    _resume()
+    if values.is_owing():
+        _rerun_late(Urgency.IN_SIGHT, ())
 
 
 def _out_of_sight() -> set[str]:
@@ -124,12 +140,19 @@ def drawn() -> list[str]:
 def come_near(sections: Collection[str]) -> None:
     """The reader has come near these sections: draw their parts, and keep them."""
     state = page_state()
-    if set(sections) <= state.near:
-        return
+    is_new = not set(sections) <= state.near
     state.near.update(sections)
-    if not state.is_whole:
-        st.rerun()  # the whole page
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in state.parts.items() if part.section in sections])
+    _resume()
+    if is_new:
+        _rerun_late(Urgency.IN_SIGHT, [key for key, part in state.parts.items() if part.section in sections])
+
+
+def remember_near(sections: Collection[str]) -> None:
+    """Within a full run: the reader of a server that was restarted has come near these sections before."""
+    state = page_state()
+    if not set(sections) <= state.near:
+        state.near.update(sections)
+        st.rerun()
 
 
 def late_sections() -> list[str]:
@@ -160,45 +183,49 @@ def in_sight(name: str, sections: Collection[str]) -> dict[str, Part]:
 
 def at(settings: Settings) -> dict[str, str]:
     """Every control's value in words, as the URL and the widgets write it, and the kept states as the URL does."""
-    values = {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
-    return values | {KEEP: " ".join(one.spelled() for one in settings.kept)}
+    texts = {control.name: " ".join(control.texts(getattr(settings, control.name))) for control in CONTROLS}
+    return texts | {KEEP: " ".join(one.spelled() for one in settings.kept)}
 
 
 def control_moved(name: str) -> None:
     """Rerun the parts in sight that a control has changed, or the whole page if it must be."""
-    page_state().pending.pop(name, None)
-    _moved((name,))
+    if not values.is_echo(name):
+        _moved((name,))
 
 
-def set_moved(values: Mapping[str, object]) -> None:
-    """Put controls at other values: rerun them, and what that changes in sight."""
-    page_state().pending.update(values)
-    _moved(tuple(values))
+def set_moved(wanted: Mapping[str, object], *then: str) -> None:
+    """Put controls, which are on the page, at these values: rerun them, what that changes in sight, and these parts."""
+    values.read_controls()
+    moved = [name for name, value in wanted.items() if value != getattr(page_state().chosen, name)]
+    for name in moved:
+        values.put(name, wanted[name])
+    _moved(moved, then)
 
 
-def set_kept(states: Sequence[Settings], values: Mapping[str, object] | None = None, *then: str) -> None:
+def set_kept(states: Sequence[Settings], wanted: Mapping[str, object] | None = None, *then: str) -> None:
     """Keep these states and no others for comparison; and put controls at other values, as :func:`set_moved`."""
     keep(states)
-    page_state().pending.update(values or {})
-    _moved((KEEP, *(values or ())), then)
+    page_state().late.update(_moved_by(KEEP))
+    set_moved(wanted or {}, *then)
 
 
 def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
-    read_controls()
+    values.read_controls()
     state = page_state()
-    if not state.is_whole or any(CONTROL[name].group not in _QUICK for name in names if name != KEEP):
-        st.rerun()  # the whole page
-    moved, waiting = {key: part for name in names for key, part in _moved_by(name).items()}, _out_of_sight()
-    state.late.update(moved)
+    _resume()
+    if any(CONTROL[name].group not in _QUICK for name in names):
+        rerun_the_page()
+    waiting = _out_of_sight()
+    state.late.update(key for name in names for key in _moved_by(name))
     state.moves += 1
-    _rerun_late(Urgency.IN_SIGHT, [key for key, part in moved.items() if part.section not in waiting], then)
+    late = [key for key, part in state.parts.items() if key in state.late and part.section not in waiting]
+    _rerun_late(Urgency.IN_SIGHT, late, then)
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:
     """Rerun what changes in these sections while a control is dragged over a value; what is chosen stays as it is."""
+    _resume()
     state = page_state()
-    if not state.is_whole:
-        return
     state.now = state.chosen.replace(**{name: value})
     moved = _moved_by(name)
     if state.now == state.chosen:  # let go where it began: parts that have followed may be out of sight by now
@@ -212,9 +239,8 @@ def catch_up(sections: Collection[str]) -> None:
 
     Those out of sight need a permit. A reader who gets none is told to ask again later.
     """
+    _resume()
     state = page_state()
-    if not state.is_whole:
-        return
     keys = [key for key in state.parts if key in state.late]
     in_sight = [key for key in keys if state.parts[key].section in {EVERYWHERE, *sections}]
     if in_sight:
@@ -239,8 +265,8 @@ def rerun_after_sight(key: str, sections: Collection[str]) -> None:
 def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ()) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
-    # a control that a value waits for, also if the run that should have drawn it has been overtaken
-    waiting = [f"control-{name}" for name in page_state().pending]
+    # what the browser has not heard of, also if the run that has drawn it has been overtaken
+    waiting = values.draw_again()
     last = [key for key in then if key in page_state().parts and key not in changed]
     st.rerun([*waiting, *changed, ANSWER, *last])
 
@@ -251,6 +277,5 @@ def rerun(*keys: str) -> None:
     Every widget within a part needs such a callback. Streamlit may handle it together with another message, such as
     that the reader has come near a section, and then reruns only what the callbacks name.
     """
-    state = page_state()
-    if state.is_whole:
-        st.rerun([key for key in keys if key in state.parts])
+    _resume()
+    st.rerun([key for key in keys if key in page_state().parts])

@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.figures.compare import differing, said
 from explainer.figures.sweep import Slice
 from explainer.lesson.parts import Asked, Prediction, Section, answer, contents
-from explainer.page import memory, parts
+from explainer.page import memory, parts, values
 from explainer.page.state import Answer, page_state
 
 CONTENTS = "contents"  # the key of the part that says how many predictions have been made
@@ -51,7 +51,9 @@ def _show(section: Section, shown: Shown) -> None:
     st.markdown(f"**Before you look.** {asked.question}")
     key = f"answer-{slug}"
     if given:
-        st.session_state[key] = given.chosen
+        values.draw_at(key, given.chosen, memory.key_of_prediction(slug))
+    else:
+        values.take(key)
     st.radio(
         "Your prediction",
         range(len(asked.options)),
@@ -127,6 +129,8 @@ def _can_move(asked: Asked) -> bool:
 
 
 def _picked(section: Section, key: str) -> None:
+    if values.is_echo(key):
+        return
     chosen = st.session_state[key]
     given = _given(section)
     if given is None:
@@ -166,7 +170,7 @@ def _take_back(section: Section) -> None:
 def _forget(section: Section) -> None:
     """Forget the answer: the question is asked at the present settings."""
     page_state().answers.pop(section.slug)
-    st.session_state[f"answer-{section.slug}"] = None
+    values.put(f"answer-{section.slug}", None, memory.key_of_prediction(section.slug))
     _rerun(section)
 
 

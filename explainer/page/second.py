@@ -10,7 +10,7 @@ import functools
 import streamlit as st
 
 from explainer.choices.controls import CONTROL
-from explainer.page import parts
+from explainer.page import parts, values
 from explainer.page.state import page_state
 
 
@@ -28,12 +28,12 @@ def add(key: str, name: str, section: str) -> None:
 
 def _slider(key: str, name: str, value: object) -> None:
     control = CONTROL[name]
-    if st.session_state.get(key) != value:  # or a slider that is just being moved would be put back
-        st.session_state[key] = value
+    values.draw_at(key, value, drawn_by=key)
     st.select_slider(
         control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
     )
 
 
 def _moved(key: str, name: str) -> None:
-    parts.set_moved({name: st.session_state[key]})
+    if not values.is_echo(key):
+        parts.set_moved({name: st.session_state[key]})

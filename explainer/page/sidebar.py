@@ -14,8 +14,8 @@ from explainer.choices.presets import PRESETS, Preset
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
-from explainer.page import parts
-from explainer.page.state import keep, page_state, read_controls, set_controls, take_pending
+from explainer.page import parts, values
+from explainer.page.state import page_state
 from explainer.take import links
 from explainer.take.links import View
 
@@ -34,7 +34,7 @@ def controls(view: View) -> None:
     is_whole = view.sections is None and view.controls is None and not st.context.is_embedded
     names = tuple(CONTROL) if is_whole else view.movable({section.slug: section.moved_by for section in SECTIONS})
     page_state().controls = names
-    read_controls()
+    values.read_controls()
     if is_whole:
         with st.sidebar:
             _sidebar()
@@ -42,7 +42,7 @@ def controls(view: View) -> None:
         with st.container(key="controls"):
             if names:
                 _above_the_sections(names)
-    read_controls()
+    values.read_controls()
 
 
 # --- one control --------------------------------------------------------------------------------------------
@@ -53,11 +53,11 @@ def _control(control: Control) -> None:
 
     A control is a fragment of its own. Otherwise the browser would fade the whole page at each move.
     """
-    st.fragment(_widget, key=f"control-{control.name}")(control)
+    st.fragment(_widget, key=values.fragment_of(control.name))(control)
 
 
 def _widget(control: Control) -> None:
-    take_pending(control.name)
+    values.take(control.name)
     shared = {
         "key": control.name,
         "bind": "query-params",
@@ -177,21 +177,18 @@ def _preset(preset: Preset) -> None:
 def _take_preset(preset: Preset) -> None:
     state = page_state()
     state.preset = preset, state.chosen
-    set_controls(preset.settings)
-    st.rerun()  # the whole page
+    parts.set_moved(values.of(preset.settings), "presets")
 
 
 def _undo() -> None:
     """Go back to the state before the preset."""
     _, before = page_state().preset
     page_state().preset = None
-    set_controls(before)
-    st.rerun()  # the whole page
+    parts.set_moved(values.of(before), "presets")
 
 
 def _reset(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
-    set_controls(settings, names)
-    keep(settings.kept)
+    parts.set_kept(settings.kept, values.of(settings, names))
 
 
 # --- above the sections -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from explainer.choices import spelling
-from explainer.choices.controls import CONTROL, Several
+from explainer.choices.controls import CONTROL
 from explainer.choices.keeping import KEEP
 from explainer.choices.presets import Preset
 from explainer.choices.settings import Settings, from_query
@@ -53,6 +53,23 @@ class Part:
     section: str
     sweep: Callable[[Settings], Slice] | None = None
     variant: Callable[[], Hashable] = lambda: None
+
+
+@dataclass(frozen=True)
+class Put:
+    """What the server has put a widget at.
+
+    Attributes:
+        value: of the widget, from when it is drawn next.
+        drawn_by: the key of the fragment that draws it.
+        before: the values that the browser may still say, until it has heard of this one.
+        number: counts up.
+    """
+
+    value: object
+    drawn_by: str
+    before: tuple[object, ...]
+    number: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +128,11 @@ class PageState:
         moves: how often the reader has moved a control.
         patience: milliseconds that the browser waits before it asks for what is late.
         dragged: the number of the last message about a dragged slider.
-        pending: values that controls take when they are drawn next, by name.
+        puts: where the server has put widgets, by their keys, until the browser has heard of it.
+        put: the number of the last of them.
+        drawn: the keys of those that have been drawn there.
+        told: the number of the last of them that the browser has been told of.
+        heard: the number of the last of them that the browser has said it has heard of.
         pressed: the number of the last message about a press in a figure.
         sweep: the control whose sweep the browser has asked for, and the sections in sight; None if it has not.
         work: the plan and the ticket of the long work that the reader has begun, by section.
@@ -141,7 +162,11 @@ class PageState:
     moves: int = 0
     patience: int = PAUSE
     dragged: int = 0
-    pending: dict[str, object] = field(default_factory=dict)
+    puts: dict[str, Put] = field(default_factory=dict)
+    put: int = 0
+    drawn: set[str] = field(default_factory=set)
+    told: int = 0
+    heard: int = 0
     pressed: int = 0
     sweep: tuple[str, tuple[str, ...]] | None = None
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
@@ -191,10 +216,6 @@ def read_link() -> None:
         st.rerun()
 
 
-def _in_the_url() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in (*CONTROL, KEEP)}
-
-
 def keep(states: Sequence[Settings]) -> None:
     """Put the states that the reader keeps for comparison into the URL, in place of those that stand there."""
     texts = Settings().with_kept(states).to_query().get(KEEP, [])
@@ -209,41 +230,3 @@ def take_notes() -> tuple[str, ...]:
     state = page_state()
     notes, state.notes = state.notes, ()
     return notes
-
-
-# --- the controls -------------------------------------------------------------------------------------------
-
-
-def read_controls() -> None:
-    """Take over what the controls say; a drag is over."""
-    state = page_state()
-    names = [name for name in state.controls if name in st.session_state]
-    # a control that is not on the page keeps its value in the URL
-    in_the_url, _ = from_query(_in_the_url())
-    state.chosen = state.now = in_the_url.replace(**{name: _value(name) for name in names})
-
-
-def take_pending(name: str) -> None:
-    """Before a control is drawn: put it at the value that waits for it, if there is one.
-
-    A callback cannot set it: Streamlit may forget that before the browser has heard of it, and then the browser says
-    the old value again.
-    """
-    state = page_state()
-    if name in state.pending:
-        st.session_state[name] = state.pending.pop(name)
-
-
-def _value(name: str) -> object:
-    value = page_state().pending.get(name, st.session_state[name])
-    if isinstance(control := CONTROL[name], Several):
-        return tuple(one for one in control.values if one in value) or control.default  # none is no choice
-    return value
-
-
-def set_controls(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
-    """Put these controls, which are on the page, at their values in the settings."""
-    for name in names:
-        page_state().pending.pop(name, None)
-        value = getattr(settings, name)
-        st.session_state[name] = list(value) if isinstance(value, tuple) else value

@@ -21,8 +21,8 @@ from explainer.course.hand_in import LONGEST_NAME, LONGEST_REASON, PredictionAns
 from explainer.course.tasks import DamagedError, PredictionTask, StateTask, Task
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
-from explainer.page import layout, parts
-from explainer.page.state import Desk, page_state, set_controls
+from explainer.page import layout, parts, values
+from explainer.page.state import Desk, page_state
 from explainer.take import links
 from explainer.take.links import View
 
@@ -112,8 +112,7 @@ def _changed(task: Task) -> None:
 
 
 def _set_up(task: Task) -> None:
-    set_controls(task.at, page_state().controls)
-    st.rerun()  # the whole page
+    parts.set_moved(values.of(task.at, page_state().controls))
 
 
 def _set_up_button(task: Task, label: str) -> None:
@@ -263,8 +262,7 @@ def _panel(desk: Desk) -> None:
     made, assignment, key = desk.hand_in, desk.assignment, "student-name"
     if not desk.keeps:
         st.warning("This browser keeps nothing here: save the file before you leave the page.")
-    if st.session_state.get(key) != made.student:
-        st.session_state[key] = made.student
+    values.draw_at(key, made.student, drawn_by=PANEL)
     st.text_input("Your name", key=key, max_chars=LONGEST_NAME, on_change=_named, args=(desk, key))
     answered = sum(task.name in made.answers for task in assignment.tasks)
     st.markdown(f"{answered} of {words.counted(len(assignment.tasks), 'task')} answered.")
@@ -285,13 +283,14 @@ def _panel(desk: Desk) -> None:
 
 
 def _named(desk: Desk, key: str) -> None:
-    desk.hand_in = desk.hand_in.named(hand_in.plain(st.session_state[key], LONGEST_NAME))
+    if not values.is_echo(key):
+        desk.hand_in = desk.hand_in.named(hand_in.plain(st.session_state[key], LONGEST_NAME))
     parts.rerun(PANEL, KEY)
 
 
 def _forget(desk: Desk) -> None:
     desk.hand_in, desk.missing = hand_in.begun(desk.assignment), {}
-    st.rerun()  # the whole page
+    parts.rerun_the_page()
 
 
 # --- what the browser keeps ---------------------------------------------------------------------------------

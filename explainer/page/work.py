@@ -49,7 +49,7 @@ def _runs(ticket: Ticket | None) -> bool:
 
 def _begin(section: Section, plan: object) -> None:
     page_state().work[section.slug] = (plan, section.work.start(plan))
-    st.rerun()  # the whole page, which then looks at this part again and again
+    parts.rerun_the_page()  # which then looks at this part again and again
 
 
 def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, ...]], None], is_watched: bool) -> None:
@@ -57,7 +57,7 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
     status = ticket.poll() if ticket else None
     runs = status is not None and not status.over
     if runs != is_watched:
-        st.rerun()  # the whole page, to begin or to end looking again and again
+        parts.rerun_the_page()  # to begin or to end looking again and again
     known = section.work.known(plan)
     result = known if known is not None else status.value if status else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{section.slug}"):

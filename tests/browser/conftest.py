@@ -31,7 +31,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import installed
 from tests.browser.installed import CHROMIUM
-from tests.browser.page_scripts import DRAWING, SETTLED
+from tests.browser.page_scripts import DRAWING, FAR_AWAY, SETTLED
 from tests.serving import RUN, free_port, streamlit
 
 PATIENCE_MILLISECONDS = 120_000  # how long to wait for what must come; no test measures time with it
@@ -313,7 +313,8 @@ def open_page(chromium: Browser, served_page: str) -> Iterator[Callable[..., Tab
     """``open_page("?w=1.2#k-steps", color_scheme="dark", width=390, height=844, reduced_motion="reduce")``.
 
     All arguments are optional; further keywords go to Playwright's ``new_context``. The tab that comes back has
-    settled, and everything on it has been drawn unless ``near=False``. At the end every tab is closed, and errors
+    settled, and everything on it has been drawn unless ``near=False``. With ``far=300`` every message from and to the
+    server takes so many milliseconds. At the end every tab is closed, and errors
     that a tab still holds fail the test.
     """
     yield from _tabs(chromium, f"{served_page}/")
@@ -329,11 +330,19 @@ def _tabs(chromium: Browser, *server: str) -> Iterator[Callable[..., Tab]]:
     tabs: list[Tab] = []
 
     def open_one(
-        *address: str, width: int = 1280, height: int = 900, settle: bool = True, near: bool = True, **options
+        *address: str,
+        width: int = 1280,
+        height: int = 900,
+        settle: bool = True,
+        near: bool = True,
+        far: int = 0,
+        **options,
     ) -> Tab:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         tab = Tab(context.new_page())
         tabs.append(tab)
+        if far:
+            tab.page.add_init_script(f"({FAR_AWAY})({far})")
         tab.page.goto("".join([*server, *address]))
         if settle:
             tab.settle()

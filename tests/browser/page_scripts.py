@@ -20,3 +20,16 @@ SETTLED = """held => {
 DRAWING = """chart => [...chart.querySelectorAll('svg.marks path, svg.marks line, svg.marks text')].map(
     mark => [mark.getAttribute('d'), mark.getAttribute('transform'), mark.textContent].join('|')
 )"""
+
+# Puts the server far away: every message of either side takes so many milliseconds. Streamlit listens by ``onmessage``.
+FAR_AWAY = """milliseconds => {
+    const Near = WebSocket;
+    window.WebSocket = class extends Near {
+        set onmessage(listener) {
+            super.onmessage = (event) => setTimeout(() => listener(event), milliseconds);
+        }
+        send(message) {
+            setTimeout(() => super.send(message), milliseconds);
+        }
+    };
+}"""
