@@ -3,7 +3,7 @@
 const [push, replace] = [history.pushState.bind(history), history.replaceState.bind(history)];
 let acted = false;
 
-const QUIET = 600; // milliseconds without an answer or an act of the reader
+const QUIET = 600; // milliseconds after an answer without another, or an act of the reader
 
 history.pushState = (state, unused, address) => {
   const whole = new URL(address ?? "", location.href);
@@ -16,26 +16,30 @@ history.pushState = (state, unused, address) => {
 let told = null; // what the server has told last, by way of live.js
 let timer = null;
 
+const isRunning = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "running";
+
 function mend() {
+  if (isRunning()) return wait();
   const address = new URL(location.href);
   for (const name of Object.keys(told.at)) {
     const values = told.query[name] ?? [];
     if (address.searchParams.getAll(name).join("\n") === values.join("\n")) continue;
     address.searchParams.delete(name);
     for (const value of values) address.searchParams.append(name, value);
+    address.searchParams.sort(); // as Streamlit does
+    replace(history.state, "", address.href);
   }
-  address.searchParams.sort(); // as Streamlit does
-  if (address.search !== location.search) replace(history.state, "", address.href);
 }
 
-function whenQuiet() {
+function wait() {
   clearTimeout(timer);
-  if (told) timer = setTimeout(mend, QUIET);
+  timer = setTimeout(mend, QUIET);
 }
 
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
-  whenQuiet();
+  wait();
 });
-for (const act of ["pointerdown", "pointerup", "keydown", "click"])
-  addEventListener(act, () => (acted ||= act !== "pointerup", whenQuiet()), { capture: true, passive: true });
+addEventListener("popstate", () => clearTimeout(timer));
+for (const act of ["pointerdown", "keydown", "click"])
+  addEventListener(act, () => ((acted = true), clearTimeout(timer)), { capture: true, passive: true });

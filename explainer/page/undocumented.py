@@ -128,6 +128,11 @@ FACTS = {
         (f"{_PAGE}/address.js",),
         "Press a preset, and look at what history.pushState is called with; leave address.js out if the anchor stays.",
     ),
+    "whether the script runs": Fact(
+        "The element stApp says in data-test-script-state whether the script is running.",
+        (f"{_PAGE}/address.js",),
+        "Find where the browser knows it: the address may be mended only when the answer to the last move is there.",
+    ),
     "sight first": Fact(
         "What a component says when a slider gets the focus reaches the server before the slider's next value.",
         (_LIVE, f"{_PAGE}/parts.py"),

@@ -130,6 +130,19 @@ def test_a_slider_tells_the_server_when_the_pointer_lets_go_and_not_before(dragg
     assert [text] in [values_of(states, "h0") for states in heard.states()]
 
 
+@fact("whether the script runs")
+def test_the_page_says_whether_the_script_is_running(desk: Tab):
+    desk.page.evaluate("""() => {
+        const app = document.querySelector("[data-testid=stApp]");
+        const state = () => app.dataset.testScriptState;
+        window.states = [state()];
+        new MutationObserver(() => states.push(state())).observe(app, { attributeFilter: ["data-test-script-state"] });
+    }""")
+    desk.slider("k").press("ArrowRight")
+    desk.page.wait_for_function("() => states.includes('running') && states.at(-1) === 'notRunning'")
+    desk.settle()
+
+
 @fact("sight first")
 def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
     tab = open_page(near=False)
