@@ -570,13 +570,21 @@ def test_claim_where_float16_and_bfloat16_end():
     assert 2 < formats["bfloat16"].precision * math.log10(2) < 3
 
 
-@claim("number-formats", "if all four lines still run together, choose a longer lag, or the logistic function")
-def test_claim_a_longer_lag_or_the_logistic_function_parts_the_formats():
-    def gone(**changes) -> bool:
-        return number_formats.vanilla(Settings(**changes), "float16").zero_from is not None
+@claim("number-formats", "where all four lines of the first two figures still run together, the other two show how far")
+def test_claim_formats_that_run_together_differ_all_the_same():
+    for cell in (number_formats.vanilla, number_formats.gated):
+        shown = number_formats.compare(cell, Settings())
+        decades = [math.log10(one.gradient[-1]) for one in shown.gradients.values()]
+        assert max(decades) - min(decades) < 0.05
+        assert len({float(one[-1]) for one in shown.differences.values()} | {0.0}) == 4
 
-    assert not gone()
-    assert gone(act="logistic")
+
+@claim("number-formats", "at 100 % nothing of it is left")
+def test_claim_a_difference_of_100_percent_is_a_gradient_of_exactly_zero():
+    shown = number_formats.compare(number_formats.vanilla, Settings(act="logistic", w=1.0))
+    first = shown.gradients["float16"].zero_from
+    assert 0 < first < 50
+    np.testing.assert_array_equal(shown.differences["float16"] == -1, np.arange(51) >= first)
 
 
 @claim("number-formats", "a factor of 0.25 is gone after 75 steps in float32")

@@ -331,6 +331,27 @@ def test_compare_gives_every_format_and_its_own_scale():
     assert [result.scale for result in comparison.gradients.values()] == [1, 1, 1, 1024]
 
 
+@pytest.mark.parametrize("w", [0.25, 0.9, 3.0])
+def test_differences_from_float64_equal_exact_arithmetic(w):
+    k = 60
+    shown = compare(vanilla, Settings(act="identity", w=w, h0=0.5, k=k))
+    lines = {name: exact_products([rounded(Fraction(w), name)] * k, name) for name in FORMATS}
+    assert list(shown.differences) == [name for name in FORMATS if name != "float64"]
+    for name, difference in shown.differences.items():
+        with np.errstate(divide="ignore"):
+            expected = [value / exact - 1 for value, exact in zip(lines[name], lines["float64"], strict=True)]
+        np.testing.assert_array_equal(difference, expected)
+
+
+def test_where_float64_has_no_gradient_there_is_nothing_to_differ_from():
+    dead = compare(vanilla, Settings(act="relu", w=-1.0, h0=0.5, k=5)).differences
+    gone = compare(vanilla, Settings(act="identity", w=5.0, h0=0.5, k=900)).differences
+    for name in dead:
+        assert np.isnan(dead[name][1:]).all()
+        assert np.isnan(gone[name][-1])
+        assert np.isinf(gone[name]).any()
+
+
 def test_at_lag_zero_the_gradient_is_one():
     for name in FORMATS:
         result = vanilla(Settings(k=0), name)

@@ -249,7 +249,7 @@ def test_every_row_has_a_place_on_the_axis_or_a_mark_that_says_why_not(slug: str
                 floats = [one.name for one in table.schema if pa.types.is_floating(one.type)]
                 places = [one for one in floats if one.startswith("log10")] or floats
                 # in a narrow format a magnitude beyond its end has no place: nothing says how large it would be
-                placed = PLACED - ({gradients.OVERFLOW} if name == "formats" else set())
+                placed = PLACED - ({gradients.OVERFLOW} if name in ("formats", "differences") else set())
                 for row in table.to_pylist():
                     reason, is_placed = row["status"], None not in [row[one] for one in places]
                     assert reason in PLACED | NOT_PLACED
@@ -550,7 +550,16 @@ def paths(settings: Settings, shown: tuple[Figure, ...]) -> None:
 
 
 def formats(settings: Settings, shown: tuple[Figure, ...]) -> None:
-    for figure, measure in zip(shown, (number_formats.vanilla, number_formats.gated), strict=True):
+    gradient, difference = shown[:2], shown[2:]
+    for figure, measure in zip(difference, (number_formats.vanilla, number_formats.gated), strict=True):
+        table, exact = figure.tables["differences"], measure(settings, "float64").gradient
+        assert table.num_rows == 3 * (settings.k + 1)
+        for name in ("float32", "bfloat16", "float16"):
+            measured = measure(settings, name, 2.0**settings.ls if name == "float16" else 1.0).gradient
+            with np.errstate(divide="ignore", invalid="ignore"):
+                expected = np.where(exact == 0, np.nan, measured / exact - 1)
+            same([row["difference"] for row in rows_of(table, format=name)], expected)
+    for figure, measure in zip(gradient, (number_formats.vanilla, number_formats.gated), strict=True):
         table = figure.tables["formats"]
         assert table.num_rows == 4 * (settings.k + 1)
         for name in ("float64", "float32", "bfloat16", "float16"):
@@ -563,7 +572,7 @@ def formats(settings: Settings, shown: tuple[Figure, ...]) -> None:
 def test_every_format_that_ends_is_marked_where_it_ends():
     """Exactly 0 or beyond the largest number: neither has a place on a log axis, and neither may just stop."""
     for settings in SETTINGS:
-        shown = figures("number-formats", settings)
+        shown = figures("number-formats", settings)[:2]
         for figure, measure in zip(shown, (number_formats.vanilla, number_formats.gated), strict=True):
             marked = {(row["lag"], row["label"].partition(":")[0]) for row in figure.tables["ends"].to_pylist()}
             for name in number_formats.FORMATS:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-import altair as alt
 import numpy as np
-import pyarrow as pa
 
 from explainer import words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, hands, readings, style
-from explainer.figures.figure import Drawing, InWords, Plot, decades, stack, steps, table, text
+from explainer.figures import formats, hands, readings, style
+from explainer.figures.figure import Plot
 from explainer.figures.program import Program
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
-from explainer.maths.number_formats import FORMATS, Comparison, FormatGradient
+from explainer.maths.number_formats import Comparison, FormatGradient
 from explainer.programs import number_formats as programs
 
 _ARGUMENT = r"""
@@ -30,8 +28,9 @@ How soon that happens depends on the **number format**. Networks are often train
 need a quarter of the memory of float64. float16 has few exponents: it ends near $6 \cdot 10^{-8}$. bfloat16 has
 the exponents of float32 and ends near $10^{-40}$, but it keeps only about two decimal digits.
 
-Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. If all four
-lines still run together, choose a longer lag, or the logistic function.
+Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. Where all four
+lines of the first two figures still run together, the other two show how far apart they are: how much of the gradient
+that float64 computes is an error in the others. At 100 % nothing of it is left.
 
 **Loss scaling** (Micikevicius et al. 2018) multiplies the loss by a large number before the backward pass and
 divides the gradient afterwards. It lifts a small gradient into float16's range, until it lifts it out at the top.
@@ -47,11 +46,6 @@ $|w|/4$, gets there even sooner for $w = 1$.
 1/2 and 1 then takes the smallest of them to themselves, rounded to nearest, and the decay ends at a *subnormal*
 number that has nothing to do with the true gradient any more. The figure says where a line is stuck.
 """
-
-_BOTTOM, _TOP = "bottom", "top"  # where a line ends: at exactly 0, or beyond the largest number
-
-_DASHES = {"float64": [1, 0], "float32": [9, 4], "bfloat16": [4, 3], "float16": [1, 3]}
-assert set(_DASHES) == set(FORMATS)
 
 
 def _vanilla(settings: Settings) -> Comparison:
@@ -116,125 +110,41 @@ def _fates(comparison: Comparison) -> str:
     return "The gradient " + "; ".join(f"{end} in {words.listed(names)}" for end, names in ends.items()) + "."
 
 
-def _drawing(color: str) -> Drawing:
-    def build() -> alt.LayerChart:
-        legend = style.line_legend(columns=style.columns(2, 4))
-        legend["symbolStrokeColor"] = color
-        x, y = style.lag_x(), style.log10_y(style.GRADIENT_TITLE)
-        lines = style.data("formats").encode(x=x)
-        limits = style.data("limits").encode(y=alt.Y("log10_magnitude:Q"))
-        ends = style.data("ends").encode(x=alt.X("lag:Q"))
-        bottom, top = alt.value(alt.ExprRef("height")), alt.value(0)
-        tooltip = ["format:N", "lag:Q", alt.Tooltip("reads:N", title="gradient"), "status:N"]
-        notes = [
-            ends.transform_filter(f"datum.row == {row} && datum.edge == '{edge}'")
-            .mark_text(dy=dy, dx=-3, align="right", **style.LABEL)
-            .encode(y=rail, text="label:N")
-            for row in range(len(FORMATS))
-            for edge, rail, dy in ((_BOTTOM, bottom, -9 - 16 * row), (_TOP, top, 14 + 16 * row))
-        ]
-        crosses = {"size": 70, "filled": True, "color": color, "clip": False, "aria": False}
-        return hands.finish(
-            alt.layer(
-                style.invisible_frame(x, y),
-                style.line_of_one(),
-                hands.lag_marker(),
-                limits.mark_rule(aria=False, color=style.REFERENCE, strokeDash=[2, 2]),
-                limits.mark_text(aria=False, align="right", dy=-6, fontSize=style.FONT_SIZE - 1).encode(
-                    x=alt.value(alt.ExprRef("width")), text="label:N"
-                ),
-                lines.mark_line(strokeWidth=2.5, color=color).encode(
-                    y=y,
-                    strokeDash=alt.StrokeDash(
-                        "format:N",
-                        legend=legend,
-                        scale=alt.Scale(domain=list(_DASHES), range=list(_DASHES.values())),
-                    ),
-                ),
-                lines.mark_circle(size=140, opacity=0, aria=False).encode(y=y, tooltip=tooltip),
-                ends.transform_filter(f"datum.edge == '{_BOTTOM}'")
-                .mark_point(shape="cross", **crosses)
-                .encode(y=bottom),
-                ends.transform_filter(f"datum.edge == '{_TOP}'")
-                .mark_point(shape="triangle-up", **crosses)
-                .encode(y=top),
-                *notes,
-            ),
-            style.FULL_HEIGHT,
-            held="x",
-            **style.FRAMED,
-        )
-
-    return figure.drawing(build)
-
-
-def _in_words(gradient: np.ndarray) -> list[str]:
-    return [words.number(value) for value in gradient.tolist()]
-
-
-def _tables(measure: Callable[[Settings], Comparison], settings: Settings) -> dict[str, pa.Table]:
-    lines, ends = [], []
-    for row, (name, one) in enumerate(measure(settings).gradients.items()):
-        with np.errstate(divide="ignore"):
-            place, status = gradients.drawn_log10(one.gradient, np.log10(np.abs(one.gradient)))
-        lines.append(
-            table(
-                lag=steps(one.lag),
-                format=[name] * len(place),
-                gradient=one.gradient,
-                log10_magnitude=decades(place),
-                status=np.where(np.isinf(one.gradient), gradients.OVERFLOW, status),
-                reads=InWords(functools.partial(_in_words, one.gradient), len(place)),
-            )
-        )
-        if one.zero_from is not None:
-            ends.append((one.zero_from, f"{name}: 0 from lag {one.zero_from}", row, _BOTTOM))
-        if one.not_finite_from is not None:
-            ends.append((one.not_finite_from, f"{name}: overflows at lag {one.not_finite_from}", row, _TOP))
-    formats = stack(*lines)
-    frame = figure.frame((0, settings.k), [formats["log10_magnitude"].to_numpy(zero_copy_only=False)])
-    limits = _limits(*frame["log10_magnitude"].to_pylist())
-    lag, label, row, edge = zip(*ends, strict=True) if ends else [()] * 4
-    return {
-        "formats": formats,
-        "frame": frame,
-        "marks": by_lag.lag_mark(settings.k, settings.k),
-        "limits": table(
-            log10_magnitude=np.array([value for value, _ in limits], dtype=float),
-            label=text([label for _, label in limits]),
-        ),
-        "ends": table(lag=np.array(lag, dtype=float), label=text(label), row=np.array(row, dtype=int), edge=text(edge)),
-    }
-
-
-def _limits(lowest: float, highest: float) -> list[tuple[float, str | None]]:
-    """The ends of the formats within the axis, from the bottom; labelled where there is room for it."""
-    ends = sorted(
-        (float(np.log10(value)), f"{kind} of {name}")
-        for name, one in FORMATS.items()
-        for kind, value in (("smallest normal", one.smallest_normal), ("smallest subnormal", one.smallest_subnormal))
-    )
-    shown, last = [], -np.inf
-    for place, label in ends:
-        if lowest < place < highest:
-            has_room = place - last > 0.06 * (highest - lowest)
-            shown.append((place, label if has_room else None))
-            last = place if has_room else last
-    return shown
-
-
 def _caption(measure: Callable[[Settings], Comparison], settings: Settings) -> str:
     comparison = measure(settings)
-    scaled = "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
     lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
-    return f"{_fates(comparison)}{scaled}{lacking}"
+    return f"{_fates(comparison)}{_scaled(settings)}{lacking}"
+
+
+def _scaled(settings: Settings) -> str:
+    return "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
+
+
+def _caption_of_differences(measure: Callable[[Settings], Comparison], settings: Settings) -> str:
+    off: dict[str, list[str]] = {}
+    for name, differences in measure(settings).differences.items():
+        off.setdefault(_off(float(differences[-1])), []).append(name)
+    said = "; ".join(f"{how} in {words.listed(names)}" for how, names in off.items())
+    at = "At the grey line the error is as large as the gradient."
+    return f"Of float64's gradient at lag {settings.k}: {said}. {at}{_scaled(settings)}"
+
+
+def _off(difference: float) -> str:
+    """A format's difference from float64, in words."""
+    if np.isnan(difference):
+        return "there is none to compare with"
+    if np.isinf(difference):
+        return "too large"
+    if difference == -1:
+        return "nothing left"
+    return "all digits right" if difference == 0 else f"{words.percent(abs(difference))} off"
 
 
 VANILLA_FORMATS = Plot(
     title="The vanilla gradient by lag in four number formats",
     reads=(*names_of(BOTH, VANILLA), "ls"),
-    drawing=_drawing(style.VERMILION),
-    tables=functools.partial(_tables, _vanilla),
+    drawing=formats.drawing(style.VERMILION),
+    tables=lambda settings: formats.tables(_vanilla(settings), settings.k),
     caption=functools.partial(_caption, _vanilla),
     program=Program(programs.vanilla_formats, "gradient"),
     hand=hands.LAG,
@@ -242,10 +152,30 @@ VANILLA_FORMATS = Plot(
 GATED_FORMATS = Plot(
     title="The gated gradient by lag in four number formats",
     reads=(*names_of(BOTH, GATED), "ls"),
-    drawing=_drawing(style.BLUE),
-    tables=functools.partial(_tables, _gated),
+    drawing=formats.drawing(style.BLUE),
+    tables=lambda settings: formats.tables(_gated(settings), settings.k),
     caption=functools.partial(_caption, _gated),
     program=Program(programs.gated_formats, "gradient"),
+    hand=hands.LAG,
+)
+
+
+VANILLA_DIFFERENCES = Plot(
+    title="How far the vanilla gradient is from float64's, by lag",
+    reads=VANILLA_FORMATS.reads,
+    drawing=formats.drawing_of_differences(style.VERMILION),
+    tables=lambda settings: formats.tables_of_differences(_vanilla(settings), settings.k),
+    caption=functools.partial(_caption_of_differences, _vanilla),
+    program=Program(programs.vanilla_differences, "difference"),
+    hand=hands.LAG,
+)
+GATED_DIFFERENCES = Plot(
+    title="How far the gated gradient is from float64's, by lag",
+    reads=GATED_FORMATS.reads,
+    drawing=formats.drawing_of_differences(style.BLUE),
+    tables=lambda settings: formats.tables_of_differences(_gated(settings), settings.k),
+    caption=functools.partial(_caption_of_differences, _gated),
+    program=Program(programs.gated_differences, "difference"),
     hand=hands.LAG,
 )
 
@@ -266,7 +196,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Where the gradient becomes exactly nothing",
     argument=_ARGUMENT,
-    plots=(VANILLA_FORMATS, GATED_FORMATS),
+    plots=(VANILLA_FORMATS, GATED_FORMATS, VANILLA_DIFFERENCES, GATED_DIFFERENCES),
     asked=_asked,
     question=_question,
     receipt=_receipt,

@@ -37,6 +37,7 @@ _component = st.components.v2.component("explainer.live", js=_SCRIPT)
 
 def listen() -> None:
     """Add the component to the end of the page, so that its answer comes after the figures."""
+    values.forget_undrawn()
     parts.add(parts.ANSWER, lambda _: page_state().dragged, _answer, moved_by=())
     parts.remember_near(_sections(_message("near")))
     _framed()

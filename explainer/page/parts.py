@@ -267,8 +267,18 @@ def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ())
     page_state().late.difference_update(set(keys) - set(changed))
     # what the browser has not heard of, also if the run that has drawn it has been overtaken
     waiting = values.draw_again()
-    last = [key for key in then if key in page_state().parts and key not in changed]
+    last = [key for key in _owed(then) if key not in changed]
     st.rerun([*waiting, *changed, ANSWER, *last])
+
+
+def _owed(keys: Iterable[str]) -> list[str]:
+    """Those of these parts that are on the page. They are late until they have been drawn, whatever they show."""
+    state = page_state()
+    owed = [key for key in keys if key in state.parts]
+    for key in owed:
+        state.shown.pop(key, None)
+    state.late.update(owed)
+    return owed
 
 
 def rerun(*keys: str) -> None:
@@ -278,4 +288,4 @@ def rerun(*keys: str) -> None:
     that the reader has come near a section, and then reruns only what the callbacks name.
     """
     _resume()
-    st.rerun([key for key in keys if key in page_state().parts])
+    st.rerun(_owed(keys))

@@ -98,6 +98,12 @@ def is_owing() -> bool:
     return not page_state().drawn.issuperset(_unheard())
 
 
+def forget_undrawn() -> None:
+    """At the end of a full run: what has not been drawn is not on the page."""
+    state = page_state()
+    state.puts = {key: one for key, one in state.puts.items() if key in state.drawn}
+
+
 def draw_again() -> list[str]:
     """The keys of the fragments that draw what the browser has not heard of; whoever asks has them run."""
     waiting = _unheard()

@@ -29,3 +29,19 @@ def gated_formats(k, h0, gate, f, spread, seed, u, ls):
         c = run(gated_cell(gate, f, spread, seed, u, dtype), h0, k, dtype)
         figure[name] = scaled_gradients(c, 2.0**ls if name == "float16" else 1.0)
     return figure
+
+
+def differences(gradients):
+    """How far each format's gradient is from float64's, relative to it; NaN where that is 0."""
+    exact = gradients.pop("float64")
+    return {name: torch.where(exact == 0, torch.nan, one / exact - 1) for name, one in gradients.items()}
+
+
+def vanilla_differences(k, h0, act, w, ls):
+    """How far the vanilla cell's gradient is from float64's in the other formats, by lag."""
+    return differences(vanilla_formats(k, h0, act, w, ls))
+
+
+def gated_differences(k, h0, gate, f, spread, seed, u, ls):
+    """How far the gated cell's gradient is from float64's in the other formats, by lag."""
+    return differences(gated_formats(k, h0, gate, f, spread, seed, u, ls))

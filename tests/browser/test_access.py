@@ -221,6 +221,8 @@ def unfold(tab) -> None:
     tab.page.evaluate("closed => document.querySelectorAll(closed).forEach(fold => fold.click())", closed)
     tab.page.wait_for_function("closed => !document.querySelector(closed)", arg=closed)
     tab.page.locator(".contents").evaluate("fold => (fold.open = true)")
+    # what has scrolled below the button that folds the sidebar is no smaller for it
+    tab.page.get_by_test_id("stSidebarContent").evaluate("sidebar => (sidebar.scrollTop = 0)")
     tab.settle()
 
 

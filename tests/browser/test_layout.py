@@ -267,6 +267,9 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
     tab.settle()
     matched |= set(_matching(tab, wanted))
+    tab.page.locator(".st-key-presets summary").click()
+    tab.page.wait_for_selector(".st-key-presets a")
+    matched |= set(_matching(tab, wanted))
     tab.come_near("does-it-learn")  # where the bar says something else
     tab.page.wait_for_selector(".st-key-status-bar[data-says]")
     matched |= set(_matching(tab, wanted))
