@@ -3,7 +3,7 @@
 const [push, replace] = [history.pushState.bind(history), history.replaceState.bind(history)];
 let acted = false;
 
-const QUIET = 600; // milliseconds after an answer without another, or an act of the reader
+const QUIET = 200; // milliseconds after an answer without another, or an act of the reader
 
 history.pushState = (state, unused, address) => {
   const whole = new URL(address ?? "", location.href);

@@ -236,8 +236,8 @@ def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_m
     for control in MOVED:
         settings = move(tab, control, settings)
         tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=control.name)
-    wait_until(tab.page, lambda: query(tab) == settings.to_query(), "the address does not say the state")
     tab.settle()
+    wait_until(tab.page, lambda: query(tab) == settings.to_query(), "the address does not say the state")
 
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
