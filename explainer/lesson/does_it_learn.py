@@ -13,8 +13,8 @@ import pyarrow as pa
 from explainer import words
 from explainer.choices.controls import CONTROL, TRAINING, names_of
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, readings, style
-from explainer.figures.figure import Drawing, Plot, stack, steps, table, text
+from explainer.figures import by_lag, readings, style, training_curves
+from explainer.figures.figure import Plot, stack, steps, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
@@ -123,52 +123,6 @@ def _most(values: tuple[bool, ...]) -> bool:
     return sum(values) * 2 > len(values)
 
 
-def _legend_channels() -> dict:
-    legend = style.line_legend(columns=style.columns(1, 2))
-    legend.values = alt.ExprRef("pluck(data('drawn'), 'learner')")  # a fifth network only where there is one
-    return {
-        "color": alt.Color("learner:N", scale=_COLOR, legend=legend),
-        "strokeDash": alt.StrokeDash("learner:N", scale=_DASH, legend=legend),
-    }
-
-
-def _curve_drawing(title: str, label_format: str) -> Drawing:
-    def build() -> alt.LayerChart:
-        x = style.x("step", "training step", {"zero": True, "nice": False})
-        y = style.y("middle", title, style.PADDED, format=label_format)
-        curve = style.data("curves").encode(x=x)
-        guess = style.data("guess").encode(y=alt.Y("middle:Q"))
-        return style.finish(
-            alt.layer(
-                style.data("guess").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x, y=y),
-                style.data("drawn").mark_point(opacity=0, tooltip=None, aria=False).encode(detail="learner:N"),
-                guess.transform_filter("isValid(datum.label)").mark_rule(
-                    aria=False, color=style.REFERENCE, strokeDash=[2, 3]
-                ),
-                guess.transform_filter("isValid(datum.label)")
-                .mark_text(align="right", dy=-7, **style.LABEL)
-                .encode(x=alt.value(alt.ExprRef("width")), text="label:N"),
-                curve.mark_area(opacity=0.14, aria=False).encode(
-                    y=alt.Y("lowest:Q"), y2="highest:Q", color=_legend_channels()["color"]
-                ),
-                curve.mark_line(strokeWidth=2.2).encode(y=y, **_legend_channels()),
-            ),
-            style.HALF_HEIGHT,
-            x=("0", style.ends("guess", "step")[1]),
-            y=tuple(
-                f"{which}({guess}, isValid({drawn}) ? {drawn} : {guess})"
-                for which, guess, drawn in zip(
-                    ("min", "max"),
-                    style.ends("guess", "middle"),
-                    (style.ends("curves", "lowest")[0], style.ends("curves", "highest")[1]),
-                    strict=True,
-                )
-            ),
-        )
-
-    return figure.drawing(build)
-
-
 def _curve_tables(what: str, settings: Settings, result: Training | None = None) -> dict[str, pa.Table]:
     """Trailing means over a few steps, middle and range over the seeds."""
     labels = _labels(plan(settings))
@@ -214,7 +168,7 @@ def _curves(what: str, label_format: str) -> Plot:
     return Plot(
         title=f"{what.capitalize()} while training",
         reads=names_of(TRAINING),
-        drawing=_curve_drawing(what, label_format),
+        drawing=training_curves.drawing(what, label_format, _COLOR, _DASH),
         tables=functools.partial(_curve_tables, what),
         caption=functools.partial(_curve_caption, what),
         program=Program(programs.curves, "middle", {"steps": _steps, "what": what}, minutes=True),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import math
 
-import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import figure, readings, style
+from explainer.figures import readings, remedies
 from explainer.figures.figure import Plot, decades, stack, table, text
 from explainer.figures.program import Program
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
@@ -61,6 +60,7 @@ REMEDIES: dict[str, Learner] = {
     label: Learner(cell, bias, start) for label, (cell, bias, start) in programs.REMEDIES.items()
 }
 _LABELS = list(REMEDIES)
+_IS_GATED = {label: CELLS[one.cell].gated for label, one in REMEDIES.items()}
 
 
 def plan(settings: Settings) -> Plan:
@@ -119,58 +119,6 @@ def _in_order(labels: set[str]) -> list[str]:
 
 # --- at the start -------------------------------------------------------------------------------------------
 
-_ROW = 30  # pixels
-
-
-def _colors() -> alt.Scale:
-    kinds = [style.BLUE if CELLS[learner.cell].gated else style.VERMILION for learner in REMEDIES.values()]
-    return alt.Scale(domain=_LABELS, range=kinds)
-
-
-def _rows() -> alt.Y:
-    axis = style.axis(None, labelLimit=180, grid=True)
-    return alt.Y("series:N", sort=_LABELS, axis=axis, scale=alt.Scale(domain=_LABELS, padding=0.8))
-
-
-def _log10_x(title: str) -> alt.X:
-    return style.x("log10_magnitude", title, style.PADDED, tickMinStep=1, labelExpr=style.POWER_OF_TEN_LABEL)
-
-
-@figure.drawing
-def _start_drawing() -> alt.LayerChart:
-    x, y = _log10_x("gradient at lag k, before training"), _rows()
-    placed, nothing = "isValid(datum.log10_magnitude)", "!isValid(datum.log10_magnitude)"
-    color = alt.Color("series:N", scale=_colors(), legend=None)
-    shape = alt.Shape("kind:N", scale=alt.Scale(domain=["gated", "vanilla"], range=["square", "circle"]), legend=None)
-    base = style.data("start").encode(y=y)
-    return style.finish(
-        alt.layer(
-            style.data("frame").mark_point(opacity=0, tooltip=None, aria=False).encode(x=x),
-            style.data("frame").mark_rule(color=style.REFERENCE, aria=False).encode(x="one:Q"),
-            style.data("frame").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="horizon:Q"),
-            base.transform_filter("isValid(datum.log10_lowest)")
-            .mark_rule(strokeWidth=4, opacity=0.35, aria=False)
-            .encode(x="log10_lowest:Q", x2="log10_highest:Q", color=color),
-            base.transform_filter(placed)
-            .mark_point(filled=True, size=110, opacity=1)
-            .encode(
-                x=x, color=color, shape=shape, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
-            ),
-            base.transform_filter(placed)
-            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
-            .encode(x=x, text="reads:N"),
-            base.transform_filter(nothing)
-            .mark_point(shape="cross", size=60, filled=True)
-            .encode(
-                x=alt.value(0), color=color, tooltip=["series:N", alt.Tooltip("reads:N", title="norm"), "horizon:N"]
-            ),
-            base.transform_filter(nothing)
-            .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
-            .encode(x=alt.value(0), text="reads:N"),
-        ),
-        _ROW * len(_LABELS),
-    )
-
 
 def _frame(log10: np.ndarray) -> pa.Table:
     """The line of 1, the line of the horizon, and room for the words beside the last mark."""
@@ -187,7 +135,7 @@ def _start_tables(settings: Settings, result: Training | None = None) -> dict[st
     return {
         "start": table(
             series=text(_LABELS),
-            kind=text(["gated" if CELLS[one.cell].gated else "vanilla" for one in REMEDIES.values()]),
+            kind=text(["gated" if is_gated else "vanilla" for is_gated in _IS_GATED.values()]),
             log10_magnitude=decades(middle),
             log10_lowest=decades(norms.min(1)),
             log10_highest=decades(norms.max(1)),
@@ -215,45 +163,13 @@ READS = ("tk", "tn", "clip")
 AT_START = Plot(
     title="What each remedy does to the product at the start",
     reads=READS,
-    drawing=_start_drawing,
+    drawing=remedies.start(_IS_GATED),
     tables=_start_tables,
     caption=_start_caption,
     program=Program(programs.products_at_start, "log10_magnitude"),
 )
 
 # --- what came of it ----------------------------------------------------------------------------------------
-
-
-@figure.drawing
-def _outcome_drawing() -> alt.LayerChart:
-    scale = {"domain": [0.3, 1.06], "nice": False, "zero": False, "clamp": True}
-    x, y = style.x("accuracy", "accuracy at the end, each seed", scale, format="%"), _rows()
-    color = alt.Color("series:N", scale=_colors(), legend=None)
-    shapes = alt.Scale(domain=["learned", "not learned"], range=["circle", "cross"])
-    legend = alt.Legend(
-        title=None,
-        orient="top",
-        labelFontSize=style.FONT_SIZE,
-        symbolSize=90,
-        symbolFillColor=style.REFERENCE,
-        symbolStrokeColor=style.REFERENCE,
-    )
-    shape = alt.Shape("outcome:N", scale=shapes, legend=legend)
-    return style.finish(
-        alt.layer(
-            style.data("guess").mark_rule(color=style.REFERENCE, strokeDash=[2, 3], aria=False).encode(x="accuracy:Q"),
-            style.data("came")
-            .mark_point(filled=True, size=90, opacity=0.85, aria=False)
-            .encode(
-                x=x,
-                y=y,
-                color=color,
-                shape=shape,
-                tooltip=["series:N", alt.Tooltip("order:Q", title="seed"), "accuracy:Q", "outcome:N"],
-            ),
-        ),
-        _ROW * len(_LABELS),
-    )
 
 
 def _accuracy(result: Training) -> np.ndarray:
@@ -281,7 +197,10 @@ def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[
 
 def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return "Nothing is trained yet: press Train."
+        return (
+            "Nothing is trained yet: press Train. Each network will be a mark: at the dashed line it guesses, right of "
+            "it it has learned."
+        )
     said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
         return f"{said}."
@@ -295,7 +214,7 @@ def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
 OUTCOMES = Plot(
     title="What came of each remedy",
     reads=READS,
-    drawing=_outcome_drawing,
+    drawing=remedies.outcome(_IS_GATED),
     tables=_outcome_tables,
     caption=_outcome_caption,
     program=Program(programs.what_came_of_it, "accuracy", {"steps": STEPS}, minutes=True),
