@@ -259,16 +259,18 @@ def rerun_after_sight(key: str, sections: Collection[str]) -> None:
     """
     state = page_state()
     late = [one for one in state.parts if one in state.late and state.parts[one].section in {EVERYWHERE, *sections}]
-    _rerun_late(Urgency.IN_SIGHT, late, (key,))
+    _rerun_late(Urgency.IN_SIGHT, late, after_the_answer=(key,))
 
 
-def _rerun_late(urgency: Urgency, keys: Sequence[str], then: Sequence[str] = ()) -> None:
+def _rerun_late(
+    urgency: Urgency, keys: Sequence[str], then: Sequence[str] = (), after_the_answer: Sequence[str] = ()
+) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
     # what the browser has not heard of, also if the run that has drawn it has been overtaken
     waiting = values.draw_again()
-    last = [key for key in _owed(then) if key not in changed]
-    st.rerun([*waiting, *changed, ANSWER, *last])
+    owed = [key for key in _owed(then) if key not in changed]
+    st.rerun([*waiting, *changed, *owed, ANSWER, *after_the_answer])
 
 
 def _owed(keys: Iterable[str]) -> list[str]:

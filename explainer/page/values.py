@@ -86,8 +86,8 @@ def _unheard() -> list[str]:
     for kind in ("sight", "pause"):
         message = said.get(kind) if said else None
         heard = message.get("heard") if isinstance(message, dict) else None
-        if isinstance(heard, int):
-            state.heard = max(state.heard, min(heard, state.told))
+        if isinstance(heard, int) and heard <= state.told:  # more than that a server has told that is gone
+            state.heard = max(state.heard, heard)
     state.puts = {key: one for key, one in state.puts.items() if one.number > state.heard}
     state.drawn &= set(state.puts)
     return list(state.puts)
