@@ -290,4 +290,4 @@ def rerun(*keys: str) -> None:
     that the reader has come near a section, and then reruns only what the callbacks name.
     """
     _resume()
-    st.rerun(_owed(keys))
+    st.rerun([key for key in keys if key in page_state().parts])
