@@ -198,8 +198,8 @@ def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[
 def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
     if result is None:
         return (
-            "Nothing is trained yet: press Train. Every seed of a network will be a mark: a circle where it has learned, "
-            "a cross where it has not. Dashed: guessing."
+            "Nothing is trained yet: press Train. Every seed of a network will be a mark: a circle where it has "
+            "learned, a cross where it has not. Dashed: guessing."
         )
     said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
