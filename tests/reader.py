@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from streamlit.components.v2.bidi_component.constants import EVENT_DELIM
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
@@ -52,6 +55,18 @@ class Reader(AppTest):
             before._runner = now._runner
             self._tree = before
         return self
+
+    def say(self, key: str, event: str, value: object) -> Reader:
+        """What a component of the page says in one message, as its script does with ``setTriggerValue``."""
+        (id_,) = [
+            node.proto.id for node in self._tree if node.type == "bidi_component" and node.proto.id.endswith(f"-{key}")
+        ]
+        said = self._tree.get_widget_states()
+        said.widgets.add(
+            id=f"{STREAMLIT_INTERNAL_KEY_PREFIX}_{id_}{EVENT_DELIM}events",
+            json_trigger_value=json.dumps([{"event": event, "value": value}]),
+        )
+        return self._run(said)
 
 
 @functools.cache

@@ -306,3 +306,19 @@ def test_the_second_slider_says_the_old_value_again_and_moves_nothing():
     put(reader, w=0.91)
     put(reader, k=51, **{f"{SLUG}-w": 0.9})
     assert (state_of(reader).w, state_of(reader).k) == (0.91, 51)
+
+
+@pytest.mark.parametrize("overtaken", ["a run of some parts", "a run of the whole page"])
+def test_a_press_that_overtakes_a_run_sets_its_control(overtaken: str):
+    reader = opened()
+    reader.hears = False
+    put(reader, w=0.91)
+    state = reader.session_state[KEY]
+    if overtaken == "a run of some parts":
+        state.drawn.clear()  # of the widgets that the server has put elsewhere
+    else:
+        state.is_whole = False
+    reader.say("press", "pressed", {"turn": 1, "values": {"k": 42}, "sections": [SLUG]})
+    assert (state_of(reader).w, state_of(reader).k) == (0.91, 42)
+    assert reader.select_slider(key="k").value == 42
+    assert reader.select_slider(key=f"{SLUG}-w").value == 0.91

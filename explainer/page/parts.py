@@ -115,9 +115,14 @@ def add(
 # --- what a reader sees -------------------------------------------------------------------------------------
 
 
-def set_in_sight(sections: Collection[str]) -> None:
+def remember_in_sight(sections: Collection[str]) -> None:
     """The reader has these sections in sight, by their slugs."""
     page_state().in_sight = frozenset(sections)
+
+
+def set_in_sight(sections: Collection[str]) -> None:
+    """The reader has these sections in sight: rerun what is owed, which ends the callback that says so."""
+    remember_in_sight(sections)
     _resume()
     if values.is_owing():
         _rerun_late(Urgency.IN_SIGHT, ())

@@ -28,6 +28,7 @@ function send(values) {
   waiting = awaits && performance.now() - asked < AGAIN ? values : null;
   if (waiting) return;
   awaits = true;
+  document.body.dataset.awaits = "press";
   asked = performance.now();
   turn += 1;
   say("pressed", { values, turn, sections: sections.filter(isInSight) });
@@ -37,6 +38,7 @@ function answered({ detail }) {
   sections = detail.sections;
   if (detail.pressed < turn) return;
   awaits = false;
+  delete document.body.dataset.awaits;
   if (waiting) send(waiting);
 }
 

@@ -50,5 +50,5 @@ def _pressed() -> None:
         if name in page_state().controls and isinstance(CONTROL[name], Number) and is_finite(number)
     }
     if isinstance(named, list):
-        parts.set_in_sight([slug for slug in page_state().sections if slug in named])
+        parts.remember_in_sight([slug for slug in page_state().sections if slug in named])
     parts.set_moved(chosen)

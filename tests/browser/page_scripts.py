@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-# Whether the script has run, the page listens, and all is drawn. True when asked for the fourth time in a row: what the
-# last answer says has been taken in by then. With an argument that is true, also while a slider or a key is held down.
+# Whether the script has run, a press in a figure has been answered, the page listens, and all is drawn. True when asked
+# for the fourth time in a row: what the last answer says has been taken in by then. With an argument that is true, also
+# while a slider or a key is held down.
 SETTLED = """held => {
     const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
     const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
     const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
-    const { listening, swept } = document.body.dataset;
+    const { listening, swept, awaits } = document.body.dataset;
     const isSettled = document.querySelector(ran) && listening && (held || !swept)
+        && !awaits
         && !document.querySelector(busy)
         && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
     window.settledFrames = isSettled ? (window.settledFrames ?? 0) + 1 : 0;

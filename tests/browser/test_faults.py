@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from explainer.choices.controls import CONTROL
@@ -55,15 +56,22 @@ def wait_for_text(tab: Tab, name: str, text: str) -> None:
     )
 
 
+def wait_for_the_address(tab: Tab, settings: Settings) -> None:
+    """Wait until the address has these settings: what the server writes there is mended a moment after its answer."""
+    with contextlib.suppress(pytest.fail.Exception):
+        wait_until(tab.page, lambda: asked(tab) == settings, "it never has them")
+    assert asked(tab) == settings  # or it says what differs
+
+
 def assert_goes_on(tab: Tab, fresh: Tab, settings: Settings) -> None:
     """The tab has its settings and its figure, and a control still moves them."""
     for name in ("w", "k"):
         assert shown(tab, name) == CONTROL[name].text(getattr(settings, name))
-    assert asked(tab) == settings
+    wait_for_the_address(tab, settings)
     assert drawn(tab) == drawn(fresh)
     press(tab, "w", "ArrowLeft")
     values = CONTROL["w"].values
-    assert asked(tab).w == values[values.index(settings.w) - 1]
+    wait_for_the_address(tab, settings.replace(w=values[values.index(settings.w) - 1]))
 
 
 # notes each change of the connection, and whether the script runs

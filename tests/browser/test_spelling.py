@@ -20,6 +20,8 @@ from playwright.sync_api import expect
 )
 def test_a_link_in_another_spelling_opens_what_it_means_and_says_so(open_page, link: str):
     tab = open_page(link, near=False, settle=False)
+    # the page goes to the address that is meant, and may have drawn the note before it does
+    tab.page.wait_for_function("!/#.*[?&]/.test(performance.getEntriesByType('navigation')[0].name)")
     note = tab.page.get_by_text("Some of this link could not be used as it is")
     expect(note).to_be_visible()
     expect(note).to_contain_text("otherwise")
