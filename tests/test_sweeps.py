@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import zlib
@@ -26,9 +27,13 @@ from explainer.serving.turns import Allowance, Turns
 from tests.facts import fact
 from tests.reader import Reader
 
-SOME = 17  # every so many-th value of a control is looked at
+SOME = 51  # every so many-th value of a control is looked at; of a short list its fourth
 LARGEST = 300_000  # bytes of a sweep
-IN_SIGHT_TARGETS = [(name, slug) for name in ("w", "f", "k") for slug in ("k-steps", "vanish-or-explode")]
+LARGEST_OF_NETWORKS = 450_000
+IN_SIGHT_TARGETS = [
+    *((name, slug, LARGEST) for name in ("w", "f", "k") for slug in ("k-steps", "vanish-or-explode")),
+    *((name, "many-paths", LARGEST_OF_NETWORKS) for name in sweep.OF_NETWORKS),
+]
 
 
 # --- what is sent -------------------------------------------------------------------------------------------
@@ -95,6 +100,11 @@ def read() -> Reader:
     return reader
 
 
+def limit(monkeypatch, which: str = "_of_cells", **limits) -> None:
+    """Let the sweeps of cells, or of networks, have other limits."""
+    monkeypatch.setattr(sweep, which, dataclasses.replace(getattr(sweep, which), **limits))
+
+
 @pytest.fixture
 def state(read: Reader, monkeypatch) -> Iterator[PageState]:
     """The state of a reader who has been through the page, as if that reader's script ran."""
@@ -103,24 +113,27 @@ def state(read: Reader, monkeypatch) -> Iterator[PageState]:
         monkeypatch.setattr(module, "page_state", lambda: state)
     monkeypatch.setattr(st, "session_state", {KEY: state})
     sweep.clear()
-    monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=60))
+    for one in ("_of_cells", "_of_networks"):
+        limit(monkeypatch, one, allowance=Allowance(1, most=60))
     yield state
     sweep.clear()
     state.sweep = None
 
 
-@pytest.mark.parametrize(("name", "slug"), IN_SIGHT_TARGETS)
-def test_the_sweep_of_what_is_in_sight_is_small_and_has_what_the_page_shows(state: PageState, name: str, slug: str):
+@pytest.mark.parametrize(("name", "slug", "largest"), IN_SIGHT_TARGETS)
+def test_the_sweep_of_what_is_in_sight_is_small_and_has_what_the_page_shows(
+    state: PageState, name: str, slug: str, largest: int
+):
     packed = sweep._sweep(name, (slug,))
-    assert 0 < len(packed) <= LARGEST
+    assert 0 < len(packed) <= largest
     header, numbers, codes = unpacked(packed)
     assert (header["name"], header["sections"]) == (name, [slug])
     assert header["values"] == [CONTROL[name].text(value) for value in CONTROL[name].values]
     section = next(section for section in SECTIONS if section.slug == slug)
-    plots = {plot.title: plot for plot in section.plots if name in plot.reads}
+    plots = {plot.title: plot for plot in section.plots_at(state.chosen) if name in plot.reads}
     assert {chart["title"] for chart in header["charts"]} == set(plots)
     for chart in header["charts"]:
-        for place in range(3, len(header["values"]), 3 * SOME):
+        for place in range(3, len(header["values"]), SOME):
             settings = state.chosen.replace(**{name: CONTROL[name].values[place]})
             plot = plots[chart["title"]]
             for dataset, table in plot.tables(settings).items():
@@ -190,16 +203,21 @@ def test_a_message_that_has_overtaken_a_move_brings_what_the_move_has_left(state
 
 
 def test_a_sweep_that_is_too_large_or_takes_too_long_is_none_and_not_tried_again(state: PageState, monkeypatch):
-    for limit in ("_LARGEST", "_LONGEST"):
-        monkeypatch.setattr(sweep, limit, 0)
+    before = sweep._of_cells
+    for what in ("bytes", "seconds"):
+        limit(monkeypatch, **{what: 0})
         assert sweep._sweep("f", ("k-steps",)) == b""
-        monkeypatch.undo()
-        for module in (sweep, parts):
-            monkeypatch.setattr(module, "page_state", lambda: state)
-        monkeypatch.setattr(st, "session_state", {KEY: state})
-        monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=60))
+        monkeypatch.setattr(sweep, "_of_cells", before)
         assert sweep._sweep("f", ("k-steps",)) == b""
         sweep.clear()
+
+
+@pytest.mark.parametrize("large", [{"n": 32}, {"T": 150}], ids=str)
+def test_of_large_networks_there_is_no_sweep_and_of_the_cells_beside_them_there_is(state: PageState, large: dict):
+    state.chosen = state.chosen.replace(**large)
+    assert sweep._sweep("gain", ("many-paths",)) == b""
+    assert sweep._sweep("f", ("many-paths",))
+    state.chosen = Settings()
 
 
 def test_a_sweep_gives_way_and_does_not_wait_for_long(state: PageState, monkeypatch):
@@ -236,12 +254,12 @@ def test_nobody_waits_for_longer_than_asked_and_those_behind_get_their_turn():
 
 def test_where_too_many_ask_there_is_no_sweep_for_now(state: PageState, monkeypatch):
     spent = Allowance(0, most=0.001)
-    monkeypatch.setattr(sweep, "_allowance", spent)
+    limit(monkeypatch, allowance=spent)
     assert sweep._sweep("f", ("k-steps",))  # what is left is enough to begin
     assert not spent.has_left()
     assert sweep._sweep("k", ("k-steps",)) == b""
     assert sweep._sweep("f", ("k-steps",))  # what is there costs nothing
-    monkeypatch.setattr(sweep, "_allowance", Allowance(1, most=1))
+    limit(monkeypatch, allowance=Allowance(1, most=1))
     assert sweep._sweep("k", ("k-steps",))
 
 

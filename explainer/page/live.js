@@ -2,7 +2,7 @@
 // under the pointer, and when the reader pauses.
 let say = null; // how to tell the server: {state, event}
 // what the server has told last
-let known = { controls: [], sliders: {}, sections: [], answered: 0, told: 0, late: [], drawn: [], patience: 0 };
+let known = { controls: [], sliders: {}, slow: [], sections: [], answered: 0, told: 0, late: [], drawn: [], patience: 0 };
 
 const AGAIN = 5000; // milliseconds without an answer after which the page asks again
 
@@ -32,6 +32,7 @@ function isDrawn() {
 
 function send() {
   if (!drag || text() === drag.sent) return;
+  if (known.slow.includes(watched.name)) return; // an answer takes too long to follow the pointer
   if (known.answered < turn && performance.now() - drag.at < AGAIN) return;
   drag.sent = text();
   drag.at = performance.now();

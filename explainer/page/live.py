@@ -24,7 +24,8 @@ from explainer.page import opening, parts, sweep, values, work
 from explainer.page.state import page_state
 
 DRAGGED = sweep.SWEPT
-_SLIDERS = {name: name for name in DRAGGED} | opening.SLIDERS  # controls by the key of the widget that is dragged
+# controls by the key of the widget that is dragged
+_SLIDERS = {name: name for name in (*DRAGGED, *sweep.OF_NETWORKS)} | opening.SLIDERS
 KEY = values.BROWSER
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
@@ -50,6 +51,7 @@ def _answer(dragged: int) -> None:
         data={
             "controls": (*CONTROL, *opening.SLIDERS, *work.SLIDERS),
             "sliders": _SLIDERS,
+            "slow": sweep.OF_NETWORKS,
             "sections": state.sections,
             "reads": _READS,
             "beyond": [section.slug for section in SECTIONS[LAB_STEPS:]],

@@ -1,6 +1,7 @@
 """Pictures that follow the pointer without the server: the figures in sight for every value of a slider, sent ahead.
 
-When the pointer or the focus comes to a slider of ``SWEPT``, the browser asks for its sweep. The script ``sweep.js``
+When the pointer or the focus comes to a slider of ``SWEPT``, the browser asks for its sweep; so it does for the sliders
+``OF_NETWORKS``, where the networks are small enough. The script ``sweep.js``
 draws from it while the slider moves, in the charts that Streamlit has made. When the slider is let go, the page answers
 as it would without a sweep, with the same numbers to the last bit.
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -29,13 +31,31 @@ from explainer.serving.once import Kept
 from explainer.serving.turns import Allowance
 
 SWEPT = ("k", "h0", "w", "f", "spread", "u")
+OF_NETWORKS = ("gain", "bf")
 KEY = "sweep"
 
-_LONGEST = 1.0  # seconds of computing; what takes longer is no sweep
-_LARGEST = 300_000  # bytes
+_SMALL = {"n": 16, "T": 100}  # the largest networks of which there are sweeps
 _PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
 _TURN = 0.01  # seconds after which others may compute
-_allowance = Allowance(0.2, most=1.0)  # where many drag at a time, most of them get no sweep
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a sweep may cost. What takes longer or becomes larger is none.
+
+    Attributes:
+        seconds: of computing.
+        bytes: of what is sent.
+        allowance: of all readers; where many drag at a time, most of them get no sweep.
+    """
+
+    seconds: float
+    bytes: int
+    allowance: Allowance
+
+
+_of_cells = Limits(1.0, 300_000, Allowance(0.2, most=1.0))
+_of_networks = Limits(8.0, 600_000, Allowance(0.2, most=8.0))
 
 _script = Path(__file__).with_name("sweep.js").read_text(encoding="utf-8")
 _component = st.components.v2.component("explainer.sweep", js=_script)
@@ -57,7 +77,7 @@ def _wanted() -> None:
     """The browser asks for a sweep: of which control, and with which sections in sight."""
     said = st.session_state.get(KEY)
     message = said.get("wanted") if said else None
-    if not isinstance(message, dict) or message.get("name") not in SWEPT:
+    if not isinstance(message, dict) or message.get("name") not in (*SWEPT, *OF_NETWORKS):
         return
     named, state = message.get("sections"), page_state()
     sections = tuple(slug for slug in state.sections if slug in named) if isinstance(named, list) else ()
@@ -73,18 +93,23 @@ class OvertakenError(Exception):
 def _sweep(name: str, sections: Sequence[str]) -> bytes:
     """The sweep for the reader whose script runs; empty if there is none, or none for now."""
     state = page_state()
+    limits = _of_networks if name in OF_NETWORKS else _of_cells
+    if name in OF_NETWORKS and any(getattr(state.chosen, size) > most for size, most in _SMALL.items()):
+        return b""
     base = state.chosen.replace(**{name: CONTROL[name].default})
     swept = {key: part for key, part in parts.in_sight(name, sections).items() if part.sweep}
     own = name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
     try:
-        return _kept.get(own, lambda: _packed(name, sections, base, list(swept.values()))) or b""
+        return _kept.get(own, lambda: _packed(name, sections, base, list(swept.values()), limits)) or b""
     except (OvertakenError, TimeoutError):
         return b""
 
 
-def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part]) -> bytes | None:
+def _packed(
+    name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part], limits: Limits
+) -> bytes | None:
     """The sweep, computed in many short turns; None if it takes too long, or is too large."""
-    if not _allowance.has_left():
+    if not limits.allowance.has_left():
         raise OvertakenError
     control, taken = CONTROL[name], 0.0
     many, slices = base.each(name, control.values), [[] for _ in swept]
@@ -92,7 +117,7 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
     work.reverse()  # the last comes first
     with at_once(name, control.values), rows.bare():
         while work:
-            if taken > _LONGEST:
+            if taken > limits.seconds:
                 return None
             if _is_overtaken():
                 raise OvertakenError
@@ -102,7 +127,7 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
                     made, part, settings = work.pop()
                     made.append(part.sweep(settings))
                     taken, now = taken + time.thread_time() - now, time.thread_time()
-                _allowance.spend(taken - begun)
+                limits.allowance.spend(taken - begun)
     header = {
         "name": name,
         "sections": list(sections),
@@ -111,7 +136,7 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
     }
     with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
         packed = pack(header, [({"section": part.section}, made) for part, made in zip(swept, slices, strict=True)])
-    return packed if len(packed) <= _LARGEST else None
+    return packed if len(packed) <= limits.bytes else None
 
 
 def _is_overtaken() -> bool:

@@ -12,8 +12,11 @@ from playwright.sync_api import TimeoutError
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson.k_steps import BY_LAG
+from explainer.lesson.many_paths import NORMS
+from explainer.lesson.many_paths import SECTION as MANY_PATHS
+from explainer.page.sweep import OF_NETWORKS
 from explainer.page.undocumented import VALUE_TEXT
-from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab, wait_until
 from tests.facts import fact
 
 SECTION = "k-steps"
@@ -118,6 +121,36 @@ def test_a_drag_needs_no_run_and_its_end_brings_what_is_drawn_already(tab: Tab, 
     assert all(row["status"] for row in tables(tab)["gradients"])
     fresh_words = tab.page.evaluate(f"() => ({VIEW})().data('gradients').map((row) => row.reads)")
     assert "…" not in fresh_words  # the server's own tables are there
+
+
+def pictures(tab: Tab) -> list[tuple]:
+    """What each figure of the section shows, with the colours of its marks: the squares move in nothing else."""
+    fills = "chart => [...chart.querySelectorAll('svg.marks path')].map((mark) => mark.getAttribute('fill'))"
+    return [(tab.drawing(chart), chart.evaluate(fills)) for chart in tab.charts("many-paths").all()]
+
+
+@pytest.mark.parametrize("name", OF_NETWORKS)
+def test_real_networks_follow_the_pointer_as_well(open_page, name: str):
+    tab = open_page("?section=many-paths", height=TALL)
+    tab.page.get_by_text("Controls", exact=True).click()
+    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
+    tab.settle()
+    x, y = grab(tab, name)
+    tab.page.mouse.move(x + 1, y)
+    heard, before = Heard(tab), pictures(tab)
+    tab.page.mouse.move(x + 60, y, steps=3)
+    settings = Settings(**{name: CONTROL[name].parse([value(tab, name)])[0]})
+    assert settings != Settings()
+    wait_until(tab.page, lambda: NORMS.caption(settings) in tab.page.inner_text("body"), "the caption does not follow")
+    tab.settle(held=True)
+    assert heard.messages == []
+    drawn = pictures(tab)
+    assert [one != other for one, other in zip(before, drawn, strict=True)] == [
+        name in plot.reads for plot in MANY_PATHS.plots_at(Settings())
+    ]
+    tab.page.mouse.up()
+    wait_for_the_answer(tab, name)
+    assert pictures(tab) == drawn
 
 
 def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab):

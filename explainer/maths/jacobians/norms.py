@@ -187,7 +187,7 @@ def _torchs_own(cell: CellType, run: Unrolled, whole: np.ndarray) -> np.ndarray:
     return np.where(noticeable, _log10_spectral_by_lag(steps), whole)
 
 
-@kept(64)
+@kept(128)
 def by_lag(network: Network, seeds: int = 5, *, progress: Progress = ignore) -> ByLag:
     """The norms of ∂s(T)/∂s(T−lag) for all lags, with the direct path and the rest, over several seeds.
 

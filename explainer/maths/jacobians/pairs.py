@@ -32,7 +32,7 @@ def _each(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return (matrix @ columns.reshape(len(columns), -1)).reshape(-1, *columns.shape[1:])
 
 
-@kept(32)
+@kept(96)
 def pairs(network: Network, norm: str = FROBENIUS, *, progress: Progress = ignore) -> Pairs:
     """The T×T picture. All end times t travel backwards together, one matrix product a step.
 
