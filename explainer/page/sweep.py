@@ -105,9 +105,7 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
         return b""
 
 
-def _packed(
-    name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part], limits: Limits
-) -> bytes | None:
+def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part], limits: Limits) -> bytes | None:
     """The sweep, computed in many short turns; None if it takes too long, or is too large."""
     if not limits.allowance.has_left():
         raise OvertakenError
