@@ -13,7 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.serving import PATIENCE_SECONDS, RUN, answered, free_port, headings, streamlit
+from tests.facts import fact
+from tests.serving import PATIENCE_SECONDS, ROOT, RUN, answered, free_port, headings, streamlit
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,18 @@ def test_every_answer_keeps_its_type_and_gives_no_link_away(served: tuple[str, P
     with answer:
         assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
         assert answer.headers.get_all("Referrer-Policy") == ["same-origin"]
+
+
+@fact("the document")
+def test_what_keeps_the_page_around_a_frame_still_stands_before_streamlits_own_scripts_run(served: tuple[str, Path]):
+    with urllib.request.urlopen(f"{served[0]}/", timeout=PATIENCE_SECONDS) as answer:
+        page, headers = answer.read().decode(), answer.headers
+    script = (ROOT / "explainer" / "page" / "frame.js").read_text(encoding="utf-8")
+    assert page.count(script) == 1
+    assert page.index('<div id="root">') < page.index(script) < page.index("</body>")
+    assert "</script" not in script
+    assert all("module" in one for one in re.findall(r"<script([^>]*\bsrc=[^>]*)>", page))  # these wait for its end
+    assert "ETag" not in headers  # it is of the file without the script
 
 
 def test_every_script_and_stylesheet_has_the_type_that_a_browser_now_insists_on(served: tuple[str, Path]):

@@ -1,4 +1,5 @@
-// In a frame of another page: what is around the frame stays where it is, and what opens stays in sight.
+// In a frame of another page: what is around the frame stays where it is, and what opens stays in sight. The server puts
+// this into the document (server.py), and the page brings it again (app.py): whichever comes first does it.
 const main = () => document.querySelector("[data-testid=stMain]");
 
 // --- scrolling ---------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ function watchDialogs() {
   if (document.querySelector("body > :has([role=dialog])")) sight.observe(main());
 }
 
-if (window !== top) {
+if (window !== top && !document.body.dataset.framed) {
   document.body.dataset.framed = "true";
   keepAround();
   addEventListener("click", go);

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
+
+Headers = list[tuple[bytes, bytes]]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -23,6 +26,11 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"same-origin",  # a site that a reader goes to need not know the state of the page
 }
+
+_FRAME = Path(__file__).with_name("frame.js").read_text(encoding="utf-8")
+# Before Streamlit's own scripts: as soon as they draw a heading that the address names they scroll there, and around a
+# frame as well. What a run of the page brings comes too late for that.
+END, EARLY = b"</body>", f"<script>(() => {{\n{_FRAME}}})();</script>".encode()
 
 POLICY_VIOLATION, UNSUPPORTED_DATA, PROTOCOL_ERROR = 1008, 1003, 1002  # codes with which a WebSocket is closed
 
@@ -46,10 +54,23 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begin, body = None, b""
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begin, body
             if message["type"] == "http.response.start":
                 sent = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in HEADERS]
                 message = message | {"headers": [*sent, *HEADERS.items()]}
+                if scope["method"] == "GET" and _is_document(message):
+                    begin = message
+                    return
+            elif begin and message["type"] == "http.response.body":
+                body += message.get("body", b"")
+                if message.get("more_body"):
+                    return
+                whole = body.replace(END, EARLY + END, 1)
+                await send(begin | {"headers": _of_length(begin["headers"], len(whole))})
+                message = {"type": "http.response.body", "body": whole}
             await send(message)
 
         if scope["path"].rstrip("/").endswith(PRIVATE):
@@ -69,6 +90,19 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc == host:
             headers = scope["headers"]
         await self._app(scope | {"headers": headers}, *_of_messages_alone(receive, send))
+
+
+def _is_document(start: Message) -> bool:
+    """Whether an answer that begins like this is Streamlit's page, as it stands."""
+    headers = dict(start["headers"])
+    is_plain = b"content-encoding" not in headers
+    return start["status"] == 200 and is_plain and headers.get(b"content-type", b"").startswith(b"text/html")
+
+
+def _of_length(headers: Headers, length: int) -> Headers:
+    """The headers of an answer that is so many bytes now, which no longer is the file that they tell of."""
+    of_the_file = (b"content-length", b"accept-ranges", b"etag", b"last-modified")
+    return [*((name, value) for name, value in headers if name not in of_the_file), (b"content-length", b"%d" % length)]
 
 
 def is_taken(origin: str, host: str | None, option: Callable[[str], Any]) -> bool:

@@ -187,6 +187,12 @@ FACTS = {
         ("tests/reader.py",),
         "Put Reader right: it grafts what a run has sent onto the tree of the run before.",
     ),
+    "the document": Fact(
+        "The server sends Streamlit's document as it stands, not compressed, and its scripts are modules, which run "
+        "when all of it is there.",
+        (f"{_PAGE}/server.py",),
+        "Put frame.js where it runs before a heading is drawn: Streamlit scrolls to the one that the address names.",
+    ),
     "iframe-resizer": Fact(
         "An embedded page speaks the protocol of iframe-resizer.",
         ("examples/course_page.html",),

@@ -35,6 +35,15 @@ FOCUS = """selector => {
 }"""
 
 
+# notes what is shown before the page keeps what is around its frame
+EARLY = """window.early = [];
+const show = Element.prototype.scrollIntoView;
+Element.prototype.scrollIntoView = function (...how) {
+    if (!document.body.dataset.framed) window.early.push(this.outerHTML.slice(0, 80));
+    return show.apply(this, how);
+};"""
+
+
 @pytest.fixture(scope="module")
 def course(chromium: Browser, served_page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A course page with two sections in a frame that grows with them; its address names the second."""
@@ -54,6 +63,7 @@ def course(chromium: Browser, served_page: str, tmp_path_factory: pytest.TempPat
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.add_init_script("window.scrolls = 0; addEventListener('scroll', () => { scrolls += 1; })")
+        page.add_init_script(EARLY)
         page.goto(f"{address}/course.html")
         wait_until_tall(page)
         yield page
@@ -80,6 +90,7 @@ def is_in_sight(page: Page, box: dict) -> bool:
 
 
 def test_a_section_in_the_address_of_a_frame_does_not_scroll_the_course_page(course: Page, inside: FrameLocator):
+    assert lesson(course).evaluate("early") == []
     looked = "window.looks = 0; setInterval(() => { looks += 1; }, 250)"  # as often as the page looks where it stands
     lesson(course).evaluate(looked)
     inside.locator(f".st-key-section-{SECTION} details summary", has_text="Look closer").evaluate(
