@@ -161,7 +161,6 @@ def _sentence_tables() -> dict[str, pa.Table]:
 
 
 def _letters_tables(settings: Settings) -> dict[str, pa.Table]:
-    kept = _lines_tables(settings.bf, rows.are_bare())
     inside = [settings.k] if settings.k <= _LAST else []
     here = table(
         lag=np.array(inside, dtype=float),
@@ -174,27 +173,26 @@ def _letters_tables(settings: Settings) -> dict[str, pa.Table]:
         series=text([one.name for one in _LINES] if inside else []),
         log10_magnitude=decades(np.array(log10, dtype=float)),
     )
-    return kept | {"here": here, "crossings": crossings} | _sentence_tables()
+    return _lines_tables(settings.bf, rows.are_bare()) | {"here": here, "crossings": crossings} | _sentence_tables()
 
 
 def _letters_caption(settings: Settings) -> str:
     k = settings.k
     start = f"Before training: torch's own weights, and for the gated network {networks.bias_words(settings.bf)}"
-    trained = "" if settings.bf == readers.FORGET_BIAS else "; the training did not begin from this forget bias"
+    start += "" if settings.bf == readers.FORGET_BIAS else "; the training did not begin from this forget bias"
     if k > _LAST:
         return (
             f"Your k = {k} lies before the first letter of the sentence, which was read {words.steps(_LAST)} before t. "
-            f"{start}{trained}."
+            f"{start}."
         )
     vanilla, vanilla_after, gated, gated_after = (
         words.magnitude(float(one.log10_norm[k]), digits=2) for one in _measured(settings)
     )
     decides = ", which decides the verb" if k == _MAIN.lag else ""
-    letter = _letter(k)
     return (
-        f"{letter[0].upper() + letter[1:]}, {words.steps(k)} back{decides}: the margin's gradient there goes from "
+        f"T{_letter(k)[1:]}, {words.steps(k)} back{decides}: the margin's gradient there goes from "
         f"{vanilla} to {vanilla_after} in the vanilla network by its training, and from {gated} to {gated_after} in "
-        f"the gated one. {start}{trained}."
+        f"the gated one. {start}."
     )
 
 
@@ -226,8 +224,8 @@ _FARTHEST = float(max(one.lag for number in _NUMBERS for one in _rungs(number)))
 def _verbs(_: bool) -> dict[str, pa.Table]:
     lines = []
     for cell in CELLS:
-        for number, is_plural in _NUMBERS.items():
-            chance, several = readers.right_chance(cell, is_plural), _rungs(number)
+        for number in _NUMBERS:
+            chance, several = readers.right_chance(cell, _NUMBERS[number]), _rungs(number)
             lines.append(
                 table(
                     lag=steps(np.array([one.lag for one in several])),
@@ -284,7 +282,7 @@ SURE = Plot(
 
 # --- the section --------------------------------------------------------------------------------------------
 
-_FACTOR = 2.0
+_FACTOR = 2.0  # within which two gradients count as equal
 
 
 def _asked(settings: Settings) -> Asked:
