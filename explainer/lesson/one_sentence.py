@@ -60,8 +60,7 @@ over fifty letters, and what arrives at the s is as much as at letters nearby. T
 step by step. The second figure shows what comes of it: one of the two knows the verb at any distance, the other guesses
 as soon as one clause stands between.
 
-Press a letter in the first figure, and $k$ becomes its lag. Set the forget bias $b_f$ to 3, and see how much would
-reach the s before any training.
+Press a letter in the first figure, and $k$ becomes its lag. Set $b_f$ to 3: how much reaches the s untrained?
 """
 
 _LOOK_CLOSER = r"""
@@ -288,9 +287,9 @@ _FACTOR = 2.0  # within which two gradients count as equal
 def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, {"k": _NEAR}, {"k": _MAIN.lag})
     return Asked(
-        f"{move.in_words(settings)}. Which letter has the larger gradient in the trained gated network: "
-        f"{_letter(_MAIN.lag)}, {words.steps(_MAIN.lag)} back, which decides the verb, or {_letter(_NEAR)}, "
-        f"{words.steps(_NEAR)} back, which says nothing about it?",
+        f"{move.in_words(settings)}. Which has the larger gradient in the trained gated network: {_letter(_MAIN.lag)}, "
+        f"{words.steps(_MAIN.lag)} back, which decides the verb, or {_letter(_NEAR)}, {words.steps(_NEAR)} back, which "
+        "says nothing about it?",
         (f"T{_letter(_MAIN.lag)[1:]}", f"T{_letter(_NEAR)[1:]}", f"Within a factor of {_FACTOR:g} they are equal"),
         move,
     )
