@@ -56,6 +56,7 @@ MISCONCEPTIONS = {
     "many-paths": "Equal, to within 1 %",  # since the product of gates would be all
     "depth-is-time": "In between",  # since residual stacks would not explode
     "gates-without-a-squashed-state": "The minGRU",  # since nothing gets in its way
+    "one-sentence": "The s of “keys”",  # since it decides
 }
 
 

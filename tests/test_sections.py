@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import test_jacobians
+import test_one_sentence
 import torch
 
 from explainer import lesson, words
@@ -659,6 +660,7 @@ def linear_recurrences(settings: Settings, shown: tuple[Figure, ...]) -> None:
 PLOTTED = {
     "depth-is-time": stacks,
     "gates-without-a-squashed-state": linear_recurrences,
+    "one-sentence": test_one_sentence.tables_of_the_sentence,
     "through-time": unrolled_network,
     "one-recurrence": cobwebs,
     "one-step": derivative_of_one_step,
@@ -846,6 +848,7 @@ ANSWERS = {
     "number-formats": left_in_float16,
     "does-it-learn": lambda settings: None,  # nothing is trained in these tests
     "remembering-on-purpose": lambda settings: None,
+    "one-sentence": test_one_sentence.answer,
     "your-own-network": lambda settings: 0,  # the example: 0.14 against 10⁻⁵; tests/test_your_own_network.py
 }
 

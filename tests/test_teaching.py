@@ -19,6 +19,7 @@ from explainer.maths import depth, gradients, number_formats
 from explainer.maths.depth import Stack
 from explainer.maths.gradients import gated, vanilla
 from explainer.maths.paths import by_path
+from explainer.maths.sentences import MAIN
 
 NOTES = (Path(__file__).parents[1] / "docs" / "teaching.md").read_text(encoding="utf-8")
 SLUGS = [section.slug for section in SECTIONS]
@@ -162,6 +163,7 @@ EXAM: dict[str, tuple[list[str], Callable[[], list[str]]]] = {
         ],
     ),
     "your-own-network": (["30", "10 %"], _tenth),
+    "one-sentence": ([], lambda: [str(MAIN.lag), str(MAIN.lag), _number(0.5 ** (1 / MAIN.lag), 4)]),
 }
 NUMBER = r"\d+(?:\.\d+)?(?: × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+| %)?"
 

@@ -22,6 +22,7 @@ _ORDER = (
     "gates_without_a_squashed_state",
     "remembering_on_purpose",
     "your_own_network",
+    "one_sentence",
 )
 
 
