@@ -75,8 +75,7 @@ question, mostly found the verb's number, and erred more often the more attracto
 **What helped.** In the loss the verb's first letter counts three times more than all letters of a sentence together
 on average, or it would be one letter among many. Short and long sentences are mixed from the beginning, so the noun is
 often near. One draw of the weights is shown. Of four draws, the gated network learned the verb in each and the vanilla
-one in none; the recipe was the same, and was not tuned for either of them. That is no law: if short sentences come
-first, and longer ones once those are known, a vanilla network can learn the verb too, though less steadily.
+one in none; the recipe was the same, and was not tuned for either of them.
 
 **The weights are kept as they were after that one training**, from torch's own biases. The forget bias changes what is
 before training, and nothing else here.
