@@ -1,4 +1,4 @@
-"""Numbers in sentences: in the singular, the plural and in order; and what is said where float64 has lost digits."""
+"""Numbers in sentences: in the singular, the plural and in order; where float64 has lost digits; who is cited."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import networks
-from explainer.lesson import SECTIONS
+from explainer.lesson import SECTIONS, prose
 from explainer.maths import jacobians
 
 BY_SLUG = {section.slug: section for section in SECTIONS}
@@ -54,3 +54,16 @@ def test_the_receipt_says_where_backward_has_lost_digits():
     assert jacobians.shares(networks.network("rnn", wrong)).relative_difference[0] > words.AGREE
     assert "backward() forms its slope as 1 − y²" in receipt(wrong).remark
     assert "backward() forms" not in receipt(Settings()).remark
+
+
+# --- citations ----------------------------------------------------------------------------------------------
+
+NAME = r"[A-Z][\w-]+"
+CITED = re.compile(rf"({NAME})(?: et al\.|(?:, {NAME})* & {NAME}) \(?(\d{{4}})")
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
+def test_whoever_is_cited_is_among_the_references(section):
+    references = [" ".join(one.split()) for one in prose.REFERENCES.split("\n- ")]
+    for name, year in CITED.findall(" ".join((section.argument + section.look_closer).split())):
+        assert [one for one in references if one.startswith(f"{name}, ") and f"({year})" in one], f"{name} {year}"

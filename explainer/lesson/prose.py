@@ -42,6 +42,8 @@ REFERENCES = r"""
   *ICML*.
 - Le, Q. V., Jaitly, N. & Hinton, G. E. (2015). A simple way to initialize recurrent networks of rectified linear units.
   arXiv:1504.00941.
+- Linzen, T., Dupoux, E. & Goldberg, Y. (2016). Assessing the ability of LSTMs to learn syntax-sensitive dependencies.
+  *Transactions of the ACL* 4.
 - Micikevicius, P. et al. (2018). Mixed precision training. *ICLR*.
 - Orvieto, A., Smith, S. L., Gu, A., Fernando, A., Gulcehre, C., Pascanu, R. & De, S. (2023). Resurrecting recurrent
   neural networks for long sequences. *ICML*.
