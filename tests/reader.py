@@ -58,15 +58,24 @@ class Reader(AppTest):
 
     def say(self, key: str, event: str, value: object) -> Reader:
         """What a component of the page says in one message, as its script does with ``setTriggerValue``."""
-        (id_,) = [
-            node.proto.id for node in self._tree if node.type == "bidi_component" and node.proto.id.endswith(f"-{key}")
-        ]
         said = self._tree.get_widget_states()
         said.widgets.add(
-            id=f"{STREAMLIT_INTERNAL_KEY_PREFIX}_{id_}{EVENT_DELIM}events",
+            id=f"{STREAMLIT_INTERNAL_KEY_PREFIX}_{self._id_of(key)}{EVENT_DELIM}events",
             json_trigger_value=json.dumps([{"event": event, "value": value}]),
         )
         return self._run(said)
+
+    def keep(self, key: str, name: str, value: object) -> Reader:
+        """The same with ``setStateValue``."""
+        said = self._tree.get_widget_states()
+        said.widgets.add(id=self._id_of(key), json_value=json.dumps({name: value}))
+        return self._run(said)
+
+    def _id_of(self, key: str) -> str:
+        (found,) = [
+            node.proto.id for node in self._tree if node.type == "bidi_component" and node.proto.id.endswith(f"-{key}")
+        ]
+        return found
 
 
 @functools.cache

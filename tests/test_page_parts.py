@@ -322,3 +322,34 @@ def test_a_press_that_overtakes_a_run_sets_its_control(overtaken: str):
     assert (state_of(reader).w, state_of(reader).k) == (0.91, 42)
     assert reader.select_slider(key="k").value == 42
     assert reader.select_slider(key=f"{SLUG}-w").value == 0.91
+
+
+# --- what a button opens ------------------------------------------------------------------------------------
+
+
+def press_embed(reader: Reader) -> Reader:
+    (button,) = [one for one in reader.button if one.key == "embed-k-steps"]
+    return button.click().run()
+
+
+def is_open(reader: Reader) -> tuple[bool, bool]:
+    """Whether the code for embedding stands in a dialog, and in place."""
+    in_place = reader.session_state[KEY].shown.get("in-place-embed-k-steps") is not None
+    return bool(reader._tree.get("dialog")), in_place
+
+
+def test_a_press_opens_also_if_a_run_of_the_whole_page_comes_first():
+    reader = opened()
+    reader.session_state["take-k-steps"] = True
+    reader.run()
+    reader.session_state[KEY].is_whole = False
+    assert is_open(press_embed(reader)) == (True, False)
+
+
+def test_what_has_been_asked_for_before_the_frame_is_known_opens_in_place():
+    reader = opened()
+    reader.session_state["take-k-steps"] = True
+    reader.run()
+    press_embed(reader)
+    reader.keep("live", "framed", {"isFramed": True})
+    assert is_open(reader) == (False, True)

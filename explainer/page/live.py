@@ -20,7 +20,7 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
-from explainer.page import opening, parts, sweep, values, work
+from explainer.page import opening, parts, pop_up, sweep, values, work
 from explainer.page.state import page_state
 
 DRAGGED = sweep.SWEPT
@@ -115,4 +115,5 @@ def _near() -> None:
 
 
 def _framed() -> None:
-    page_state().is_framed = bool(_message("framed"))
+    if _message("framed"):
+        pop_up.learn_of_frame()

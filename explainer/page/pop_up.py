@@ -32,10 +32,12 @@ def button(key: str, label: str, icon: str, draw: Draw, hide: str) -> Callable[[
     place = _place_of(key)
 
     def show(_: bool) -> None:
-        is_open = page_state().opened == key
-        pressed = st.button(hide if is_open else label, icon=icon, key=key, on_click=_pressed, args=(key,))
-        if pressed and not _is_framed():
-            st.dialog(label.removesuffix(" …"), width="large")(draw)(page_state().chosen, {})
+        state = page_state()
+        is_open = state.opened == key
+        st.button(hide if is_open else label, icon=icon, key=key, on_click=_pressed, args=(key,))
+        if state.asked == key and not _is_framed():
+            state.asked, state.dialog = "", key
+            st.dialog(label.removesuffix(" …"), width="large")(draw)(state.chosen, {})
 
     def content(settings: Settings) -> Settings | None:
         return settings if page_state().opened == key else None
@@ -57,9 +59,19 @@ def _is_framed() -> bool:
     return st.context.is_embedded or page_state().is_framed
 
 
+def learn_of_frame() -> None:
+    """The page stands in a frame, as its browser says: what a dialog has been asked for opens in place instead."""
+    state = page_state()
+    if not state.is_framed:
+        state.is_framed = True
+        state.opened = state.asked or state.dialog or state.opened
+        state.asked = state.dialog = ""
+
+
 def _pressed(key: str) -> None:
     state = page_state()
     if not _is_framed():
+        state.asked = key  # a run of the whole page may come before it, and knows nothing of a press
         return parts.rerun(key)
     before, state.opened = state.opened, "" if state.opened == key else key
     keys = [key] if before in ("", key) else [before, key]  # one box at a time: their widgets are alike

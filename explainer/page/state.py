@@ -138,6 +138,7 @@ class PageState:
         work: the plan and the ticket of the long work that the reader has begun, by section.
         is_framed: whether the browser has said that the page stands in a frame of another one.
         opened: the key of the button that has opened a box in place; empty if none is open.
+        asked, dialog: the keys of the buttons that are to open a dialog, and that have opened the last one, or empty.
         preset: the preset that the reader has taken last, and the settings before it, until that is undone.
         answers: the reader's answers, by section.
         recalls: whether the answers that the browser keeps have been asked for, or are known.
@@ -172,6 +173,8 @@ class PageState:
     work: dict[str, tuple[object, Ticket]] = field(default_factory=dict)
     is_framed: bool = False
     opened: str = ""
+    asked: str = ""
+    dialog: str = ""
     preset: tuple[Preset, Settings] | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     recalls: bool = False

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
 
 from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until
+from tests.browser.page_scripts import SETTLED
 from tests.browser.test_take import served
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,8 @@ def test_nothing_opens_a_dialog_without_asking_whether_it_is_in_a_frame():
 def test_in_a_frame_the_code_opens_in_place_and_escape_leads_back(course: Page, inside: FrameLocator):
     entries = course.evaluate("history.length")
     inside.locator(f".st-key-take-{SECTION} summary").click()
+    inside.locator(OPENER).wait_for()
+    lesson(course).wait_for_function(SETTLED)  # what comes above the button moves it
     inside.locator(OPENER).focus()
     course.keyboard.press("Enter")
     box = inside.locator(BOX)
