@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from explainer.page import messages
 from explainer.page.server import MIDDLEWARE
 
 if __name__ != "__main__":
+    messages.send_all()
     application = st.App(__file__, middleware=MIDDLEWARE)
 else:  # Streamlit runs the file for a reader
     from explainer.page import app, own, section

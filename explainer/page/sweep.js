@@ -276,13 +276,13 @@ function thumbRests() {
 
 // When the server has answered for the value under the thumb, its own tables may be seen again.
 function settle() {
-  if (moving || !held.size || !sweep) return;
+  if (moving || target === null || !sweep) return;
   if (page.at[sweep.name] === textUnder()) release();
-  else if (target !== null) for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
+  else for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 
 function arrived(one) {
-  if (held.size) release();
+  if (target !== null) release();
   sweep = one;
   valid = null;
   document.body.dataset.sweep = one.name;

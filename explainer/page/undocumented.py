@@ -181,6 +181,13 @@ FACTS = {
         (f"{_BENCHMARKS}/reader.py", "tests/serving.py", f"{_PAGE}/server.py"),
         "Compare with the messages that a browser sends, and put reader.py right.",
     ),
+    "messages that wait": Fact(
+        "A session keeps the messages that wait to be sent in a ForwardMsgQueue of its own, which is cleared of "
+        "everything but the life of runs when another run begins.",
+        (f"{_PAGE}/messages.py",),
+        "See whether a run that begins still drops what another has said, and find how to keep it. Otherwise a press "
+        "in a busy moment leaves holes in the page.",
+    ),
     "the test runner's tree": Fact(
         "AppTest has what a run has sent in _tree, where an element that was not sent has no proto, and the components "
         "in _bidi_component_manager.",

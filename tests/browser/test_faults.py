@@ -16,7 +16,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings, from_query
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving, wait_until
 from tests.facts import fact
-from tests.serving import ROOT, free_port, nginx
+from tests.serving import ROOT, RUN, free_port, nginx, streamlit
 
 PART = "section=k-steps"
 SECTION = "k-steps"
@@ -222,6 +222,46 @@ def test_a_reader_whose_replica_is_killed_goes_on_at_the_other_one(open_at, tmp_
         wait_until_answered(tab)
         fresh = open_at(address, "?" + urlsplit(tab.page.url).query)
         assert_goes_on(tab, fresh, settings)
+        close(tab, fresh)
+
+
+# --- a server that sends late -------------------------------------------------------------------------------
+
+# Streamlit looks every 5 ms what there is to send; a process that is busy, more rarely.
+SENDS_LATE = """
+import sys
+from streamlit.runtime import runtime
+from streamlit.web import cli
+runtime.MESSAGE_FLUSH_INTERVAL_SECS = 0.7
+sys.argv[0] = "streamlit"
+cli.main()
+"""
+# the keys of everything on the page that has one, from top to bottom
+KEYS = """() => [...document.querySelectorAll("[class*='st-key-']")].map(
+    one => [...one.classList].find(name => name.startsWith("st-key-"))
+)"""
+
+
+@fact("messages that wait")
+def test_what_is_not_sent_yet_comes_although_another_run_begins(open_at, open_page, tmp_path: Path):
+    """While the page comes its components speak, and each of them begins a run."""
+    port = free_port()
+    arguments, address = ("-c", SENDS_LATE, *RUN[2:], "--server.port", str(port)), f"http://localhost:{port}"
+    with streamlit(arguments, address, tmp_path / "streamlit.log"):
+        tab = open_at(f"{address}/", near=False)
+        wait_until(tab.page, lambda: tab.slider("bf").count() == 1, "a control has not come")
+        tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
+        wanted = Settings()
+        for milliseconds in (300, 600, 900):  # somewhere there all of the page has run, and is not sent
+            for name, key, step in (("n", "ArrowLeft", -1), ("bf", "ArrowRight", 1)):
+                values = CONTROL[name].values
+                wanted = wanted.replace(**{name: values[values.index(getattr(wanted, name)) + step]})
+                tab.slider(name).press(key)
+                tab.page.wait_for_timeout(milliseconds)
+        wait_for_the_address(tab, wanted)
+        tab.settle()
+        fresh = open_page("?" + urlsplit(tab.page.url).query, near=False)
+        assert tab.page.evaluate(KEYS) == fresh.page.evaluate(KEYS)
         close(tab, fresh)
 
 

@@ -196,6 +196,17 @@ def test_a_slider_that_is_let_go_where_it_began_says_nothing_and_leaves_all_as_i
     assert heard.messages == []
 
 
+def test_a_slider_with_nothing_of_it_in_sight_is_answered_as_well(open_page):
+    tab = open_page(near=False)
+    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
+    tab.slider("bf").focus()
+    wait_for_the_sweep(tab, "bf")
+    tab.page.keyboard.down("ArrowRight")
+    tab.page.wait_for_function("() => document.body.dataset.swept")
+    tab.page.keyboard.up("ArrowRight")
+    wait_for_the_answer(tab, "bf")
+
+
 # --- what Streamlit does not document -----------------------------------------------------------------------
 
 
