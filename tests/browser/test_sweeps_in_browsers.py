@@ -62,12 +62,17 @@ def grab(tab: Tab, name: str) -> tuple[float, float]:
     """Rest on the slider's thumb until its sweep has come, and put the pointer down; where it is then."""
     tab.page.mouse.move(0, 0)
     tab.slider(name).scroll_into_view_if_needed()
-    knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..").bounding_box()
-    place = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
-    tab.page.mouse.move(*place)
+    tab.page.mouse.move(*middle_of_the_thumb(tab, name))
     wait_for_the_sweep(tab, name)
+    place = middle_of_the_thumb(tab, name)  # the page may have grown meanwhile
+    tab.page.mouse.move(*place)
     tab.page.mouse.down()
     return place
+
+
+def middle_of_the_thumb(tab: Tab, name: str) -> tuple[float, float]:
+    knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..").bounding_box()
+    return knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
 
 
 def wait_for_the_sweep(tab: Tab, name: str) -> None:
@@ -137,10 +142,10 @@ def test_real_networks_follow_the_pointer_as_well(open_page, name: str):
     tab.settle()
     x, y = grab(tab, name)
     tab.page.mouse.move(x + 1, y)
-    heard, before = Heard(tab), pictures(tab)
+    heard, before, stood = Heard(tab), pictures(tab), value(tab, name)
     tab.page.mouse.move(x + 60, y, steps=3)
+    wait_until(tab.page, lambda: value(tab, name) != stood, "the thumb does not follow")
     settings = Settings(**{name: CONTROL[name].parse([value(tab, name)])[0]})
-    assert settings != Settings()
     wait_until(tab.page, lambda: NORMS.caption(settings) in tab.page.inner_text("body"), "the caption does not follow")
     tab.settle(held=True)
     assert heard.messages == []
