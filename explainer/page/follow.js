@@ -21,8 +21,13 @@ const isBusy = (control) => control.contains(document.activeElement);
 
 const controls = new WeakMap(); // their names, by the blocks around them
 function nameOf(block) {
-  const name = controls.get(block) ?? Object.keys(told.at).find((one) => block.querySelector(`.st-key-${one}`));
-  if (name) controls.set(block, name); // a title has none, and a block may be empty yet
+  if (controls.has(block)) return controls.get(block);
+  const name = Object.keys(told.at).find((one) => block.querySelector(`.st-key-${one}`));
+  if (!name) return null; // a title has none, and a block may be empty yet
+  controls.set(block, name);
+  const hasPills = block.querySelector("[data-testid=stButtonGroup]") !== null;
+  block.toggleAttribute("data-pills", hasPills);
+  block.toggleAttribute("data-wide", hasPills || name === "f");
   return name;
 }
 
@@ -54,6 +59,7 @@ function fold() {
     }
     const summary = group.querySelector("summary");
     if (summary) summary.dataset.values = away.join(" · ");
+    group.firstElementChild.toggleAttribute("data-holds", away.length > 0);
     group.parentElement.toggleAttribute("data-folded", !shown);
   }
 }

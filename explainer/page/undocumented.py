@@ -18,6 +18,7 @@ TEST_IDS = (
     "stButton",
     "stButtonGroup",
     "stCode",
+    "stDialog",
     "stDownloadButton",
     "stElementContainer",
     "stElementToolbar",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from explainer.lesson import SECTIONS
@@ -37,15 +38,30 @@ IN_SIGHT = """slugs => slugs.filter(slug => {
 })"""
 
 
-def at_section(open_page, query: str = "") -> Tab:
-    """A tab with the section in sight, and with others drawn: those near it, the first ones, and one far away."""
-    tab = open_page(query, near=False)
+def opened(open_page) -> Tab:
+    """A tab with the section drawn, and others: those near it, the first ones, and one far away."""
+    tab = open_page("?act=tanh&gate=state", near=False)
     for slug in (AWAY, SECTION):
         tab.come_near(slug)
-    tab.charts(SECTION).first.scroll_into_view_if_needed()
+    return tab
+
+
+@pytest.fixture(scope="module")
+def shared(open_shared_page) -> Tab:
+    return opened(open_shared_page)
+
+
+@pytest.fixture
+def tab(shared: Tab) -> Tab:
+    """The shared tab, with the section in sight. Each test goes on from the settings that the one before has left."""
+    look_at_the_section(shared)
+    return shared
+
+
+def look_at_the_section(tab: Tab) -> None:
+    tab.charts(SECTION).first.evaluate("chart => chart.scrollIntoView({ block: 'center', behavior: 'instant' })")
     tab.focus_control("w")
     tab.page.evaluate(WATCH)
-    return tab
 
 
 def move(tab: Tab, name: str, *keys: str) -> None:
@@ -88,8 +104,7 @@ def assert_shows_its_link(tab: Tab, open_page) -> None:
         assert said == read
 
 
-def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(open_page):
-    tab = at_section(open_page)
+def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(tab: Tab, open_page):
     in_sight, there = tab.page.evaluate(IN_SIGHT, SLUGS), drawn_in(tab)
     assert SECTION in in_sight
     assert len(in_sight) < 4
@@ -108,15 +123,13 @@ def test_what_is_in_sight_is_drawn_first_and_the_rest_is_busy_until_it_follows(o
     assert_shows_its_link(tab, open_page)
 
 
-def test_moves_in_quick_succession_leave_every_figure_at_the_last(open_page):
-    tab = at_section(open_page, "?act=tanh&gate=state")
+def test_moves_in_quick_succession_leave_every_figure_at_the_last(tab: Tab, open_page):
     move(tab, "w", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
     move(tab, "k", "ArrowLeft", "ArrowLeft")
     assert_shows_its_link(tab, open_page)
 
 
-def test_the_rest_waits_while_a_key_is_held(open_page):
-    tab = at_section(open_page)
+def test_the_rest_waits_while_a_key_is_held(tab: Tab, open_page):
     status, in_sight = tab.page.locator(".status"), tab.page.evaluate(IN_SIGHT, SLUGS)
     tab.page.keyboard.down("ArrowRight")  # a press like any other: the rest follows it
     tab.page.wait_for_selector("[aria-busy=true]", state="attached", timeout=PATIENCE_MILLISECONDS)
@@ -136,7 +149,8 @@ def test_the_rest_waits_while_a_key_is_held(open_page):
 
 
 def test_what_comes_between_does_not_lose_the_rest(open_page):
-    tab = at_section(open_page)
+    tab = opened(open_page)  # of its own: the answer to a question stays
+    look_at_the_section(tab)
     tab.slider("w").press("ArrowRight")
     tab.page.wait_for_selector("[aria-busy=true]", state="attached")
     tab.page.locator(f".st-key-answer-{SECTION}").get_by_role("radio").first.focus()
@@ -146,8 +160,7 @@ def test_what_comes_between_does_not_lose_the_rest(open_page):
     assert figures(tab, slugs) == figures(open_anew(tab, open_page), slugs)
 
 
-def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(open_page):
-    tab = at_section(open_page)
+def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(tab: Tab, open_page):
     last = tab.charts(AWAY).first
     before = tab.drawing(last)
     tab.slider("w").press("ArrowRight")
@@ -158,8 +171,7 @@ def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(open_page)
     assert_shows_its_link(tab, open_page)
 
 
-def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(open_page):
-    tab = at_section(open_page)
+def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(tab: Tab):
     tab.page.evaluate(
         """slug => {
             window.busyTogether = [];
@@ -178,9 +190,8 @@ def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(open_pag
     assert len(set(busy)) > 2  # all that are late, those that are left when what is in sight has come, none
 
 
-def test_a_move_marks_no_heading_as_out_of_date(open_page):
+def test_a_move_marks_no_heading_as_out_of_date(tab: Tab):
     """Streamlit fades what a run may still change; a run of the whole page would mark, and paint, every element."""
-    tab = at_section(open_page)
     assert tab.page.locator("[data-stale]:has(h2)").count() >= len(SLUGS)
     tab.page.evaluate(
         """() => {
