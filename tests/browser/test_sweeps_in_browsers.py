@@ -222,6 +222,8 @@ def test_the_marks_of_a_chart_lead_to_its_view(tab: Tab):
 
 @fact("data reaches the view")
 def test_new_numbers_come_to_the_view_through_data_insert_and_remove(tab: Tab):
+    tab.page.mouse.click(5, 5)  # there is no sweep any more
+    tab.settle()
     tab.page.evaluate(
         f"""() => {{
             const view = ({VIEW})();
@@ -232,7 +234,6 @@ def test_new_numbers_come_to_the_view_through_data_insert_and_remove(tab: Tab):
             }}
         }}"""
     )
-    tab.page.mouse.click(5, 5)  # there is no sweep any more
     tab.slider("w").press("ArrowRight")
     tab.page.wait_for_function("() => handed.includes('gradients')", timeout=PATIENCE_MILLISECONDS)
     tab.settle()
