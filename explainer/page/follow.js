@@ -27,7 +27,7 @@ function nameOf(block) {
   controls.set(block, name);
   const hasPills = block.querySelector("[data-testid=stButtonGroup]") !== null;
   block.toggleAttribute("data-pills", hasPills);
-  block.toggleAttribute("data-wide", hasPills || name === "f");
+  block.toggleAttribute("data-narrow", !hasPills && name !== "f");
   return name;
 }
 
