@@ -183,8 +183,8 @@ FACTS = {
         "Compare with the messages that a browser sends, and put reader.py right.",
     ),
     "messages that wait": Fact(
-        "A session keeps the messages that wait to be sent in a ForwardMsgQueue of its own, which is cleared of "
-        "everything but the life of runs when another run begins.",
+        "Messages wait in a session's ForwardMsgQueue, and a run that begins drops those of the fragments that it "
+        "was asked for.",
         (f"{_PAGE}/messages.py",),
         "See whether a run that begins still drops what another has said, and find how to keep it. Otherwise a press "
         "in a busy moment leaves holes in the page.",

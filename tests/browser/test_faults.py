@@ -244,7 +244,7 @@ KEYS = """() => [...document.querySelectorAll("[class*='st-key-']")].map(
 
 @fact("messages that wait")
 def test_what_is_not_sent_yet_comes_although_another_run_begins(open_at, open_page, tmp_path: Path):
-    """While the page comes its components speak, and each of them begins a run."""
+    """A press between the end of a run of the whole page and the sending of what that has said."""
     port = free_port()
     arguments, address = ("-c", SENDS_LATE, *RUN[2:], "--server.port", str(port)), f"http://localhost:{port}"
     with streamlit(arguments, address, tmp_path / "streamlit.log"):
