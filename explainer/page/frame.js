@@ -70,18 +70,21 @@ function close({ key, target }) {
   button.click();
 }
 
-// Streamlit's own dialogs, as that of a lost connection, stand where the reader looks: a browser tells a frame so much.
-const sight = new IntersectionObserver(
-  ([{ intersectionRect: { top, height } }]) => {
-    document.body.style.setProperty("--seen-top", `${top}px`);
-    document.body.style.setProperty("--seen-height", `${height}px`);
-  },
-  { threshold: [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1] },
-);
+// Streamlit's own dialogs, as that of a lost connection, stand where the reader looks: a browser tells a frame so much,
+// when an observer begins. Later it tells only of steps, so while a dialog is open another one begins every so often.
+const OFTEN = 200; // milliseconds
+let looks = null; // a timer
+const sight = new IntersectionObserver(([{ intersectionRect: { top, height } }]) => {
+  document.body.style.setProperty("--seen-top", `${top}px`);
+  document.body.style.setProperty("--seen-height", `${height}px`);
+});
 
 function watchDialogs() {
+  clearTimeout(looks);
   sight.disconnect();
-  if (document.querySelector("body > :has([role=dialog])")) sight.observe(main());
+  if (!document.querySelector("body > [data-testid=stDialog]")) return;
+  sight.observe(main());
+  looks = setTimeout(watchDialogs, OFTEN);
 }
 
 if (window !== top && !document.body.dataset.framed) {

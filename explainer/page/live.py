@@ -115,5 +115,5 @@ def _near() -> None:
 
 
 def _framed() -> None:
-    if _message("framed"):
-        pop_up.learn_of_frame()
+    if _message("framed") and pop_up.learn_of_frame():
+        parts.rerun_the_page()

@@ -59,13 +59,17 @@ def _is_framed() -> bool:
     return st.context.is_embedded or page_state().is_framed
 
 
-def learn_of_frame() -> None:
-    """The page stands in a frame, as its browser says: what a dialog has been asked for opens in place instead."""
+def learn_of_frame() -> bool:
+    """The page stands in a frame, as its browser says: what a dialog has been asked for opens in place instead.
+
+    Returns:
+        whether all of the page has to be drawn again: a rerun of some parts closes no dialog.
+    """
     state = page_state()
-    if not state.is_framed:
-        state.is_framed = True
-        state.opened = state.asked or state.dialog or state.opened
-        state.asked = state.dialog = ""
+    state.is_framed = True
+    asked, state.asked, state.dialog = state.asked or state.dialog, "", ""
+    state.opened = asked or state.opened
+    return bool(asked)
 
 
 def _pressed(key: str) -> None:

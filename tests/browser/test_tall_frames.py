@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Frame, FrameLocator, Page, expect
+from playwright.sync_api import Browser, Frame, FrameLocator, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until
 from tests.browser.page_scripts import SETTLED
@@ -22,6 +24,7 @@ LINK = "after the lesson"
 # a dialog of Streamlit's own, as that of a lost connection: over the whole frame, and in its middle
 DIALOG = """() => {
     const whole = document.createElement("div");
+    whole.dataset.testid = "stDialog";
     whole.style.cssText = "position: fixed; inset: 0; display: flex; align-items: start; justify-content: center";
     whole.innerHTML = "<section role=dialog style='background: white'>Nobody answers.</section>";
     document.body.append(whole);
@@ -86,6 +89,14 @@ def lesson(page: Page) -> Frame:
     return page.locator("#lesson").element_handle().content_frame()
 
 
+def without_presses(message: bytes) -> bytes:
+    """The same message to the server, in which no button is pressed."""
+    said = BackMsg.FromString(message)
+    for widget in said.rerun_script.widget_states.widgets:
+        widget.ClearField("trigger_value")
+    return said.SerializeToString()
+
+
 def is_in_sight(page: Page, box: dict) -> bool:
     return box["y"] >= 0 and box["y"] + box["height"] <= page.viewport_size["height"]
 
@@ -138,6 +149,8 @@ def test_a_dialog_of_streamlits_own_stands_where_the_reader_looks(course: Page, 
     lesson(course).evaluate(DIALOG)
     dialog = inside.get_by_text("Nobody answers.")
     wait_until(course, lambda: is_in_sight(course, dialog.bounding_box()), "the dialog is out of sight")
+    course.evaluate("scrollTo(0, 500)")  # it comes along
+    wait_until(course, lambda: is_in_sight(course, dialog.bounding_box()), "the dialog is left behind")
     dialog.evaluate("dialog => dialog.parentElement.remove()")
     course.evaluate("scrollTo(0, 0)")
 
@@ -165,3 +178,37 @@ def test_a_frame_without_embed_in_its_address_is_known_for_one(course: Page):
     inside.locator(".st-key-embed-one-step button").click()
     expect(inside.locator(".st-key-in-place-embed-one-step code").first).to_contain_text("section=one-step")
     assert inside.get_by_role("dialog").count() == 0
+
+
+def test_what_is_pressed_before_the_server_knows_of_the_frame_opens_in_place(course: Page):
+    unsaid = []  # the last message that should have said so, and where it goes
+
+    def keep_frame_unsaid(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(message: bytes) -> None:
+            said = BackMsg.FromString(message)
+            for widget in said.rerun_script.widget_states.widgets:
+                state = json.loads(widget.json_value or "null")
+                if isinstance(state, dict) and state.pop("framed", None):
+                    widget.json_value = json.dumps(state)
+                    unsaid[:] = [(server, without_presses(message))]
+            server.send(said.SerializeToString())
+
+        socket.on_message(pass_on)
+
+    page = course.context.new_page()
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
+    page.route_web_socket("**/_stcore/stream", keep_frame_unsaid)
+    page.goto(course.url)
+    wait_until_tall(page)
+    page.locator("#plain").scroll_into_view_if_needed()
+    inside = page.frame_locator("#plain")
+    inside.locator(".st-key-take-one-step summary").click()
+    inside.locator(".st-key-embed-one-step button").click()
+    inside.locator("body > [data-testid=stDialog]").get_by_role("dialog").wait_for()  # where page.css looks for it
+    ((server, message),) = unsaid
+    server.send(message)
+    expect(inside.locator(".st-key-in-place-embed-one-step code").first).to_contain_text("section=one-step")
+    expect(inside.get_by_role("dialog")).to_have_count(0)
+    page.close()
