@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import installed
@@ -166,6 +166,12 @@ def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
         page.wait_for_timeout(20)  # Playwright goes on meanwhile
 
 
+def wait_until_settled(page: Page | Frame, held: bool = False) -> None:
+    """Wait until the page, or the one in a frame, is at rest: see :meth:`Tab.settle`."""
+    page.evaluate("() => { window.settledFrames = 0; }")
+    page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium, driven by Playwright."""
@@ -223,12 +229,7 @@ class Tab:
         After an action this may return before the action's run has begun: wait for what must change instead,
         as :meth:`wait_until_redrawn` does.
         """
-        self.page.evaluate("() => { window.settledFrames = 0; }")
-        self.page.wait_for_function(
-            SETTLED,
-            arg=held,
-            timeout=PATIENCE_MILLISECONDS,
-        )
+        wait_until_settled(self.page, held)
 
     def come_near(self, slug: str) -> None:
         """Scroll to a section, and wait until it has been drawn."""

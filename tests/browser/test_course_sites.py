@@ -19,7 +19,7 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.take import links
 from tests.browser import installed
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, wait_until
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -150,6 +150,8 @@ def test_on_a_course_site_the_section_works_and_says_what_the_site_denies(sites:
     frame.locator(".st-key-w [role=slider], .st-key-w input[type=range]").first.press("ArrowRight")
     wait_until(page, lambda: chart.inner_html() != before, "the chart has not changed")
     frame.locator(f".st-key-take-{SECTION} summary").click()
+    frame.locator(f".st-key-embed-{SECTION} button").wait_for()
+    wait_until_settled(frame)  # what comes above a button moves it
     code = frame.locator(f".st-key-section-{SECTION}").get_by_test_id("stCode").first
     code.hover()
     code.get_by_role("button", name="Copy to clipboard").click()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until
+from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
 SECTION = "k-steps"
@@ -31,6 +31,8 @@ def framed(chromium: Browser, served_page: str, tmp_path: Path) -> Iterator[Call
         page.goto(f"{address}/course.html")
         frame = page.frame_locator("iframe")
         frame.locator(f".st-key-take-{SECTION} summary").click()
+        frame.locator(f".st-key-embed-{SECTION} button").wait_for()
+        wait_until_settled(page.frames[1])  # what comes above a button moves it
         return page, frame
 
     with served(tmp_path) as address:

@@ -110,6 +110,8 @@ def test_an_embedded_section_fits_its_frame(open_page, width: int, theme: str):
 def test_the_embed_dialog_writes_code_that_shows_what_it_says(open_page, chromium: Browser, tmp_path: Path):
     tab = open_page(f"{STATE}&section=k-steps")
     tab.page.locator(".st-key-take-k-steps summary").click()
+    tab.page.locator(".st-key-embed-k-steps button").first.wait_for()
+    tab.settle()  # what comes above the button moves it
     tab.page.locator(".st-key-embed-k-steps button").first.click()
     dialog = tab.page.get_by_role("dialog")
     dialog.get_by_text("none", exact=True).click()
@@ -280,6 +282,7 @@ def test_a_figures_csv_names_its_settings(open_page, tmp_path: Path):
     tab = open_page(f"{STATE}&section=k-steps")
     tab.page.locator(".st-key-take-k-steps summary").click()
     tab.page.wait_for_selector(".st-key-csv-5-1")
+    tab.settle()  # what comes above the button moves it
     file = downloaded(tab.page, "csv-5-1", tmp_path)
     assert re.search(r"__.*k=30_.*act=logistic_w=2_.*f=0.9_.*\.csv$", file.name)
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))

@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, FrameLocator, Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until
-from tests.browser.page_scripts import SETTLED
+from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +88,15 @@ def lesson(page: Page) -> Frame:
     return page.locator("#lesson").element_handle().content_frame()
 
 
+def press_embed_in_plain(page: Page) -> None:
+    inside = page.frame_locator("#plain")
+    inside.locator(".st-key-take-one-step summary").click()
+    button = inside.locator(".st-key-embed-one-step button")
+    button.wait_for()
+    wait_until_settled(page.locator("#plain").element_handle().content_frame())
+    button.click()
+
+
 def without_presses(message: bytes) -> bytes:
     """The same message to the server, in which no button is pressed."""
     said = BackMsg.FromString(message)
@@ -122,7 +130,7 @@ def test_in_a_frame_the_code_opens_in_place_and_escape_leads_back(course: Page, 
     entries = course.evaluate("history.length")
     inside.locator(f".st-key-take-{SECTION} summary").click()
     inside.locator(OPENER).wait_for()
-    lesson(course).wait_for_function(SETTLED)  # what comes above the button moves it
+    wait_until_settled(lesson(course))  # what comes above the button moves it
     inside.locator(OPENER).focus()
     course.keyboard.press("Enter")
     box = inside.locator(BOX)
@@ -174,8 +182,7 @@ def test_a_frame_swallows_no_scrolling_and_traps_no_key(course: Page, inside: Fr
 def test_a_frame_without_embed_in_its_address_is_known_for_one(course: Page):
     course.locator("#plain").scroll_into_view_if_needed()
     inside = course.frame_locator("#plain")
-    inside.locator(".st-key-take-one-step summary").click()
-    inside.locator(".st-key-embed-one-step button").click()
+    press_embed_in_plain(course)
     expect(inside.locator(".st-key-in-place-embed-one-step code").first).to_contain_text("section=one-step")
     assert inside.get_by_role("dialog").count() == 0
 
@@ -204,8 +211,7 @@ def test_what_is_pressed_before_the_server_knows_of_the_frame_opens_in_place(cou
     wait_until_tall(page)
     page.locator("#plain").scroll_into_view_if_needed()
     inside = page.frame_locator("#plain")
-    inside.locator(".st-key-take-one-step summary").click()
-    inside.locator(".st-key-embed-one-step button").click()
+    press_embed_in_plain(page)
     inside.locator("body > [data-testid=stDialog]").get_by_role("dialog").wait_for()  # where page.css looks for it
     ((server, message),) = unsaid
     server.send(message)
