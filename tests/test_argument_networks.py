@@ -85,7 +85,7 @@ def test_claim_what_is_added_leaves_the_gradient_alone():
 @claim("many-paths", "in the order input gate, forget gate, candidate, output gate")
 @claim("many-paths", "there are two biases, and they add up")
 def test_the_lines_to_paste_open_the_forget_gate_and_no_other():
-    (lines,) = re.findall(r"```python\n(.*?)```", BY_SLUG["many-paths"].argument, re.DOTALL)
+    (lines,) = re.findall(r"```python\n(.*?)```", BY_SLUG["many-paths"].in_torch, re.DOTALL)
     made: dict = {}
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -42,7 +42,8 @@ def plain(text: str) -> str:
 def everything_said(section: Section) -> str:
     asked = section.question(Settings())
     options = " ".join(f"{option.text} {option.told}" for option in asked.options)
-    return plain(" ".join((section.argument, section.remember, section.look_closer, asked.question, options)))
+    argument = section.argument + section.in_torch
+    return plain(" ".join((argument, section.remember, section.look_closer, asked.question, options)))
 
 
 def claim(slug: str, words: str) -> Callable:

@@ -199,6 +199,7 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: Sect
     assert prediction.question in below(prediction_of(untouched, section), "markdown")[0].value
     assert section.receipt(settings).equation in order[3].value
     assert section.remember.strip() in order[4].value
+    assert any(section.in_torch.strip() in node.value for node in below(whole, "markdown"))
     folded = re.findall(r"<details><summary>Look closer</summary>\n\n(.*)\n\n</details>", order[4].value, re.DOTALL)
     assert folded == [text.strip() for text in (section.look_closer,) if text]
     captions = [node.value for node in below(whole, "caption")]

@@ -65,5 +65,5 @@ CITED = re.compile(rf"({NAME})(?: et al\.|(?:, {NAME})* & {NAME}) \(?(\d{{4}})")
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
 def test_whoever_is_cited_is_among_the_references(section):
     references = [" ".join(one.split()) for one in prose.REFERENCES.split("\n- ")]
-    for name, year in CITED.findall(" ".join((section.argument + section.look_closer).split())):
+    for name, year in CITED.findall(" ".join((section.argument + section.in_torch + section.look_closer).split())):
         assert [one for one in references if one.startswith(f"{name}, ") and f"({year})" in one], f"{name} {year}"

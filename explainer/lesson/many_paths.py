@@ -46,7 +46,9 @@ pass on. With the biases that torch draws, all three vanish. With 16 units or mo
 of ten every four to seven steps in every draw. The RNN mostly falls faster, and its draws lie further apart. Raise the
 forget bias and watch the LSTM's direct path come alive. Raise the gain, and all of them can explode. The square
 pictures show every pair of times at once.
+"""
 
+_IN_TORCH = r"""
 **Where torch keeps the forget bias.** Each of an LSTM's weights and biases holds four blocks of $n$ rows, in the order
 input gate, forget gate, candidate, output gate. There are two biases, and they add up. So this starts the forget
 gates at logistic(3), about 0.95:
@@ -301,6 +303,7 @@ def _receipt(settings: Settings) -> Receipt:
 SECTION = Section(
     title="Still no guarantee, but several paths",
     argument=_ARGUMENT,
+    in_torch=_IN_TORCH,
     plots=(PATHS, NORMS, LSTM_PATHS, *SQUARES),
     asked=_asked,
     question=_question,

@@ -143,6 +143,7 @@ class Section:
         question: (settings) → the same, with what comes of it.
         receipt: (settings) → the section's equation, checked.
         remember: one sentence.
+        in_torch: the end of the argument, where it is written in lines of torch; empty where it is not.
         look_closer: what the lab simplifies, in Markdown; empty where it simplifies nothing.
         receipt_reads: names of the controls that the receipt reads although no figure does.
         work: the long work behind its plots, if there is any.
@@ -159,6 +160,7 @@ class Section:
     question: Callable[[Settings], Prediction]
     receipt: Callable[[Settings], Receipt]
     remember: str
+    in_torch: str = ""
     look_closer: str = ""
     receipt_reads: tuple[str, ...] = ()
     work: LongWork | None = None

@@ -1,7 +1,8 @@
 """A section on the page: its five parts, in the same order in every section, and what a reader can take along.
 
 What moves in a section is computed, sent and drawn when the reader first comes near. Until then boxes as tall as that
-keep its room.
+keep its room. Lines of code come with it: Streamlit shows them with 1.6 MB of script, for which the first chart would
+wait.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from explainer.page import figures, layout, own, parts, prediction, take, tasks,
 from explainer.page.state import page_state
 from explainer.serving.once import once
 
-_PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT, _WORK = (
+_IN_TORCH, _PREDICTION, _CAPTION, _RECEIPT, _PANEL, _FOLLOWS, _KEPT, _WORK = (
+    450,
     290,
     110,
     330,
@@ -36,6 +38,8 @@ def draw(number: int, section: Section) -> None:
 
     def body(is_near: bool) -> None:
         if is_near:
+            if section.in_torch:
+                st.markdown(section.in_torch)
             tasks.beside(section.slug)
             _moving_parts(number, section)
             st.markdown(_closing(section), unsafe_allow_html=True)
@@ -76,7 +80,9 @@ def _moving_parts(number: int, section: Section) -> None:
 @once(size=len(SECTIONS))
 def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
-    boxes = [("", _PANEL, "")] if section.of_readers_own else []
+    boxes = [("", _IN_TORCH, "")] if section.in_torch else []
+    if section.of_readers_own:
+        boxes.append(("", _PANEL, ""))
     boxes.append(("", _PREDICTION, ""))
     if section.work:
         boxes.append(("", _WORK, ""))

@@ -107,7 +107,8 @@ def _hidden_cell(title: str, code: str) -> nbformat.NotebookNode:
 
 
 def _section(number: int, section: Section, settings: Settings, shown: set[Piece]) -> Iterator[nbformat.NotebookNode]:
-    yield new_markdown_cell(f"## {number}. {section.title}\n\n{plain_markdown(section.argument)}")
+    argument = plain_markdown(section.argument + section.in_torch)
+    yield new_markdown_cell(f"## {number}. {section.title}\n\n{argument}")
     for count, plot in enumerate(section.plots_at(settings), 1):
         name, title = f"figure_{number}_{count}", f"Figure {number}.{count}. {plot.title}"
         new = [piece for piece in needed(plot.program.function) if piece not in shown]

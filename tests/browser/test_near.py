@@ -33,6 +33,7 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page
     figures = last.figures_at(Settings())
     kept = tab.page.locator(f".st-key-section-{SLUGS[-1]} .undrawn").inner_text()
     assert [figure.title for figure in figures if figure.title not in kept] == []
+    assert tab.page.locator("pre").count() == 0  # for code the browser fetches a large script, before the first chart
 
 
 def test_a_section_comes_when_it_is_scrolled_to_and_stays(open_page):
