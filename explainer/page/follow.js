@@ -81,7 +81,7 @@ function say() {
     if (!step) continue;
     step.toggleAttribute("data-none", place < 0 || place >= slugs.length);
     if (slugs[place]) {
-      step.hash = slugs[place];
+      step.setAttribute("href", `#${slugs[place]}`); // setting step.hash would write out the address, which moves on
       step.title = `${place + 1}. ${links[place].textContent}`;
     }
   }

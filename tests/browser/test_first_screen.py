@@ -43,57 +43,82 @@ def wait_for(tab: Tab, key: str, text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("device", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_the_first_screen_holds_the_title_the_figure_and_its_two_controls(open_page, device: dict):
-    tab = open_page(near=False, **device)
+@pytest.fixture(scope="module")
+def arrived(open_shared_page) -> Tab:
+    """A laptop's tab, at the top of the page; the tests that share it run from top to bottom."""
+    return open_shared_page(near=False, **LAPTOP)
+
+
+@pytest.fixture(scope="module")
+def arrived_on_a_phone(open_shared_page) -> Tab:
+    return open_shared_page(near=False, **PHONE)
+
+
+@pytest.mark.parametrize("device", ["arrived", "arrived_on_a_phone"])
+def test_the_first_screen_holds_the_title_the_figure_and_its_two_controls(request, device: str):
+    tab = request.getfixturevalue(device)
     assert outside(tab, "h1", ".status", FIGURE, *(f".st-key-{key}" for key in opening.SLIDERS)) == {}
     assert tab.charts(opening.SLUG).first.locator("svg.marks").count()
     assert not tab.overflows_sideways()
 
 
-@pytest.mark.parametrize("name", opening.NAMES)
-def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, name: str):
-    tab = open_page(near=False, **LAPTOP)
-    chart, values = tab.charts(opening.SLUG).first, CONTROL[name].values
-    sliders = [key for key, one in opening.SLIDERS.items() if one == name] + [name]
-    for steps, (pressed, other) in enumerate((sliders, reversed(sliders)), 1):
-        moved = CONTROL[name].text(values[values.index(CONTROL[name].default) + steps])
-        before = tab.drawing(chart)
-        tab.slider(pressed).press("ArrowRight")
-        wait_for(tab, other, moved)
-        tab.wait_until_redrawn(chart, before)
-        assert said(tab, pressed) == said(tab, other) == moved
-    fresh = open_page(f"?{name}={moved}", near=False, **LAPTOP)
-    assert [said(fresh, key) for key in sliders] == [moved, moved]
-    assert fresh.drawing(fresh.charts(opening.SLUG).first) == tab.drawing(chart)
+SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
 
 
-def test_moves_in_quick_succession_end_at_the_last_in_both_sliders(open_page):
-    tab = open_page(near=False, **LAPTOP)
+def test_the_keys_of_a_presenter_scroll_the_page_on_arrival(arrived: Tab):
+    assert arrived.page.evaluate("document.activeElement.tabIndex") == -1  # nobody has pressed anything
+    for key in ("PageDown", " "):
+        before = arrived.page.evaluate(SCROLLED)
+        arrived.page.keyboard.press(key)
+        assert arrived.page.evaluate(SCROLLED) > before + 300
+    arrived.settle()
+    arrived.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
+
+
+def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, arrived: Tab):
+    chart, moved = arrived.charts(opening.SLUG).first, {}
+    for name in opening.NAMES:
+        values = CONTROL[name].values
+        sliders = [key for key, one in opening.SLIDERS.items() if one == name] + [name]
+        for steps, (pressed, other) in enumerate((sliders, reversed(sliders)), 1):
+            moved[name] = CONTROL[name].text(values[values.index(CONTROL[name].default) + steps])
+            before = arrived.drawing(chart)
+            arrived.slider(pressed).press("ArrowRight")
+            wait_for(arrived, other, moved[name])
+            arrived.wait_until_redrawn(chart, before)
+            assert said(arrived, pressed) == said(arrived, other) == moved[name]
+    fresh = open_page("?" + "&".join(f"{name}={text}" for name, text in moved.items()), near=False, **LAPTOP)
+    assert {name: said(fresh, name) for name in moved} == moved
+    assert {name: said(fresh, key) for key, name in opening.SLIDERS.items()} == moved
+    assert fresh.drawing(fresh.charts(opening.SLUG).first) == arrived.drawing(chart)
+
+
+def test_moves_in_quick_succession_end_at_the_last_in_both_sliders(open_page, arrived: Tab):
     values = CONTROL["w"].values
-    last = CONTROL["w"].text(values[values.index(CONTROL["w"].default) + 7])
+    begun = [CONTROL["w"].text(value) for value in values].index(said(arrived, "w"))
+    last = CONTROL["w"].text(values[begun + 7])
     for _ in range(6):
-        tab.slider("opening-w").press("ArrowRight")
-    wait_for(tab, "w", CONTROL["w"].text(values[values.index(CONTROL["w"].default) + 6]))
-    tab.slider("w").press("ArrowRight")  # the other one, as soon as it has followed
-    wait_for(tab, "opening-w", last)
-    tab.settle()
-    assert said(tab, "opening-w") == said(tab, "w") == last
-    fresh = open_page(f"?w={last}", near=False, **LAPTOP)
-    tab.wait_until_drawn(tab.charts(opening.SLUG).first, fresh.drawing(fresh.charts(opening.SLUG).first))
+        arrived.slider("opening-w").press("ArrowRight")
+    wait_for(arrived, "w", CONTROL["w"].text(values[begun + 6]))
+    arrived.slider("w").press("ArrowRight")  # the other one, as soon as it has followed
+    wait_for(arrived, "opening-w", last)
+    arrived.settle()
+    assert said(arrived, "opening-w") == said(arrived, "w") == last
+    fresh = open_page(f"?w={last}&f={said(arrived, 'f')}", near=False, **LAPTOP)
+    arrived.wait_until_drawn(arrived.charts(opening.SLUG).first, fresh.drawing(fresh.charts(opening.SLUG).first))
 
 
-def test_the_figure_follows_the_pointer_on_the_slider_below_it(open_page):
-    tab = open_page(near=False, **LAPTOP)
+def test_the_figure_follows_the_pointer_on_the_slider_below_it(arrived: Tab):
+    tab = arrived
     chart = tab.charts(opening.SLUG).first
-    before = tab.drawing(chart)
+    before, address = tab.drawing(chart), parse_qs(urlsplit(tab.page.url).query)
     knob = tab.page.locator(".st-key-opening-w [data-testid=stSliderThumbValue]").locator("..").bounding_box()
     x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
     tab.page.mouse.move(x, y)
     tab.page.mouse.down()
     tab.page.mouse.move(x + 60, y, steps=4)
     dragged = tab.wait_until_redrawn(chart, before, held=True)
-    assert "w" not in parse_qs(urlsplit(tab.page.url).query)
+    assert parse_qs(urlsplit(tab.page.url).query) == address
     tab.page.mouse.up()
     wait_for(tab, "w", said(tab, "opening-w"))
     tab.settle()
@@ -204,20 +229,27 @@ def test_what_has_the_focus_is_not_folded_away(laptop: Tab):
 WHERE = "where => document.querySelector('.contents > summary').dataset.where === where"
 
 
-def test_the_bar_says_where_one_is_and_leads_on(open_page):
-    tab = open_page(near=False, **LAPTOP)
+def test_the_bar_says_where_one_is_and_leads_on(arrived: Tab):
+    """Also after a control has moved, and with it the address."""
+    tab, arrived_at = arrived, arrived.page.evaluate("performance.timeOrigin")
+    moved = {name: said(tab, name) for name in opening.NAMES}
+    assert all(moved[name] != CONTROL[name].text(CONTROL[name].default) for name in moved)
     tab.page.get_by_label("Next section").click()
     tab.page.wait_for_function(WHERE, arg=f"1 of {len(SECTIONS)}")
     tab.page.get_by_label("Next section").click()
     tab.page.wait_for_function(WHERE, arg=f"2 of {len(SECTIONS)}")
+    assert tab.page.evaluate("performance.timeOrigin") == arrived_at  # the page has not been left
+    assert {name: said(tab, name) for name in opening.NAMES} == moved
+    assert urlsplit(tab.page.url).fragment == SECTIONS[1].slug
     tab.page.locator(".contents > summary").click()
     here = tab.page.locator(".contents [aria-current]")
     assert here.all_inner_texts() == [SECTIONS[1].title]
+    tab.page.locator(".contents > summary").click()
     tab.settle()
 
 
-def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(open_page):
-    tab = open_page("#gated-state", near=False, **LAPTOP)
+def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(arrived: Tab):
+    tab = arrived
     tab.come_near("gated-state")
     tab.page.locator("[data-testid=stSidebar]").hover()
     tab.page.locator("[data-testid=stSidebarCollapseButton] button").click()
@@ -227,16 +259,6 @@ def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(open_page):
     tab.page.keyboard.press("Escape")
     tab.page.locator("[data-testid=stExpandSidebarButton]").click()
     tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=false]")
-
-
-@pytest.mark.parametrize("key", ["PageDown", " "])
-def test_the_keys_of_a_presenter_scroll_the_page_on_arrival(open_page, key: str):
-    tab = open_page(near=False, **LAPTOP)
-    scrolled = "() => document.querySelector('[data-testid=stMain]').scrollTop"
-    assert tab.page.evaluate(scrolled) == 0
-    tab.page.keyboard.press(key)
-    assert tab.page.evaluate(scrolled) > 300
-    tab.settle()
 
 
 def test_embedded_controls_stay_in_sight_with_the_figure(open_page):
