@@ -91,7 +91,7 @@ def drawing(series: Sequence[Series], title: str) -> Drawing:
                 .mark_rule(opacity=0, strokeWidth=alt.ExprRef("width / 55"), aria=False)
                 .encode(x=x, y=alt.value(0), y2=alt.value(alt.ExprRef(f"height + {_AXIS - 4}")), tooltip=tooltip),
             ),
-            style.FULL_HEIGHT,
+            style.FULL_HEIGHT + _AXIS,  # the sentence takes nothing from the curves
             **style.FRAMED,
         )
 
