@@ -21,8 +21,14 @@ def wait_for(tab: Tab, slug: str) -> None:
     tab.settle()
 
 
-def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page):
-    tab = open_page(near=False)
+@pytest.fixture(scope="module")
+def going_down(open_shared_page) -> Tab:
+    """A reader's tab at the top of the page; the tests that share it run from top to bottom."""
+    return open_shared_page(near=False)
+
+
+def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(going_down: Tab):
+    tab = going_down
     assert drawn(tab)[0] == SLUGS[0]
     assert len(drawn(tab)) < 4
     for section in SECTIONS:
@@ -36,8 +42,8 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(open_page
     assert tab.page.locator("pre").count() == 0  # for code the browser fetches a large script, before the first chart
 
 
-def test_a_section_comes_when_it_is_scrolled_to_and_stays(open_page):
-    tab = open_page(near=False)
+def test_a_section_comes_when_it_is_scrolled_to_and_stays(going_down: Tab):
+    tab = going_down
     for slug in (SLUGS[6], SLUGS[-1]):
         tab.page.locator(f"#{slug}").scroll_into_view_if_needed()
         wait_for(tab, slug)
@@ -71,15 +77,16 @@ def test_a_link_to_no_section_opens_the_page(open_page):
     assert drawn(tab)[0] == SLUGS[0]
 
 
-def test_what_comes_late_shows_the_present_state(open_page):
-    tab = open_page(near=False)
+def test_what_comes_late_shows_the_present_state(open_page, going_down: Tab):
+    tab, late = going_down, "number-formats"
+    assert late not in drawn(tab)
     tab.focus_control("w")
     tab.slider("w").press("ArrowRight")
     tab.settle()
-    tab.come_near("product-of-gates")
+    tab.come_near(late)
     fresh = open_page("?" + tab.page.url.partition("?")[2], near=False)
-    fresh.come_near("product-of-gates")
-    for slug in ("product-of-gates", SLUGS[0]):  # the one has come late, the other was there
+    fresh.come_near(late)
+    for slug in (late, SLUGS[0]):  # the one has come late, the other was there
         shown, expected = ([one.drawing(chart) for chart in one.charts(slug).all()] for one in (tab, fresh))
         assert shown == expected
 
@@ -98,27 +105,22 @@ def test_a_section_comes_when_the_page_shrinks_above_it(open_page):
     wait_for(tab, away)
 
 
-def test_before_printing_everything_is_asked_for(open_page):
-    tab = open_page(near=False)
-    tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    tab.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
-    tab.settle()
-    assert drawn(tab) == SLUGS
-    assert tab.page.locator(f".st-key-section-{page_take.ANCHOR} code").count()
-
-
 HEIGHTS = """slugs => Object.fromEntries(slugs.map((slug) => [
     slug, document.querySelector(`.st-key-section-${slug}`).getBoundingClientRect().height
 ]))"""
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_a_place_that_is_kept_is_about_as_tall_as_what_comes(open_page, width: int, height: int):
+def test_for_printing_everything_comes_and_is_about_as_tall_as_its_place(open_page, width: int, height: int):
     tab = open_page(near=False, width=width, height=height)
     waiting = [slug for slug in SLUGS if slug not in drawn(tab)]
     assert len(waiting) > len(SLUGS) / 2
     kept = tab.page.evaluate(HEIGHTS, waiting)
-    tab.come_near_everything()
+    tab.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=PATIENCE_MILLISECONDS)
+    tab.settle()
+    assert drawn(tab) == SLUGS
+    assert tab.page.locator(f".st-key-section-{page_take.ANCHOR} code").count()
     taken = tab.page.evaluate(HEIGHTS, waiting)
     grown = {slug: round(taken[slug] / kept[slug], 2) for slug in waiting}
     assert {slug: by for slug, by in grown.items() if not 0.8 < by < 1.25} == {}

@@ -232,7 +232,7 @@ MOVED = tuple(CONTROL[name] for name in ("h0", "act", "w", "gate", "f", "nets", 
 def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_machine_alone(
     open_page, served_page: str
 ):
-    tab, settings = open_page(), Settings()
+    tab, settings = open_page(near=False), Settings()
     for control in MOVED:
         settings = move(tab, control, settings)
         tab.page.wait_for_function("name => new URLSearchParams(location.search).has(name)", arg=control.name)
@@ -264,7 +264,7 @@ def test_controls_stand_in_the_url_and_a_reload_opens_the_same_state_from_this_m
 
 
 def test_the_page_works_within_another_page(open_page):
-    tab = open_page("?embed=true&w=1.2")
+    tab = open_page("?embed=true&w=1.2", near=False)
     assert tab.page.get_by_test_id("stSidebar").count() == 0  # an iframe has no room for it
     assert tab.slider("w").get_attribute("aria-valuetext") == "1.2"
     for section in SECTIONS:
@@ -279,7 +279,8 @@ def test_the_page_works_within_another_page(open_page):
 def test_training_is_watched_until_it_is_done(open_page):
     section = next(section for section in SECTIONS if section.work)
     slug = section.slug
-    tab = open_page("?tk=10&tn=1")
+    tab = open_page("?tk=10&tn=1", near=False)
+    tab.come_near(slug)
     chart = tab.charts(slug).first
     empty = tab.drawing(chart)
     tab.page.locator(f".st-key-train-{slug} button").click()

@@ -24,7 +24,7 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page import take as page_take
 from tests.browser import installed
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, serving, wait_until
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, Tab, serving, wait_until
 from tests.facts import fact
 from tests.serving import free_port
 
@@ -32,6 +32,12 @@ ROOT = Path(__file__).parents[2]
 FRAMES = ("k-steps", "product-of-gates")
 STATE = "?act=logistic&w=2&k=30&f=0.9"
 SLUGS = tuple(section.slug for section in SECTIONS)
+
+
+@pytest.fixture(scope="module")
+def whole(open_shared_page) -> Tab:
+    """The whole page in STATE, for the tests that leave it there."""
+    return open_shared_page(STATE, near=False, permissions=["clipboard-read", "clipboard-write"])
 
 
 def code_in(page: Page, within: str) -> str:
@@ -63,8 +69,8 @@ def test_a_copied_link_opens_the_same_state_in_another_browser(open_page):
     assert other.drawing(other.charts("k-steps").first) == drawing
 
 
-def test_the_link_of_a_section_comes_to_rest_there(open_page):
-    tab = open_page(STATE, near=False)
+def test_the_link_of_a_section_comes_to_rest_there(open_page, whole: Tab):
+    tab = whole
     tab.come_near("product-of-gates")
     tab.page.locator(".st-key-take-product-of-gates summary").click()
     tab.page.wait_for_selector(".st-key-take-product-of-gates [data-testid=stCode]")
@@ -74,8 +80,8 @@ def test_the_link_of_a_section_comes_to_rest_there(open_page):
     expect(other.page.locator("#product-of-gates")).to_be_in_viewport()
 
 
-def test_the_link_is_copied_with_one_press(open_page):
-    tab = open_page(STATE, near=False, permissions=["clipboard-read", "clipboard-write"])
+def test_the_link_is_copied_with_one_press(whole: Tab):
+    tab = whole
     tab.page.locator(".st-key-share").get_by_role("button", name="Copy link").click()
     shown = tab.page.get_by_role("dialog").get_by_test_id("stCode")
     shown.hover()
@@ -83,6 +89,8 @@ def test_the_link_is_copied_with_one_press(open_page):
     copied = tab.page.evaluate("navigator.clipboard.readText()")
     assert copied == shown.locator("code").inner_text()
     assert urlsplit(copied).query == "k=30&act=logistic&w=2&f=0.9"
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_role("dialog").wait_for(state="detached")
 
 
 def test_what_the_readers_may_not_move_stays_in_the_address(open_page):
@@ -235,8 +243,9 @@ def test_an_embedded_section_answers_to_its_controls_and_needs_no_cookie(course_
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def test_the_files_of_the_lesson_open_and_hold_the_state(open_page, chromium: Browser, tmp_path: Path):
-    tab = open_page(STATE, near=False)
+def test_the_files_of_the_lesson_open_and_hold_the_state(whole: Tab, chromium: Browser, tmp_path: Path):
+    tab = whole
+    tab.come_near(page_take.ANCHOR)
     notebook = nbformat.read(downloaded(tab.page, "take-notebook", tmp_path), as_version=4)
     nbformat.validate(notebook)
     (cell,) = [cell.source for cell in notebook.cells if cell.source.startswith("# the page's settings")]
