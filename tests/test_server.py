@@ -43,8 +43,11 @@ def test_every_answer_keeps_its_type_and_gives_no_link_away(served: tuple[str, P
 def test_what_keeps_the_page_around_a_frame_still_stands_before_streamlits_own_scripts_run(served: tuple[str, Path]):
     with urllib.request.urlopen(f"{served[0]}/", timeout=PATIENCE_SECONDS) as answer:
         page, headers = answer.read().decode(), answer.headers
-    script = (ROOT / "explainer" / "page" / "frame.js").read_text(encoding="utf-8")
-    assert page.count(script) == 1
+    room = ROOT / "explainer" / "page"
+    style, script = ((room / name).read_text(encoding="utf-8") for name in ("page.css", "frame.js"))
+    assert page.count(style) == page.count(script) == 1
+    assert page.index('<div id="root">') < page.index(style) < page.index("</body>")
+    assert "<" not in style
     assert page.index('<div id="root">') < page.index(script) < page.index("</body>")
     assert "</script" not in script
     assert all("module" in one for one in re.findall(r"<script([^>]*\bsrc=[^>]*)>", page))  # these wait for its end

@@ -10,12 +10,25 @@ import streamlit as st
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS, citation, notation, prose
-from explainer.page import layout, live, memory, opening, parts, press, share, sidebar, status, sweep, take, tasks
+from explainer.page import (
+    layout,
+    live,
+    memory,
+    opening,
+    parts,
+    press,
+    server,
+    share,
+    sidebar,
+    status,
+    sweep,
+    take,
+    tasks,
+)
 from explainer.page.state import read_link, take_notes
 from explainer.take import links
 from explainer.take.links import View
 
-STYLESHEET = Path(__file__).with_name("page.css")
 _HERE = Path(__file__).parent
 _MODULES = ("frame.js", "buttons.js", "follow.js", "address.js", "symbols.js")
 SCRIPTS = (_HERE / "page.html").read_text(encoding="utf-8") + "".join(
@@ -36,7 +49,8 @@ def begin() -> View:
     )
     _freeze_imports()
     read_link()
-    st.html(STYLESHEET)
+    if not server.has_styled():
+        st.html(server.STYLESHEET)
     st.html(SCRIPTS, unsafe_allow_javascript=True)
     if st.query_params.get_all(links.VIEW) == [links.PROJECTOR]:
         st.html(PROJECTOR)

@@ -27,10 +27,15 @@ HEADERS = {
     b"referrer-policy": b"same-origin",  # a site that a reader goes to need not know the state of the page
 }
 
+STYLESHEET = Path(__file__).with_name("page.css")
 _FRAME = Path(__file__).with_name("frame.js").read_text(encoding="utf-8")
-# Before Streamlit's own scripts: as soon as they draw a heading that the address names they scroll there, and around a
-# frame as well. What a run of the page brings comes too late for that.
-END, EARLY = b"</body>", f"<script>(() => {{\n{_FRAME}}})();</script>".encode()
+# What a run of the page brings comes late: the first words would have no style. And as soon as Streamlit's own scripts
+# draw a heading that the address names, they scroll there, around a frame as well.
+END, EARLY = (
+    b"</body>",
+    f"<style>\n{STYLESHEET.read_text(encoding='utf-8')}</style><script>(() => {{\n{_FRAME}}})();</script>".encode(),
+)
+STYLED = b"x-style-in-document"  # a header of the WebSocket of a document that got the style from here
 
 POLICY_VIOLATION, UNSUPPORTED_DATA, PROTOCOL_ERROR = 1008, 1003, 1002  # codes with which a WebSocket is closed
 
@@ -88,8 +93,13 @@ class Guard:
         # Streamlit takes a WebSocket without an origin, and so does not ask whose it is.
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         if origin is not None and urlsplit(origin).netloc == host:
-            headers = scope["headers"]
-        await self._app(scope | {"headers": headers}, *_of_messages_alone(receive, send))
+            headers = [*scope["headers"]]
+        await self._app(scope | {"headers": [*headers, (STYLED, b"1")]}, *_of_messages_alone(receive, send))
+
+
+def has_styled() -> bool:
+    """Whether the document of the reader whose script runs got the style sheet from :class:`Guard`."""
+    return STYLED.decode() in st.context.headers
 
 
 def _is_document(start: Message) -> bool:

@@ -38,6 +38,7 @@ TEST_IDS = (
     "stSidebarUserContent",
     "stFileUploader",
     "stFileUploaderDropzone",
+    "stSkeleton",
     "stSlider",
     "stTooltipIcon",
     "stVegaLiteChart",

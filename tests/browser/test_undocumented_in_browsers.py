@@ -40,6 +40,13 @@ def values_of(states: dict, name: str) -> list[str]:
 # --- the shape of the page ----------------------------------------------------------------------------------
 
 
+# what is there for a moment only, while a page opens
+WATCH_TEST_IDS = """window.testIds = new Set();
+new MutationObserver(() => {
+    for (const one of document.querySelectorAll("[data-testid]")) testIds.add(one.dataset.testid);
+}).observe(document, { childList: true, subtree: true });"""
+
+
 @fact("test ids")
 def test_every_element_that_the_page_selects_is_there(desk: Tab, phone: Tab):
     found = "() => [...document.querySelectorAll('[data-testid]')].map(one => one.dataset.testid)"
@@ -49,6 +56,12 @@ def test_every_element_that_the_page_selects_is_there(desk: Tab, phone: Tab):
     there |= set(desk.page.evaluate(found))
     desk.page.keyboard.press("Escape")
     desk.page.get_by_role("dialog").wait_for(state="detached")
+    opening = desk.page.context.new_page()
+    opening.add_init_script(WATCH_TEST_IDS)
+    opening.goto(f"{desk.page.url.partition('?')[0]}?section={SLUG}")
+    opening.wait_for_selector("svg.marks", timeout=PATIENCE_MILLISECONDS)
+    there |= set(opening.evaluate("[...testIds]"))
+    opening.close()
     assert set(TEST_IDS) - there == set()
 
 
