@@ -70,8 +70,8 @@ def test_the_keys_of_a_presenter_scroll_the_page_on_arrival(arrived: Tab):
     for key in ("PageDown", " "):
         before = arrived.page.evaluate(SCROLLED)
         arrived.page.keyboard.press(key)
-        assert arrived.page.evaluate(SCROLLED) > before + 300
-    arrived.settle()
+        arrived.page.wait_for_function(f"before => ({SCROLLED})() > before + 300", arg=before)
+        arrived.settle()
     arrived.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
 
 
