@@ -171,23 +171,36 @@ def test_a_section_that_is_scrolled_to_while_it_is_late_comes_at_once(tab: Tab, 
     assert_shows_its_link(tab, open_page)
 
 
-def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(tab: Tab):
+def busy_together(tab: Tab, going_to: str) -> list[int]:
+    """How many sections are busy, each time that it changes, while a reader moves w and goes to one that is late."""
+    look_at_the_section(tab)
     tab.page.evaluate(
         """slug => {
             window.busyTogether = [];
-            new MutationObserver(() => {
+            window.watch?.disconnect();
+            window.watch = new MutationObserver(() => {
                 const busy = document.querySelectorAll("[aria-busy=true]").length;
                 if (!window.busyTogether.length) document.querySelector(`.st-key-section-${slug}`).scrollIntoView();
                 window.busyTogether.push(busy);
-            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-busy"] });
+            });
+            window.watch.observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-busy"] });
         }""",
-        AWAY,
+        going_to,
     )
     tab.slider("w").press("ArrowRight")
     tab.page.wait_for_function("() => window.busyTogether.at(-1) === 0", timeout=PATIENCE_MILLISECONDS)
-    busy = tab.page.evaluate("() => window.busyTogether")
-    assert busy == sorted(busy, reverse=True)
-    assert len(set(busy)) > 2  # all that are late, those that are left when what is in sight has come, none
+    tab.settle()
+    return tab.page.evaluate("() => window.busyTogether")
+
+
+def test_a_late_section_that_has_come_is_busy_no_more_though_others_are(tab: Tab):
+    """Where the machine is busy the page may hear of all at once; then the reader moves on."""
+    for _ in range(10):
+        busy = busy_together(tab, AWAY)
+        assert busy == sorted(busy, reverse=True)
+        if len(set(busy)) > 2:  # all that are late, those that are left when what is in sight has come, none
+            return
+    pytest.fail("the sections that were late are never busy one without the others")
 
 
 def test_a_move_marks_no_heading_as_out_of_date(tab: Tab):
