@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
-from hypothesis.errors import FlakyStrategyDefinition, HypothesisException
+from hypothesis.errors import FlakyStrategyDefinition, HypothesisException, StopTest
 
 AS_MANY_AS_THERE_IS_TIME_FOR = 10**7
 EXAMPLES = "examples"  # the name of their number in a report
@@ -109,7 +109,7 @@ def _within_its_time(test: Callable, item: pytest.Item) -> Callable:
         item.stash[_TRIED] += 1
         try:
             test(*arguments, **keywords)
-        except HypothesisException:  # an example that the test does not want
+        except (HypothesisException, StopTest):  # an example that the test does not want, or that draws too much
             raise
         except BaseException:
             failed = True
