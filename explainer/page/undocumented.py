@@ -190,6 +190,13 @@ FACTS = {
         "See whether a run that begins still drops what another has said, and find how to keep it. Otherwise a press "
         "in a busy moment leaves holes in the page.",
     ),
+    "a run that has ended": Fact(
+        "Where a request comes when the thread of a run has just ended, the session begins another thread, and drops "
+        "what its loop has not taken yet of the first.",
+        (f"{_PAGE}/messages.py",),
+        "If Streamlit keeps it now, leave out Session. If the names have changed, find how to let all that a run has "
+        "said come before the next one begins. Otherwise a figure stays as it was, after a press in a busy moment.",
+    ),
     "the test runner's tree": Fact(
         "AppTest has what a run has sent in _tree, where an element that was not sent has no proto, and the components "
         "in _bidi_component_manager.",
