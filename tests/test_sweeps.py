@@ -21,18 +21,20 @@ from explainer.figures import rows
 from explainer.figures.rows import Rows
 from explainer.figures.sweep import Slice, pack
 from explainer.lesson import SECTIONS
+from explainer.lesson.two_steps import SLOPES
 from explainer.page import parts, sweep
-from explainer.page.state import KEY, PageState
+from explainer.page.state import KEY, PageState, Part
 from explainer.serving.turns import Allowance, Turns
 from tests.facts import fact
 from tests.reader import Reader
 
 SOME = 51  # every so many-th value of a control is looked at; of a short list its fourth
 LARGEST = 300_000  # bytes of a sweep
-LARGEST_OF_NETWORKS = 450_000
+LARGEST_OF_GAINS = 400_000  # with a map for each of three networks
 IN_SIGHT_TARGETS = [
     *((name, slug, LARGEST) for name in ("w", "f", "k") for slug in ("k-steps", "vanish-or-explode")),
-    *((name, "many-paths", LARGEST_OF_NETWORKS) for name in sweep.OF_NETWORKS),
+    ("bf", "many-paths", LARGEST),
+    ("gain", "many-paths", LARGEST_OF_GAINS),
 ]
 
 
@@ -50,6 +52,8 @@ def unpacked(packed: bytes) -> tuple[dict, np.ndarray, np.ndarray]:
 
 
 def test_what_is_packed_comes_out_again():
+    read = frozenset({"moves", "stays", "said"})
+
     def at(value: int) -> Slice:
         table = Rows(
             {
@@ -62,7 +66,7 @@ def test_what_is_packed_comes_out_again():
         grows = Rows({"moves": np.arange(value)})
         still = Rows({"stays": np.array([1])})
         tables = {"some": table, "grows": grows, "still": still}
-        return Slice((("it is", f"{value}"), ("always",)), "A title", tables, frozenset({"moves", "stays", "said"}))
+        return Slice((("it is", f"{value}"), ("always",)), "A title", tables, dict.fromkeys(tables, read))
 
     header, numbers, codes = unpacked(pack({"name": "w"}, [({"section": "here"}, [at(value) for value in range(5)])]))
     assert header["name"] == "w"
@@ -200,6 +204,43 @@ def test_a_message_that_has_overtaken_a_move_brings_what_the_move_has_left(state
     sweep._wanted()
     assert reruns == [["figure-1-k-steps", parts.ANSWER, sweep.KEY]]
     state.late.clear()
+
+
+def test_what_makes_a_sweep_too_large_is_left_out_and_the_sweep_says_so(state: PageState, monkeypatch):
+    both = "two-steps", "k-steps"
+    all_of_it = sweep._sweep("w", both)
+    whole, *_ = unpacked(all_of_it)
+    sweep.clear()
+    limit(monkeypatch, bytes=len(all_of_it) - 1)
+    packed = sweep._sweep("w", both)
+    some, *_ = unpacked(packed)
+    assert len(packed) < len(all_of_it)
+    assert (whole["partial"], some["partial"]) == (False, True)
+    assert some["sections"] == whole["sections"] == [*both]
+    titles = [chart["title"] for chart in whole["charts"]]
+    titles.remove(SLOPES.title)  # the largest
+    assert [chart["title"] for chart in some["charts"]] == titles
+
+
+def test_what_there_is_no_time_for_is_left_out_and_in_the_way_of_nothing_else(state: PageState, monkeypatch):
+    now = 0.0
+
+    def part(section: str, seconds: float) -> Part:
+        def swept(settings: Settings) -> Slice:
+            nonlocal now
+            now += seconds
+            return Slice(((f"{settings.k}",),))
+
+        return Part(lambda settings: settings, ("k",), section, swept)
+
+    monkeypatch.setattr(sweep.time, "thread_time", lambda: now)
+    count = len(CONTROL["k"].values)
+    limit(monkeypatch, seconds=1.5)
+    made = sweep._computed(
+        "k", Settings(), [part("long", 0.5), part("short", 0.001), part("too", 0.001)], sweep._of_cells
+    )
+    assert [(place["section"], len(slices)) for place, slices in made] == [("short", count), ("too", count)]
+    assert [one.texts for one in made[0][1]] == [((f"{k}",),) for k in CONTROL["k"].values]
 
 
 def test_a_sweep_that_is_too_large_or_takes_too_long_is_none_and_not_tried_again(state: PageState, monkeypatch):

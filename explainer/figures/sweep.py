@@ -31,19 +31,47 @@ class Slice:
         texts: what it says; each a run of pieces of text, one after the other, as they stand in the page.
         title: of its figure, if it has one.
         tables: of its figure, by the name of the dataset; columns of words have no other type than str or None.
-        columns: names of the columns that the figure's drawing reads.
+        columns: names of the columns that the figure's drawing reads, by the name of the dataset.
     """
 
     texts: tuple[tuple[str, ...], ...] = ()
     title: str = ""
     tables: Mapping[str, Rows] = field(default_factory=dict)
-    columns: frozenset[str] = frozenset()
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+_VIEWS = ("layer", "hconcat", "vconcat", "concat", "spec")  # the keys of a view's parts in Vega-Lite
 
 
 @functools.cache
-def columns_read(drawing: Drawing) -> frozenset[str]:
-    """Every word of a specification: among them are the columns that it reads."""
-    return frozenset(re.findall(r"\w+", json.dumps(drawing())))
+def columns_read(drawing: Drawing) -> Mapping[str, frozenset[str]]:
+    """By the name of each dataset every word that a specification says where it draws it, but for titles.
+
+    Among these words are the columns that it reads: by name as a field, or within an expression.
+    """
+    read: dict[str, frozenset[str]] = {}
+    _read(drawing(), "", frozenset(), read)
+    return read
+
+
+def _read(view: Mapping, dataset: str, around: frozenset[str], read: dict[str, frozenset[str]]) -> None:
+    """Add what a view and its parts say to what is read; ``dataset`` and words from ``around`` hold within it too."""
+    dataset = view.get("data", {}).get("name", dataset)
+    own = {key: value for key, value in view.items() if key not in (*_VIEWS, "config", "datasets")}
+    said = around | _words(own)
+    read[dataset] = read.get(dataset, frozenset()) | said
+    for key in _VIEWS:
+        within = view.get(key, ())
+        for one in [within] if isinstance(within, Mapping) else within:
+            _read(one, dataset, said, read)
+
+
+def _words(value: object) -> frozenset[str]:
+    if isinstance(value, Mapping):
+        return frozenset().union(*(_words(one) for key, one in value.items() if key != "title"))
+    if isinstance(value, list):
+        return frozenset().union(*map(_words, value))
+    return frozenset(re.findall(r"\w+", value)) if isinstance(value, str) else frozenset()
 
 
 class Packed:
@@ -53,9 +81,14 @@ class Packed:
         self._floats: list[np.ndarray] = []
         self._codes: list[np.ndarray] = []
         self._places = [0, 0]
+        self._known: dict[bytes, int] = {}
 
     def floats(self, values: np.ndarray) -> dict:
-        return {"floats": self._keep(self._floats, 0, np.ascontiguousarray(values, dtype="<f8"))}
+        numbers = np.ascontiguousarray(values, dtype="<f8")
+        written = numbers.tobytes()
+        if written not in self._known:  # a diagonal is twice the same column
+            self._known[written] = self._keep(self._floats, 0, numbers)
+        return {"floats": self._known[written]}
 
     def words(self, values: Sequence, codes: np.ndarray) -> dict:
         return {"words": list(values), "codes": self._keep(self._codes, 1, np.ascontiguousarray(codes, dtype="<u2"))}
@@ -99,7 +132,8 @@ def _dataset(packed: Packed, name: str, slices: Sequence[Slice]) -> dict | None:
     if all(one is tables[0] for one in tables):
         return None
     counts = [len(one) for one in tables]
-    names = [column for column in tables[0].columns if column in slices[0].columns]
+    read = slices[0].columns.get(name, frozenset())
+    names = [column for column in tables[0].columns if column in read]
     columns = {column: _column(packed, [one.columns[column] for one in tables], counts) for column in names}
     is_even = len(set(counts)) == 1
     if is_even and all("same" in column for column in columns.values()):

@@ -3,7 +3,7 @@ const REST = 80; // milliseconds that the pointer rests on a slider before its s
 const AGAIN = 3000; // milliseconds after which a sweep that has not come is asked for again
 
 let ask = null; // how to ask the server for a sweep
-let sweep = null; // {name, sections, at, values, charts, texts}
+let sweep = null; // {name, sections, at, values, charts, texts, partial: whether figures of these sections are left out}
 let page = { sections: [], sliders: {}, at: {} }; // what the server has told last, by way of live.js
 let asked = { what: "", at: -Infinity, count: 0, failed: 0 };
 
@@ -266,7 +266,7 @@ function thumbMoved(event) {
   if (!sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
   target = sweep.place.get(text);
   follow();
-  event.preventDefault(); // nobody need ask the server
+  if (!sweep.partial) event.preventDefault(); // nobody need ask the server
 }
 
 function thumbRests() {
@@ -276,8 +276,8 @@ function thumbRests() {
 
 // When the server has answered for the value under the thumb, its own tables may be seen again.
 function settle() {
-  if (moving || target === null || !sweep) return;
-  if (page.at[sweep.name] === textUnder()) release();
+  if (target === null || !sweep) return;
+  if (!moving && page.at[sweep.name] === textUnder()) release();
   else for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 

@@ -5,14 +5,15 @@ When the pointer or the focus comes to a slider of ``SWEPT``, the browser asks f
 draws from it while the slider moves, in the charts that Streamlit has made. When the slider is let go, the page answers
 as it would without a sweep, with the same numbers to the last bit.
 
-A sweep takes its turns to compute after everybody else. It is given up if it takes too long or becomes too large; then
-the figures follow by messages, as :mod:`explainer.page.live` says.
+A sweep takes its turns to compute after everybody else. What takes too long, or makes it too large, is left out: these
+figures follow by messages, as :mod:`explainer.page.live` says.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures import rows
-from explainer.figures.sweep import pack
+from explainer.figures.sweep import Slice, pack
 from explainer.maths.results import at_once
 from explainer.page import parts
 from explainer.page.state import Part, Urgency, page_state
@@ -39,9 +40,12 @@ _PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the
 _TURN = 0.01  # seconds after which others may compute
 
 
+Swept = tuple[Mapping[str, str], Sequence[Slice]]  # where a part stands, and its slices, one for each value
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What a sweep may cost. What takes longer or becomes larger is none.
+    """What a sweep may cost.
 
     Attributes:
         seconds: of computing.
@@ -106,35 +110,63 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
 
 
 def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part], limits: Limits) -> bytes | None:
-    """The sweep, computed in many short turns; None if it takes too long, or is too large."""
+    """The sweep, computed in many short turns; None if nothing of it is quick and small enough."""
     if not limits.allowance.has_left():
         raise OvertakenError
-    control, taken = CONTROL[name], 0.0
-    many, slices = base.each(name, control.values), [[] for _ in swept]
-    work = [(made, part, settings) for made, part in zip(slices, swept, strict=True) for settings in many]
-    work.reverse()  # the last comes first
-    with at_once(name, control.values), rows.bare():
-        while work:
-            if taken > limits.seconds:
-                return None
-            if _is_overtaken():
-                raise OvertakenError
-            with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
-                begun, now = taken, time.thread_time()
-                while work and taken - begun < _TURN:
-                    made, part, settings = work.pop()
-                    made.append(part.sweep(settings))
-                    taken, now = taken + time.thread_time() - now, time.thread_time()
-                limits.allowance.spend(taken - begun)
+    made = _computed(name, base, swept, limits)
     header = {
         "name": name,
         "sections": list(sections),
         "at": parts.at(base),
-        "values": [control.text(value) for value in control.values],
+        "values": [CONTROL[name].text(value) for value in CONTROL[name].values],
     }
-    with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
-        packed = pack(header, [({"section": part.section}, made) for part, made in zip(swept, slices, strict=True)])
-    return packed if len(packed) <= limits.bytes else None
+
+    def pack_all(some: Sequence[Swept]) -> bytes:
+        with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+            return pack(header | {"partial": len(some) < len(swept)}, some)
+
+    packed = pack_all(made)
+    if len(packed) > limits.bytes:
+        made = _smallest(made, limits.bytes - len(pack_all([])))
+        packed = pack_all(made)
+    return packed if made and len(packed) <= limits.bytes else None
+
+
+def _computed(name: str, base: Settings, swept: Sequence[Part], limits: Limits) -> list[Swept]:
+    """Of each part where it stands, and its slices; without the parts for which there is no time.
+
+    The turn is always with the part that has had the least time, so none is in the way of others.
+    """
+    many = base.each(name, CONTROL[name].values)
+    slices, taken = [[] for _ in swept], [0.0 for _ in swept]
+    waiting = set(range(len(swept)))
+    with at_once(name, CONTROL[name].values), rows.bare():
+        while waiting and sum(taken) < limits.seconds:
+            if _is_overtaken():
+                raise OvertakenError
+            which = min(waiting, key=taken.__getitem__)
+            made, part, before = slices[which], swept[which], taken[which]
+            with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+                now = time.thread_time()
+                while len(made) < len(many) and taken[which] - before < _TURN:
+                    made.append(part.sweep(many[len(made)]))
+                    taken[which], now = taken[which] + time.thread_time() - now, time.thread_time()
+                limits.allowance.spend(taken[which] - before)
+            if len(made) == len(many):
+                waiting.remove(which)
+    return [({"section": one.section}, slices[which]) for which, one in enumerate(swept) if which not in waiting]
+
+
+def _smallest(made: Sequence[Swept], most: int) -> list[Swept]:
+    """As many parts as so many bytes have room for, the smallest first; in the order of the page."""
+    sizes = []
+    for one in made:
+        with parts.turns.turn(Urgency.AHEAD, _PATIENCE):
+            sizes.append(len(pack({}, [one])))
+    smallest_first = sorted(range(len(made)), key=sizes.__getitem__)
+    sums = itertools.accumulate(sizes[which] for which in smallest_first)
+    kept = {which for which, size in zip(smallest_first, sums, strict=True) if size <= most}
+    return [one for which, one in enumerate(made) if which in kept]
 
 
 def _is_overtaken() -> bool:
