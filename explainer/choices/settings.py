@@ -43,7 +43,11 @@ class Settings(_Fields):
 
     def replace(self, **changes: object) -> Settings:
         """The same settings but for these fields."""
-        return dataclasses.replace(self, **changes)
+        if not changes.keys() <= CONTROL.keys():
+            return dataclasses.replace(self, **changes)
+        for name, value in changes.items():
+            CONTROL[name].check(value)
+        return _made({**vars(self), **changes})
 
     def each(self, name: str, values: Iterable[object]) -> list[Settings]:
         """The same settings with each of these values of one control."""
@@ -97,7 +101,7 @@ _SEVERAL = tuple(control.name for control in CONTROLS if isinstance(control, Sev
 
 
 def _made(fields: Mapping[str, object]) -> Settings:
-    """Settings of fields that have been checked: a sweep makes thousands."""
+    """Settings of fields that have been checked: to check them all takes longer than most of what is done with them."""
     made = object.__new__(Settings)
     vars(made).update(fields)
     return made

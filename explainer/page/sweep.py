@@ -58,7 +58,7 @@ class Limits:
     allowance: Allowance
 
 
-_of_cells = Limits(1.0, 300_000, Allowance(0.2, most=1.0))
+_of_cells = Limits(2.0, 300_000, Allowance(0.2, most=2.0))
 _of_networks = Limits(8.0, 600_000, Allowance(0.2, most=8.0))
 
 _script = Path(__file__).with_name("sweep.js").read_text(encoding="utf-8")
@@ -129,7 +129,8 @@ def _packed(name: str, sections: Sequence[str], base: Settings, swept: Sequence[
     if len(packed) > limits.bytes:
         made = _smallest(made, limits.bytes - len(pack_all([])))
         packed = pack_all(made)
-    return packed if made and len(packed) <= limits.bytes else None
+    is_worth_it = made or not swept  # where nothing is in sight that moves, there is nothing to ask the server for
+    return packed if is_worth_it and len(packed) <= limits.bytes else None
 
 
 def _computed(name: str, base: Settings, swept: Sequence[Part], limits: Limits) -> list[Swept]:

@@ -158,6 +158,18 @@ def test_real_networks_follow_the_pointer_as_well(open_page, name: str):
     assert pictures(tab) == drawn
 
 
+def test_figures_that_are_too_large_to_be_sent_ahead_follow_by_messages(open_page):
+    tab = open_page("?section=one-recurrence", height=TALL)
+    x, y = grab(tab, "h0")
+    charts = tab.charts("one-recurrence").all()
+    before = [tab.drawing(chart) for chart in charts]
+    tab.page.mouse.move(x + 30, y, steps=3)
+    for chart, shown in zip(charts, before, strict=True):
+        tab.wait_until_redrawn(chart, shown, held=True)
+    tab.page.mouse.up()
+    wait_for_the_answer(tab, "h0")
+
+
 def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab):
     slider = tab.slider("w")
     slider.focus()
