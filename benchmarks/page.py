@@ -125,10 +125,14 @@ def open_tab(browser: Browser, address: str, key: str | None, height: int = 900,
         page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=60_000)
         page.wait_for_timeout(4000)
         page.set_viewport_size({"width": 1280, "height": height})
-    if "#" in address:  # the charts above have moved it
-        page.locator(f".st-key-section-{address.partition('#')[2]} [data-testid=stVegaLiteChart]").first.evaluate(
-            "chart => chart.scrollIntoView({block: 'center'})"
-        )
+    if "#" in address:  # the charts above have moved it, and what comes near moves it again
+        chart = page.locator(f".st-key-section-{address.partition('#')[2]} [data-testid=stVegaLiteChart]").first
+        middle, before = None, -1.0
+        while middle != before:
+            before = middle
+            chart.evaluate("chart => chart.scrollIntoView({block: 'center', behavior: 'instant'})")
+            page.wait_for_timeout(2000)
+            middle = chart.evaluate("chart => chart.getBoundingClientRect().y")
     return Tab(page, key)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -112,5 +114,9 @@ def test_what_a_drawing_reads_of_a_dataset_is_among_what_is_sent_and_a_title_rea
     for _, plot in PLOTS:
         drawing, sent = plot.drawing(), columns_read(plot.drawing)
         for unit, data, made in units(drawing):
-            assert fields_of(unit) - made <= sent[data], (plot.title, data)
+            expressions = json.dumps(unit)
+            read = fields_of(unit) | set(re.findall(r"datum\.(\w+)", expressions))
+            assert read - made <= sent[data] | {"value", "label"}, (plot.title, data)  # those are an axis's own
+            for other, column in re.findall(r"data\('(\w+)'\), '(\w+)'", expressions):
+                assert column in sent[other], (plot.title, other)
     assert "gradient" not in columns_read(BY_LAG.drawing)["gradients"]  # a title says it

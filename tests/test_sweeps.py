@@ -22,7 +22,7 @@ from explainer.figures.rows import Rows
 from explainer.figures.sweep import Slice, pack
 from explainer.lesson import SECTIONS
 from explainer.lesson.two_steps import SLOPES
-from explainer.page import parts, sweep
+from explainer.page import ahead, parts, sweep
 from explainer.page.state import KEY, PageState, Part
 from explainer.serving.turns import Allowance, Turns
 from tests.facts import fact
@@ -223,24 +223,39 @@ def test_what_makes_a_sweep_too_large_is_left_out_and_the_sweep_says_so(state: P
 
 
 def test_what_there_is_no_time_for_is_left_out_and_in_the_way_of_nothing_else(state: PageState, monkeypatch):
-    now = 0.0
+    now, read = 0.0, frozenset({"k"})
 
     def part(section: str, seconds: float) -> Part:
         def swept(settings: Settings) -> Slice:
             nonlocal now
             now += seconds
-            return Slice(((f"{settings.k}",),))
+            return Slice(((f"{settings.k}",),), section, {"some": Rows({"k": np.array([settings.k])})}, {"some": read})
 
         return Part(lambda settings: settings, ("k",), section, swept)
 
-    monkeypatch.setattr(sweep.time, "thread_time", lambda: now)
-    count = len(CONTROL["k"].values)
-    limit(monkeypatch, seconds=1.5)
-    made = sweep._computed(
-        "k", Settings(), [part("long", 0.5), part("short", 0.001), part("too", 0.001)], sweep._of_cells
-    )
-    assert [(place["section"], len(slices)) for place, slices in made] == [("short", count), ("too", count)]
-    assert [one.texts for one in made[0][1]] == [((f"{k}",),) for k in CONTROL["k"].values]
+    monkeypatch.setattr(ahead.time, "thread_time", lambda: now)
+    limits = dataclasses.replace(sweep._of_cells, seconds=2.5)
+    swept = [part("long", 0.5), part("short", 0.001), part("too", 0.001)]
+    header, *_ = unpacked(ahead.Work("k", (), Settings(), swept, limits).packed())
+    assert header["partial"]
+    said = [[str(k)] for k in CONTROL["k"].values]
+    assert [chart["title"] for chart in header["charts"]] == ["short", "too"]
+    assert header["texts"] == [{"section": one, "runs": said} for one in ("short", "too")]
+
+
+def test_a_sweep_that_has_been_overtaken_goes_on_from_there(state: PageState, monkeypatch):
+    others = iter([False] * 5 + [True] + [False] * 1000)
+    monkeypatch.setattr(ahead, "_is_overtaken", lambda: next(others))
+    asked: list[Settings] = []
+    figure = state.parts["figure-1-k-steps"]
+    counted = dataclasses.replace(figure, sweep=lambda settings: asked.append(settings) or figure.sweep(settings))
+    monkeypatch.setitem(state.parts, "figure-1-k-steps", counted)
+    assert sweep._sweep("f", ("k-steps",)) == b""
+    before = len(asked)
+    packed = sweep._sweep("f", ("k-steps",))
+    assert 0 < before < len(asked) == len(CONTROL["f"].values)
+    sweep.clear()
+    assert sweep._sweep("f", ("k-steps",)) == packed
 
 
 def test_a_sweep_that_is_too_large_or_takes_too_long_is_none_and_not_tried_again(state: PageState, monkeypatch):
@@ -262,7 +277,7 @@ def test_of_large_networks_there_is_no_sweep_and_of_the_cells_beside_them_there_
 
 
 def test_a_sweep_gives_way_and_does_not_wait_for_long(state: PageState, monkeypatch):
-    monkeypatch.setattr(sweep, "_PATIENCE", 0.01)
+    monkeypatch.setattr(ahead, "PATIENCE", 0.01)
     holds, over = threading.Event(), threading.Event()
 
     def other() -> None:

@@ -45,21 +45,22 @@ _VIEWS = ("layer", "hconcat", "vconcat", "concat", "spec")  # the keys of a view
 
 @functools.cache
 def columns_read(drawing: Drawing) -> Mapping[str, frozenset[str]]:
-    """By the name of each dataset every word that a specification says where it draws it, but for titles.
+    """What a drawing reads of each dataset, by its name: every word in the views over it, except in titles.
 
-    Among these words are the columns that it reads: by name as a field, or within an expression.
+    Among these words are the names of the columns, as fields or within expressions.
     """
     read: dict[str, frozenset[str]] = {}
     _read(drawing(), "", frozenset(), read)
     return read
 
 
-def _read(view: Mapping, dataset: str, around: frozenset[str], read: dict[str, frozenset[str]]) -> None:
-    """Add what a view and its parts say to what is read; ``dataset`` and words from ``around`` hold within it too."""
+def _read(view: Mapping, dataset: str, outer: frozenset[str], read: dict[str, frozenset[str]]) -> None:
+    """Add to ``read`` what a view and those within it say; for these, ``dataset`` and the ``outer`` words hold too."""
     dataset = view.get("data", {}).get("name", dataset)
     own = {key: value for key, value in view.items() if key not in (*_VIEWS, "config", "datasets")}
-    said = around | _words(own)
-    read[dataset] = read.get(dataset, frozenset()) | said
+    said = outer | _words(own)
+    for name in (dataset, *re.findall(r"data\('(\w+)'\)", json.dumps(own))):  # an expression names others
+        read[name] = read.get(name, frozenset()) | said
     for key in _VIEWS:
         within = view.get(key, ())
         for one in [within] if isinstance(within, Mapping) else within:

@@ -15,7 +15,7 @@ const inSight = (slug) => within(slug, 0);
 
 // --- a slider that moves ----------------------------------------------------------------------------------------
 
-// Whoever has drawn what stands under the thumb (sweep.js) says so by preventing the event's default. Otherwise, while
+// Whoever has drawn all that moves with the thumb (sweep.js) says so by preventing the event's default. Otherwise, while
 // the pointer is down, the server is asked: at most one message is on its way, and what the pointer passes meanwhile is
 // skipped.
 let watched = null; // {name, key, thumb, observer}: the slider that has the focus or is under the pointer that is down
@@ -30,10 +30,10 @@ function isDrawn() {
   return !dispatchEvent(new CustomEvent("explainer-thumb", { cancelable: true, detail }));
 }
 
-function send() {
+function send(isLast = false) {
   if (!drag || text() === drag.sent) return;
   if (known.slow.includes(watched.name)) return; // an answer takes too long to follow the pointer
-  if (known.answered < turn && performance.now() - drag.at < AGAIN) return;
+  if (!isLast && known.answered < turn && performance.now() - drag.at < AGAIN) return;
   drag.sent = text();
   drag.at = performance.now();
   turn += 1;
@@ -63,7 +63,7 @@ function begin({ target }) {
 function end() {
   if (!drag) return;
   // Streamlit's slider says nothing if it is let go where it began, but the figures have to come back.
-  if (text() === drag.first && !isDrawn()) send();
+  if (text() === drag.first && !isDrawn()) send(true);
   drag = null;
   rest();
 }

@@ -6,6 +6,7 @@ its place on the page is missing.
 
 from __future__ import annotations
 
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import websocket_session_manager
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
@@ -29,26 +30,36 @@ class Messages(ForwardMsgQueue):
 class Session(AppSession):
     """The session of one reader's tab.
 
-    A thread runs the script, and what it says waits for its turn on the server's loop. When the thread has ended, the
-    next request begins another. From then on Streamlit drops what still waits of the first.
+    A thread runs the script, and the server's loop takes what it says, a little later. When the thread takes no request
+    any more, the next one begins another thread. From then on Streamlit drops what the loop has not taken of the first.
     """
 
     def __init__(self, *arguments, **options) -> None:
         super().__init__(*arguments, **options)
         self._browser_queue = Messages()
+        self._put_off: list[ClientState | None] | None = None  # requests behind one that has been put off, if one has
+
+    def request_rerun(self, client_state: ClientState | None) -> None:
+        if self._put_off is None:
+            super().request_rerun(client_state)
+        else:
+            self._put_off.append(client_state)
 
     def _create_scriptrunner(self, initial_rerun_data: RerunData) -> None:
         if self._scriptrunner is None:
             super()._create_scriptrunner(initial_rerun_data)
-        else:  # its thread has ended: all that it has said stands in the loop's queue already
-            self._event_loop.call_soon(self._take_up, initial_rerun_data)
+        else:  # all that its thread has said stands before this in the loop
+            self._put_off = []
+            self._call_soon_on_event_loop(lambda: self._take_up(initial_rerun_data))
 
-    def _take_up(self, request: RerunData) -> None:
-        """Run what has been asked for, on a thread that another request has begun meanwhile or on a new one."""
+    def _take_up(self, first: RerunData) -> None:
+        """Run what has been put off, then what has been asked for since, in order."""
+        later, self._put_off = self._put_off, None
         if self._state == AppSessionState.SHUTDOWN_REQUESTED:
             return
-        if self._scriptrunner is None or not self._scriptrunner.request_rerun(request):
-            super()._create_scriptrunner(request)
+        super()._create_scriptrunner(first)
+        for one in later:
+            self.request_rerun(one)
 
 
 def send_all() -> None:

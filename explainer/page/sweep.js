@@ -261,9 +261,11 @@ function elsewhere({ target: element }) {
 function thumbMoved(event) {
   under = event.detail;
   moving = under.name;
-  if (sweep?.name !== moving || !isValid()) return;
-  const text = textUnder();
-  if (!sweep.place.has(text) || !sweep.charts.every(viewOf)) return;
+  const text = sweep?.name === moving && isValid() && textUnder();
+  if (!text || !sweep.place.has(text) || !sweep.charts.every(viewOf)) {
+    if (target !== null) release(); // what the server says is newer
+    return;
+  }
   target = sweep.place.get(text);
   follow();
   if (!sweep.partial) event.preventDefault(); // nobody need ask the server

@@ -121,7 +121,7 @@ FACTS = {
     ),
     "a waiting request": Fact(
         "The context of a run knows whether another message of the same reader waits, or the reader has gone.",
-        (f"{_PAGE}/sweep.py",),
+        (f"{_PAGE}/ahead.py",),
         "Leave out _is_overtaken: a sweep then delays its own reader's next move by as long as it takes.",
     ),
     "an entry for each value": Fact(

@@ -73,6 +73,11 @@ class Kept(Generic[Value]):
                 return True, self._results[key]
             return False, self._under_way.setdefault(key, threading.Lock())
 
+    def forget(self, key: Hashable) -> None:
+        """Keep the result of this key no longer, if there is one."""
+        with self._guard:
+            self._results.pop(key, None)
+
     def counts(self) -> Counts:
         """How this cache has been used since it was made or cleared."""
         with self._guard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import time
 
 import pytest
@@ -168,6 +169,29 @@ def test_figures_that_are_too_large_to_be_sent_ahead_follow_by_messages(open_pag
         tab.wait_until_redrawn(chart, shown, held=True)
     tab.page.mouse.up()
     wait_for_the_answer(tab, "h0")
+
+
+def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_figure_back(open_page, server):
+    tab = open_page("?section=one-recurrence", height=TALL)
+    x, y = grab(tab, "h0")
+    charts, started = tab.charts("one-recurrence").all(), value(tab, "h0")
+    before = [tab.drawing(chart) for chart in charts]
+    heard = Heard(tab)
+    server.send_signal(signal.SIGSTOP)
+    try:
+        tab.page.mouse.move(x + 30, y, steps=3)
+        wait_until(tab.page, lambda: heard.messages, "nothing is asked")
+        offset = 0
+        while value(tab, "h0") != started:
+            tab.page.mouse.move(x + offset, y)
+            offset = -offset if offset > 0 else 1 - offset
+            assert abs(offset) < 20
+        tab.page.mouse.up()
+    finally:
+        server.send_signal(signal.SIGCONT)
+    for chart, shown in zip(charts, before, strict=True):
+        tab.wait_until_drawn(chart, shown)
+    assert len(heard.messages) > 1
 
 
 def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab):
