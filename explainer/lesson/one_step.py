@@ -16,6 +16,7 @@ from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
 from explainer.maths.cells import ACTIVATIONS
+from explainer.maths.results import one_by_one
 from explainer.programs import one_step as programs
 
 _ARGUMENT = r"""
@@ -209,14 +210,16 @@ DERIVATIVE = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     one = gradients.vanilla_derivative(settings, (float(gradients.vanilla(settings).state[1]),))
+    remark = "h(t−1) itself is too large for float64."
+    if np.isfinite(one.state[0]):
+        with one_by_one():  # in a batch over a control each value would have a state of its own
+            remark = readings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-1)}} = w\,\sigma'\!\left(w\,h^{(t-1)}\right),\quad"
         rf"\sigma(x) = {ACTIVATIONS[settings.act].formula}",
         Side("autograd", float(one.gradient[0])),
         Side("w·σ′(w·h(t−1))", float(one.closed_form[0])),
-        remark=readings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))
-        if np.isfinite(one.state[0])
-        else "h(t−1) itself is too large for float64.",
+        remark=remark,
     )
 
 

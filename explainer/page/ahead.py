@@ -48,7 +48,7 @@ class OvertakenError(Exception):
     """There is no time for a sweep: its reader has said something else since, or has left, or too many ask."""
 
 
-class _Course:
+class _Progress:
     """One part of the page on its way through all values.
 
     Attributes:
@@ -101,7 +101,7 @@ class Work:
             "values": [CONTROL[name].text(value) for value in CONTROL[name].values],
         }
         many = base.each(name, CONTROL[name].values)
-        self._courses = [_Course(part, many) for part in swept]
+        self._progress = [_Progress(part, many) for part in swept]
         self._taken = 0.0
 
     def packed(self) -> bytes | None:
@@ -118,17 +118,17 @@ class Work:
         """The quickest part comes first."""
         with at_once(self._name, CONTROL[self._name].values), rows.bare():
             while self._taken < self._limits.seconds:
-                waiting = [one for one in self._courses if not one.is_over]
+                waiting = [one for one in self._progress if not one.is_over]
                 if not waiting:
                     return
                 with self._turn():
                     min(waiting, key=lambda one: one.to_come).go_on(TURN)
 
     def _pack(self) -> bytes | None:
-        made = [one for one in self._courses if one.is_over]
-        sizes: dict[_Course, int] = {}
-        while made or not self._courses:  # where nothing in sight moves, there is nothing to ask the server for
-            is_partial = len(made) < len(self._courses)
+        made = [one for one in self._progress if one.is_over]
+        sizes: dict[_Progress, int] = {}
+        while made or not self._progress:  # where nothing in sight moves, there is nothing to ask the server for
+            is_partial = len(made) < len(self._progress)
             if is_partial and not (self._limits.leaves_out and any(one.slices[0].tables for one in made)):
                 return None
             packed = self._packed_of(made, is_partial)
@@ -139,7 +139,7 @@ class Work:
             made.remove(max(made, key=sizes.__getitem__))
         return None
 
-    def _packed_of(self, some: Sequence[_Course], is_partial: bool = True) -> bytes:
+    def _packed_of(self, some: Sequence[_Progress], is_partial: bool = True) -> bytes:
         with self._turn():
             header = self._header | {"partial": is_partial}
             return pack(header, [({"section": one.part.section}, one.slices) for one in some])
