@@ -127,9 +127,9 @@ def open_tab(browser: Browser, address: str, key: str | None, height: int = 900,
         page.set_viewport_size({"width": 1280, "height": height})
     if "#" in address:  # the charts above have moved it, and what comes near moves it again
         chart = page.locator(f".st-key-section-{address.partition('#')[2]} [data-testid=stVegaLiteChart]").first
-        middle, before = None, -1.0
-        while middle != before:
-            before = middle
+        middle, before, tries = None, -1.0, 0
+        while middle != before and tries < 20:
+            before, tries = middle, tries + 1
             chart.evaluate("chart => chart.scrollIntoView({block: 'center', behavior: 'instant'})")
             page.wait_for_timeout(2000)
             middle = chart.evaluate("chart => chart.getBoundingClientRect().y")

@@ -26,7 +26,7 @@ import streamlit as st
 @st.fragment
 def part():
     st.session_state.drawn = st.session_state.get("drawn", 0) + 1
-    st.text(f"drawn {st.session_state.drawn}")
+    st.text(f"drawn {st.session_state.drawn}, asked {st.query_params.get('asked', 0)}")
 
 part()
 """
@@ -43,10 +43,13 @@ def script(tmp_path: Path) -> Iterator[Path]:
     Runtime._instance = None
 
 
-def said_when_asked_twice(kind: type[AppSession], script: Path, leaves: bool = False) -> list[ForwardMsg]:
+def said_when_asked_twice(
+    kind: type[AppSession], script: Path, at_once: int = 0, leaves: bool = False
+) -> list[ForwardMsg]:
     """What a session has sent when its loop hears of a second request before it takes what the first run has said.
 
-    The loop stands still while a run goes on. With ``leaves`` the reader leaves right after the second request.
+    The loop stands still while a run goes on. The requests are numbered; so many more come right after the second. With
+    ``leaves`` the reader leaves then.
     """
 
     async def ask() -> list[ForwardMsg]:
@@ -54,9 +57,11 @@ def said_when_asked_twice(kind: type[AppSession], script: Path, leaves: bool = F
         session.request_rerun(ClientState())
         await _rest(session)
         part = next(one.delta.fragment_id for one in session.flush_browser_queue() if one.delta.fragment_id)
-        for _ in range(2):
-            session.request_rerun(ClientState(fragment_id=part))
+        for number in (1, 2):
+            session.request_rerun(ClientState(fragment_id=part, query_string=f"asked={number}"))
             session._scriptrunner._script_thread.join()
+        for number in range(3, 3 + at_once):
+            session.request_rerun(ClientState(fragment_id=part, query_string=f"asked={number}"))
         if leaves:
             session.shutdown()
         await _rest(session)
@@ -79,15 +84,21 @@ def _texts(messages: list[ForwardMsg]) -> list[str]:
 
 @fact("a run that has ended")
 def test_streamlit_drops_what_the_first_of_two_runs_has_said(script: Path):
-    assert _texts(said_when_asked_twice(AppSession, script)) == ["drawn 3"]
+    assert _texts(said_when_asked_twice(AppSession, script)) == ["drawn 3, asked 2"]
 
 
 def test_nothing_is_dropped_of_either_run(script: Path):
     said = said_when_asked_twice(Session, script)
-    assert _texts(said) == ["drawn 2", "drawn 3"]
+    assert _texts(said) == ["drawn 2, asked 1", "drawn 3, asked 2"]
     ends = [one.script_finished for one in said if one.WhichOneof("type") == "script_finished"]
     assert ends == 2 * [ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY]
 
 
+def test_requests_that_come_together_are_answered_in_order(script: Path):
+    first, *_, last = _texts(said_when_asked_twice(Session, script, at_once=2))
+    assert first == "drawn 2, asked 1"
+    assert last.endswith("asked 4")
+
+
 def test_a_reader_who_has_left_causes_no_other_run(script: Path):
-    assert _texts(said_when_asked_twice(Session, script, leaves=True)) == ["drawn 2"]
+    assert _texts(said_when_asked_twice(Session, script, leaves=True)) == ["drawn 2, asked 1"]

@@ -14,8 +14,8 @@ from explainer.serving.once import once
 Batch = Callable[..., Sequence[Any]]
 
 
-class _Sweep:
-    """The results for every value of one control, while they are asked for one after the other.
+class Batches:
+    """The results for every value of one control, while they are asked for one after the other: see :func:`at_once`.
 
     Attributes:
         name, values: of the control.
@@ -29,7 +29,7 @@ class _Sweep:
         self.asked: dict[Hashable, tuple[Settings, Any]] = {}
 
 
-_sweep: contextvars.ContextVar[_Sweep | None] = contextvars.ContextVar("sweep", default=None)
+_batches: contextvars.ContextVar[Batches | None] = contextvars.ContextVar("sweep", default=None)
 
 
 @contextlib.contextmanager
@@ -39,21 +39,28 @@ def at_once(name: str, values: Sequence[object]) -> Iterator[None]:
     It is kept until the block ends and no longer. A result without a batch is computed one by one, and not kept. What
     does not depend on the control is kept for all, as outside the block.
     """
-    token = _sweep.set(_Sweep(name, values))
+    with within(Batches(name, values)):
+        yield
+
+
+@contextlib.contextmanager
+def within(batches: Batches) -> Iterator[None]:
+    """As :func:`at_once`, and with what has been computed in an earlier block of the same batches."""
+    token = _batches.set(batches)
     try:
         yield
     finally:
-        _sweep.reset(token)
+        _batches.reset(token)
 
 
 @contextlib.contextmanager
 def one_by_one() -> Iterator[None]:
     """Within this block, also within :func:`at_once`, each result is computed by itself, and kept for all."""
-    token = _sweep.set(None)
+    token = _batches.set(None)
     try:
         yield
     finally:
-        _sweep.reset(token)
+        _batches.reset(token)
 
 
 def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Callable:
@@ -71,7 +78,7 @@ def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Ca
 
         @functools.wraps(function)
         def call(settings: Settings, *arguments):
-            sweep = _sweep.get()
+            sweep = _batches.get()
             if sweep is None:
                 return remembered(settings.only(fields), *arguments)
             # by identity: to compare settings thousands of times takes longer than most results
@@ -80,7 +87,7 @@ def cached(fields: tuple[str, ...], size: int, batch: Batch | None = None) -> Ca
                 sweep.asked[asked] = settings, find(sweep, settings.only(fields), *arguments)
             return sweep.asked[asked][1]
 
-        def find(sweep: _Sweep, own: Settings, *arguments):
+        def find(sweep: Batches, own: Settings, *arguments):
             if sweep.name not in fields:
                 return remembered(own, *arguments)
             key = (function, own, *arguments)

@@ -18,7 +18,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures import rows
 from explainer.figures.sweep import Slice, pack
-from explainer.maths.results import at_once
+from explainer.maths.results import Batches, within
 from explainer.page import parts
 from explainer.page.state import Part, Urgency
 from explainer.serving.turns import Allowance
@@ -52,13 +52,13 @@ class _Progress:
     """One part of the page on its way through all values.
 
     Attributes:
-        part: which.
+        section: the slug of the section that it stands in.
         slices: of the first values.
         last: seconds that the latest of them has taken.
     """
 
     def __init__(self, part: Part, many: Sequence[Settings]) -> None:
-        self.part, self._many = part, many
+        self.section, self._sweep, self._many = part.section, part.sweep, many
         self.slices: list[Slice] = []
         self.last = 0.0
 
@@ -75,7 +75,7 @@ class _Progress:
         """Compute for about so long."""
         begun = now = time.thread_time()
         while not self.is_over and now - begun < seconds:
-            self.slices.append(self.part.sweep(self._many[len(self.slices)]))
+            self.slices.append(self._sweep(self._many[len(self.slices)]))
             self.last, now = time.thread_time() - now, time.thread_time()
 
 
@@ -93,7 +93,7 @@ class Work:
     def __init__(
         self, name: str, sections: Sequence[str], base: Settings, swept: Sequence[Part], limits: Limits
     ) -> None:
-        self._name, self._limits = name, limits
+        self._limits, self._batches = limits, Batches(name, CONTROL[name].values)
         self._header = {
             "name": name,
             "sections": list(sections),
@@ -115,8 +115,8 @@ class Work:
         return self._pack()
 
     def _compute(self) -> None:
-        """The quickest part comes first."""
-        with at_once(self._name, CONTROL[self._name].values), rows.bare():
+        """Compute what is missing; the part that is soonest done comes first."""
+        with within(self._batches), rows.bare():
             while self._taken < self._limits.seconds:
                 waiting = [one for one in self._progress if not one.is_over]
                 if not waiting:
@@ -142,7 +142,7 @@ class Work:
     def _packed_of(self, some: Sequence[_Progress], is_partial: bool = True) -> bytes:
         with self._turn():
             header = self._header | {"partial": is_partial}
-            return pack(header, [({"section": one.part.section}, one.slices) for one in some])
+            return pack(header, [({"section": one.section}, one.slices) for one in some])
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What the browser tells the server besides the controls: what is in sight or near, what is dragged, when to catch up.
 
 Streamlit's slider sends its value when the pointer lets go. An invisible component watches the sliders of ``DRAGGED``.
-Where :mod:`explainer.page.sweep` has not sent all ahead that moves, it sends what is under the pointer. It waits for
+Unless :mod:`explainer.page.sweep` has sent all ahead that moves, it sends what is under the pointer. It waits for
 the answer before it sends the next value, and skips what the pointer has passed meanwhile. The slider stays Streamlit's
 own, with its keyboard, its label and the URL.
 

@@ -37,7 +37,7 @@ class Session(AppSession):
     def __init__(self, *arguments, **options) -> None:
         super().__init__(*arguments, **options)
         self._browser_queue = Messages()
-        self._put_off: list[ClientState | None] | None = None  # requests behind one that has been put off, if one has
+        self._put_off: list[ClientState | None] | None = None  # requests after the one put off; None if none is
 
     def request_rerun(self, client_state: ClientState | None) -> None:
         if self._put_off is None:
@@ -48,7 +48,7 @@ class Session(AppSession):
     def _create_scriptrunner(self, initial_rerun_data: RerunData) -> None:
         if self._scriptrunner is None:
             super()._create_scriptrunner(initial_rerun_data)
-        else:  # all that its thread has said stands before this in the loop
+        else:  # what its thread has said comes before this in the loop
             self._put_off = []
             self._call_soon_on_event_loop(lambda: self._take_up(initial_rerun_data))
 
@@ -57,9 +57,11 @@ class Session(AppSession):
         later, self._put_off = self._put_off, None
         if self._state == AppSessionState.SHUTDOWN_REQUESTED:
             return
-        super()._create_scriptrunner(first)
-        for one in later:
-            self.request_rerun(one)
+        try:
+            super()._create_scriptrunner(first)
+        finally:
+            for one in later:
+                self.request_rerun(one)
 
 
 def send_all() -> None:

@@ -163,6 +163,7 @@ function drawText(text, place) {
 // --- one picture a frame -----------------------------------------------------------------------------------------
 
 let target = null; // the place in the sweep of the value under the thumb
+let follows = false; // whether the sweep has drawn that; if not, what it has drawn last stays until the server answers
 let drawn = null; // the place of the last picture
 let waits = false; // whether a picture has been drawn in this frame
 
@@ -261,9 +262,10 @@ function elsewhere({ target: element }) {
 function thumbMoved(event) {
   under = event.detail;
   moving = under.name;
-  const text = sweep?.name === moving && isValid() && textUnder();
-  if (!text || !sweep.place.has(text) || !sweep.charts.every(viewOf)) {
-    if (target !== null) release(); // what the server says is newer
+  const text = sweep?.name === moving ? textUnder() : null;
+  follows = text !== null && isValid() && sweep.place.has(text) && sweep.charts.every(viewOf);
+  if (!follows) {
+    if (target !== null && text === page.at[moving]) putBack(); // the server will not be asked
     return;
   }
   target = sweep.place.get(text);
@@ -271,15 +273,21 @@ function thumbMoved(event) {
   if (!sweep.partial) event.preventDefault(); // nobody need ask the server
 }
 
+function putBack() {
+  for (const text of sweep.texts) drawText(text, sweep.place.get(page.at[sweep.name]));
+  release();
+}
+
 function thumbRests() {
   moving = valid = null;
   settle();
 }
 
-// When the server has answered for the value under the thumb, its own tables may be seen again.
+// When the server has answered for the value under the thumb, or for one that the sweep does not follow, its own tables
+// may be seen again.
 function settle() {
   if (target === null || !sweep) return;
-  if (!moving && page.at[sweep.name] === textUnder()) release();
+  if (!follows || (!moving && page.at[sweep.name] === textUnder())) release();
   else for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 

@@ -177,21 +177,51 @@ def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_f
     charts, started = tab.charts("one-recurrence").all(), value(tab, "h0")
     before = [tab.drawing(chart) for chart in charts]
     heard = Heard(tab)
+
+    def asked() -> int:
+        return sum(b"moved" in message.SerializeToString() for message in heard.messages)
+
     server.send_signal(signal.SIGSTOP)
     try:
         tab.page.mouse.move(x + 30, y, steps=3)
-        wait_until(tab.page, lambda: heard.messages, "nothing is asked")
+        wait_until(tab.page, asked, "nothing is asked")
         offset = 0
         while value(tab, "h0") != started:
             tab.page.mouse.move(x + offset, y)
             offset = -offset if offset > 0 else 1 - offset
             assert abs(offset) < 20
         tab.page.mouse.up()
+        wait_until(tab.page, lambda: asked() == 2, "it is not asked for the start")
     finally:
         server.send_signal(signal.SIGCONT)
+    tab.page.wait_for_function("() => !document.body.dataset.swept")
+    tab.settle()
     for chart, shown in zip(charts, before, strict=True):
         tab.wait_until_drawn(chart, shown)
-    assert len(heard.messages) > 1
+
+
+def test_a_section_that_comes_into_sight_during_a_drag_leaves_nothing_behind_at_its_end(open_page):
+    tab = open_page(near=False)
+    tab.come_near(SECTION)
+    tab.charts(SECTION).first.evaluate("chart => chart.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    tab.settle()
+    x, y = grab(tab, "w")
+    chart, started = tab.charts(SECTION).first, value(tab, "w")
+    before, said = tab.drawing(chart), caption(tab)
+    tab.page.mouse.move(x + 30, y, steps=3)
+    tab.wait_until_redrawn(chart, before, held=True)
+    tab.page.evaluate("document.body.dispatchEvent(new Event('resize', { bubbles: true }))")
+    tab.page.evaluate(
+        "document.querySelector('.st-key-section-vanish-or-explode').scrollIntoView({ behavior: 'instant' })"
+    )
+    offset = 0
+    while value(tab, "w") != started:
+        tab.page.mouse.move(x + offset, y)
+        offset = -offset if offset > 0 else 1 - offset
+        assert abs(offset) < 20
+    tab.page.mouse.up()
+    tab.wait_until_drawn(chart, before)
+    wait_until(tab.page, lambda: caption(tab) == said, "the caption stays behind")
 
 
 def test_each_repeat_of_a_held_key_is_drawn_and_nothing_comes_after_it(tab: Tab):
