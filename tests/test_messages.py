@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,8 @@ def said_when_asked_twice(
         session.shutdown()
         return said
 
-    return asyncio.run(asyncio.wait_for(ask(), 60))
+    with ThreadPoolExecutor(1) as apart:  # a loop of its own, whatever runs in this thread
+        return apart.submit(lambda: asyncio.run(ask())).result(60)
 
 
 async def _rest(session: AppSession) -> None:
