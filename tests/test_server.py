@@ -10,11 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.Delta_pb2 import Delta
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.facts import fact
-from tests.serving import PATIENCE_SECONDS, ROOT, RUN, answered, free_port, headings, streamlit
+from tests.serving import (
+    PATIENCE_SECONDS,
+    ROOT,
+    RUN,
+    answered,
+    connected,
+    first_run,
+    free_port,
+    headings,
+    streamlit,
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +97,20 @@ def test_a_frame_that_is_no_message_ends_its_connection_and_costs_no_log(
         assert server.close_code == code
     assert headings(address, "section=k-steps") == ["k-steps"]  # it goes on for everybody else
     assert log.read_text() == before
+
+
+@pytest.mark.parametrize("query", ["", "section=k-steps", "embed=true&section=k-steps&controls=w", "tasks=first-look"])
+def test_what_a_reader_can_press_stands_in_a_part(served: tuple[str, Path], query: str):
+    """A press elsewhere asks for the whole page, and Streamlit forgets its files before a callback can rerun parts."""
+    address, _ = served
+    with connected(address) as server:
+        deltas = [message.delta for message in first_run(server, query) if message.HasField("delta")]
+    elements = [(one, getattr(one.new_element, one.new_element.WhichOneof("type"))) for one in deltas if _draws(one)]
+    silent = [element.id for _, element in elements if getattr(element, "ignore_rerun", False)]  # asks for nothing
+    pressed = [(one, element.id) for one, element in elements if getattr(element, "id", "") not in ("", *silent)]
+    assert len(pressed) > 5
+    assert [name for one, name in pressed if not one.fragment_id] == []
+
+
+def _draws(delta: Delta) -> bool:
+    return delta.WhichOneof("type") == "new_element"

@@ -133,14 +133,7 @@ def _sidebar() -> None:
                 _control(control)
     st.markdown("### Try a fact")
     parts.add("presets", lambda _: (page_state().preset or (None,))[0], _presets, moved_by=())
-    st.button(
-        "Reset everything",
-        icon=":material/restart_alt:",
-        on_click=_reset,
-        args=(Settings(),),
-        width="stretch",
-        key="reset",
-    )
+    _reset_button("Reset everything", Settings(), width="stretch")
 
 
 def _presets(taken: Preset | None) -> None:
@@ -187,6 +180,18 @@ def _undo() -> None:
     parts.set_moved(values.of(before), "presets")
 
 
+def _reset_button(
+    label: str, settings: Settings, names: Collection[str] = tuple(CONTROL), width: str = "content"
+) -> None:
+    def show(_: None) -> None:
+        st.button(
+            label, icon=":material/restart_alt:", on_click=_reset, args=(settings, names), width=width, key="reset"
+        )
+
+    # a part: a press outside of all parts asks for the whole page, and Streamlit forgets its files before the callback
+    parts.add("reset", lambda _: None, show, moved_by=())
+
+
 def _reset(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
     parts.set_kept(settings.kept, values.of(settings, names))
 
@@ -202,10 +207,4 @@ def _above_the_sections(names: Sequence[str]) -> None:
                 for control in members:
                     with st.container(width=_WIDTH):
                         _control(control)
-        st.button(
-            "Back to the link's values",
-            icon=":material/restart_alt:",
-            on_click=_reset,
-            args=(page_state().linked, names),
-            key="reset",
-        )
+        _reset_button("Back to the link's values", page_state().linked, names)
