@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from explainer.page import messages
+from explainer.page import files, messages
 from explainer.page.server import MIDDLEWARE
 
 if __name__ != "__main__":
     messages.send_all()
+    files.keep()
     application = st.App(__file__, middleware=MIDDLEWARE)
 else:  # Streamlit runs the file for a reader
     from explainer.page import app, own, section

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.facts import fact
 from tests.serving import (
@@ -110,6 +112,37 @@ def test_what_a_reader_can_press_stands_in_a_part(served: tuple[str, Path], quer
     pressed = [(one, element.id) for one, element in elements if getattr(element, "id", "") not in ("", *silent)]
     assert len(pressed) > 5
     assert [name for one, name in pressed if not one.fragment_id] == []
+
+
+@fact("files of a run")
+def test_a_file_stays_where_a_callback_ends_the_run_of_the_whole_page(served: tuple[str, Path]):
+    address, _ = served
+    with connected(address) as server:
+        opening = first_run(server, "")
+        drawn = [message.delta.new_element for message in opening if message.HasField("delta")]
+        (slider,) = [one.slider.id for one in drawn if re.fullmatch(r"\$\$ID-[0-9a-f]+-w", one.slider.id)]
+        file = next(one.download_button.deferred_file_id for one in drawn if one.download_button.deferred_file_id)
+
+        moved = BackMsg()  # as the browser asks when the reader goes back: for the whole page
+        moved.rerun_script.widget_states.widgets.add(id=slider).string_array_value.data.append("1.2")
+        server.send(moved.SerializeToString())
+        while (ended := _next(server, "script_finished")) != ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            assert ended == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+        asked = BackMsg()
+        asked.backend_operation_request.request_id = "1"
+        asked.backend_operation_request.session_id = opening[0].new_session.initialize.session_id
+        asked.backend_operation_request.deferred_file.file_id = file
+        server.send(asked.SerializeToString())
+        assert _next(server, "backend_operation_response").error_msg == ""
+
+
+def _next(server: ClientConnection, kind: str) -> object:
+    """What the server says in its next message of this kind."""
+    while True:
+        message = ForwardMsg.FromString(server.recv(PATIENCE_SECONDS))
+        if message.WhichOneof("type") == kind:
+            return getattr(message, kind)
 
 
 def _draws(delta: Delta) -> bool:

@@ -197,6 +197,13 @@ FACTS = {
         "If Streamlit keeps it now, leave out Session. If the names have changed, find how to let all that a run has "
         "said come before the next one begins. Otherwise a figure stays as it was, after a press in a busy moment.",
     ),
+    "files of a run": Fact(
+        "A run of the whole page forgets the session's files when it begins, before any callback, by "
+        "MediaFileManager.clear_session_refs without an argument.",
+        (f"{_PAGE}/files.py",),
+        "Press “Back” after a preset, and then “Notebook”. If the file still comes, leave out files.py; otherwise find "
+        "what forgets it.",
+    ),
     "the test runner's tree": Fact(
         "AppTest has what a run has sent in _tree, where an element that was not sent has no proto, and the components "
         "in _bidi_component_manager.",
