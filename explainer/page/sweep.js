@@ -203,6 +203,7 @@ function release() {
 
 let moving = null; // the control whose slider is dragged, or moved by a key that is held
 let under = {}; // what has moved last: {key} of a slider, as a control may have two, or {value} of a grip in a figure
+let last = {}; // what the sweep has followed last, in the same way
 let over = ""; // the slider under the pointer
 let rest = null; // a timer
 
@@ -218,9 +219,9 @@ function want(name) {
 }
 
 // The value under the pointer, as the server writes it.
-function textUnder() {
-  if (under.key) return textAt(under.key);
-  const apart = (text) => Math.abs(Number(text) - under.value);
+function textUnder({ key, value } = under) {
+  if (key) return textAt(key);
+  const apart = (text) => Math.abs(Number(text) - value);
   return sweep?.values.reduce((best, text) => (apart(text) < apart(best) ? text : best));
 }
 
@@ -269,6 +270,7 @@ function thumbMoved(event) {
     return;
   }
   target = sweep.place.get(text);
+  last = under;
   follow();
   if (!sweep.partial) event.preventDefault(); // nobody need ask the server
 }
@@ -283,11 +285,11 @@ function thumbRests() {
   settle();
 }
 
-// When the server has answered for the value under the thumb, or for one that the sweep does not follow, its own tables
-// may be seen again.
+// When the server has answered for the value under the thumb, its own tables may be seen again; while the sweep follows
+// the thumb, not before that rests.
 function settle() {
   if (target === null || !sweep) return;
-  if (!follows || (!moving && page.at[sweep.name] === textUnder())) release();
+  if (!(follows && moving) && page.at[sweep.name] === textUnder(last)) release();
   else for (const text of sweep.texts) drawText(text, target); // an answer that is overtaken
 }
 
