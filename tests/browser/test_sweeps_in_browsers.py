@@ -76,6 +76,16 @@ def middle_of_the_thumb(tab: Tab, name: str) -> tuple[float, float]:
     return knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
 
 
+def let_go_at(tab: Tab, name: str, wanted: str, x: float, y: float) -> None:
+    """Move a slider that is held to a value, which stands about this place, and let it go."""
+    offset = 0
+    while value(tab, name) != wanted:
+        tab.page.mouse.move(x + offset, y)
+        offset = -offset if offset > 0 else 1 - offset
+        assert abs(offset) < 20
+    tab.page.mouse.up()
+
+
 def wait_for_the_sweep(tab: Tab, name: str) -> None:
     """Wait until the slider's sweep is there; on a busy machine the page may have given it up, and is asked again."""
     begun = time.monotonic()
@@ -190,12 +200,7 @@ def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_f
     try:
         tab.page.mouse.move(x + 30, y, steps=3)
         wait_until(tab.page, asked, "nothing is asked")
-        offset = 0
-        while value(tab, "h0") != started:
-            tab.page.mouse.move(x + offset, y)
-            offset = -offset if offset > 0 else 1 - offset
-            assert abs(offset) < 20
-        tab.page.mouse.up()
+        let_go_at(tab, "h0", started, x, y)
         wait_until(tab.page, lambda: asked() == 2, "it is not asked for the start")
     finally:
         server.send_signal(signal.SIGCONT)
@@ -214,16 +219,10 @@ def test_a_section_that_comes_into_sight_during_a_drag_leaves_nothing_behind_at_
     before, said = tab.drawing(chart), caption(tab)
     tab.page.mouse.move(x + 30, y, steps=3)
     tab.wait_until_redrawn(chart, before, held=True)
-    tab.page.evaluate("document.body.dispatchEvent(new Event('resize', { bubbles: true }))")
     tab.page.evaluate(
         "document.querySelector('.st-key-section-vanish-or-explode').scrollIntoView({ behavior: 'instant' })"
     )
-    offset = 0
-    while value(tab, "w") != started:
-        tab.page.mouse.move(x + offset, y)
-        offset = -offset if offset > 0 else 1 - offset
-        assert abs(offset) < 20
-    tab.page.mouse.up()
+    let_go_at(tab, "w", started, x, y)
     tab.wait_until_drawn(chart, before)
     wait_until(tab.page, lambda: caption(tab) == said, "the caption stays behind")
 
@@ -260,12 +259,7 @@ def test_a_slider_that_is_let_go_where_it_began_says_nothing_and_leaves_all_as_i
         "([slug, said]) => !document.querySelector(`.st-key-section-${slug}`).innerText.includes(said)",
         arg=[SECTION, said],
     )
-    offset = 0
-    while value(tab, "k") != started:
-        tab.page.mouse.move(x + offset, y)
-        offset = -offset if offset > 0 else 1 - offset
-        assert abs(offset) < 20
-    tab.page.mouse.up()
+    let_go_at(tab, "k", started, x, y)
     tab.wait_until_drawn(chart, at_rest)
     assert caption(tab) == said
     assert heard.messages == []
