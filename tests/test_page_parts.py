@@ -203,6 +203,36 @@ def test_other_readers_go_on_while_a_part_that_holds_parts_is_drawn():
     assert [node.value for node in run.markdown] == ["goes on"]
 
 
+def _a_press_that_is_overtaken() -> None:
+    import streamlit as st
+
+    from explainer.page import parts
+
+    def show(key: str) -> None:
+        if key in st.session_state.get("overtaken", ()):
+            st.stop()  # as if the next message had ended this run here
+        st.session_state.setdefault("drawn", []).append(key)
+        st.button(key, key=f"press-{key}", on_click=parts.rerun, args=(key,))
+
+    parts.begin(("one",))
+    for key in ("first", "second", parts.ANSWER):
+        parts.add(key, lambda _, key=key: key, show, moved_by=())
+    parts.end()
+
+
+def test_what_a_press_opens_is_drawn_although_the_next_press_overtakes_it():
+    page = AppTest.from_function(_a_press_that_is_overtaken).run()
+    first, second = page.button(key="press-first"), page.button(key="press-second")
+    page.session_state["drawn"], page.session_state["overtaken"] = [], ["first"]
+    first.click().run()
+    assert page.session_state["drawn"] == []
+    page.session_state["overtaken"] = []
+    first.set_value(False)
+    second.click().run()
+    assert [problem.message for problem in page.exception] == []
+    assert page.session_state["drawn"] == ["first", "second", "answer"]
+
+
 def _a_section_that_notes_who_computes(come_near: bool, trains: bool) -> None:
     import dataclasses
     import threading

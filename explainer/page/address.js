@@ -3,7 +3,8 @@
 const [push, replace] = [history.pushState.bind(history), history.replaceState.bind(history)];
 let acted = false;
 
-const QUIET = 200; // milliseconds after an answer without another, or an act of the reader
+const QUIET = 200; // milliseconds after an answer without another
+const AGAIN = 2000; // milliseconds after an act of the reader, as an answer to it may come
 
 history.pushState = (state, unused, address) => {
   const whole = new URL(address ?? "", location.href);
@@ -31,9 +32,9 @@ function mend() {
   }
 }
 
-function wait() {
+function wait(milliseconds = QUIET) {
   clearTimeout(timer);
-  timer = setTimeout(mend, QUIET);
+  timer = setTimeout(mend, milliseconds);
 }
 
 addEventListener("explainer-answer", ({ detail }) => {
@@ -42,4 +43,4 @@ addEventListener("explainer-answer", ({ detail }) => {
 });
 addEventListener("popstate", () => clearTimeout(timer));
 for (const act of ["pointerdown", "keydown", "click"])
-  addEventListener(act, () => ((acted = true), clearTimeout(timer)), { capture: true, passive: true });
+  addEventListener(act, () => ((acted = true), told && wait(AGAIN)), { capture: true, passive: true });

@@ -169,10 +169,12 @@ def late_sections() -> list[str]:
 # --- what a control reruns ----------------------------------------------------------------------------------
 
 
-def _changed(urgency: Urgency, keys: Iterable[str]) -> list[str]:
+def _changed(urgency: Urgency, keys: Collection[str]) -> list[str]:
     """Those of these parts that would show something else now. They will run as urgently as they are compared."""
     state, nothing = page_state(), object()
     state.urgency = urgency
+    if not keys:
+        return []
     with turn():
         return [key for key in keys if state.shown.get(key, nothing) != state.parts[key].content(state.now)]
 
@@ -220,11 +222,14 @@ def _moved(names: Sequence[str], then: Sequence[str] = ()) -> None:
     _resume()
     if any(CONTROL[name].group not in _QUICK for name in names):
         rerun_the_page()
-    waiting = _out_of_sight()
     state.late.update(key for name in names for key in _moved_by(name))
     state.moves += 1
-    late = [key for key, part in state.parts.items() if key in state.late and part.section not in waiting]
-    _rerun_late(Urgency.IN_SIGHT, late, then)
+    _rerun_late(Urgency.IN_SIGHT, _late_in_sight(), then)
+
+
+def _late_in_sight() -> list[str]:
+    state, waiting = page_state(), _out_of_sight()
+    return [key for key, part in state.parts.items() if key in state.late and part.section not in waiting]
 
 
 def control_dragged(name: str, value: object, sections: Collection[str]) -> None:
@@ -289,10 +294,11 @@ def _owed(keys: Iterable[str]) -> list[str]:
 
 
 def rerun(*keys: str) -> None:
-    """Rerun these parts alone, as far as the page has them: what a widget's callback does.
+    """Rerun these parts, as far as the page has them, and no other that is not late: what a widget's callback does.
 
     Every widget within a part needs such a callback. Streamlit may handle it together with another message, such as
-    that the reader has come near a section, and then reruns only what the callbacks name.
+    that the reader has come near a section, and then reruns only what the callbacks name. And this run, like any
+    other, may overtake one, and may be overtaken: what has not been drawn then stays late.
     """
     _resume()
-    st.rerun([key for key in keys if key in page_state().parts])
+    _rerun_late(Urgency.IN_SIGHT, _late_in_sight(), keys)

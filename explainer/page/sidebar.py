@@ -66,11 +66,14 @@ def _widget(control: Control) -> None:
         "args": (control.name,),
     }
     if isinstance(control, Choice):
-        st.pills(control.label, control.values, default=control.default, required=True, **shared)
+        value = st.pills(control.label, control.values, default=control.default, required=True, **shared)
     elif isinstance(control, Several):
-        st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
+        value = st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
-        st.select_slider(control.label, control.values, value=control.default, format_func=control.text, **shared)
+        value = st.select_slider(
+            control.label, control.values, value=control.default, format_func=control.text, **shared
+        )
+    values.has_drawn(control.name, value)
     if control.only_with:
         other, _ = control.only_with
         parts.add(f"idle-{control.name}", _why_idle(control), _say_why_idle, (other,), parts.EVERYWHERE)

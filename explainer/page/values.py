@@ -50,6 +50,13 @@ def take(key: str) -> None:
         page_state().drawn.add(key)
 
 
+def has_drawn(key: str, value: object) -> None:
+    """After a widget has been drawn: what the server wanted is over if it stands elsewhere, as after a step back."""
+    puts = page_state().puts
+    if key in puts and puts[key].value != value:
+        del puts[key]
+
+
 def draw_at(key: str, value: object, drawn_by: str) -> None:
     """Before a widget is drawn: put it at this value, if it does not stand there."""
     if key not in st.session_state:

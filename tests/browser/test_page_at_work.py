@@ -162,9 +162,24 @@ def test_a_preset_keeps_the_section_in_the_address_and_one_step_back_undoes_it(o
     tab.page.go_back()
     wait_until(tab.page, lambda: shows(Settings(w=1.5, k=20)), "one step back does not undo it")
     tab.settle()
+    assert tab.page.evaluate("() => told.query") == Settings(w=1.5, k=20).to_query()
 
 
 # --- the way through the page -------------------------------------------------------------------------------
+
+
+def test_an_address_from_before_a_move_is_put_right_also_if_the_reader_goes_on_at_once(reader):
+    reader.page.evaluate(
+        """() => {
+            const written = new URL(location.href);
+            written.searchParams.set("w", "1.3");
+            history.replaceState(history.state, "", written);  // as Streamlit does with what was sent before the move
+            dispatchEvent(new CustomEvent("explainer-hello"));  // says the last answer again
+            document.body.dispatchEvent(new PointerEvent("pointerdown"));
+        }"""
+    )
+    assert "w=1.3" in reader.page.url
+    reader.page.wait_for_url(lambda address: "w=" not in address)
 
 
 def test_the_contents_lead_to_every_section_and_stay_reachable(reader):

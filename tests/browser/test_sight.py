@@ -94,6 +94,7 @@ def open_anew(tab: Tab, open_page) -> Tab:
 def assert_shows_its_link(tab: Tab, open_page) -> None:
     """Every figure, and every word in the sections drawn, is what a reader sees who opens this tab's address."""
     fresh, slugs = open_anew(tab, open_page), drawn_in(tab)
+    assert fresh.page.url == tab.page.url
     shown, expected = figures(tab, slugs), figures(fresh, slugs)
     assert [slug for slug in slugs if shown[slug] != expected[slug]] == []
     assert {SECTION, AWAY} < set(slugs)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchFrameException
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
@@ -112,10 +113,16 @@ class InWebKit(ByActions):
                 break
 
     def evaluate(self, function: str, *arguments: Any, frame: str = "") -> Any:
-        with self._within(frame):
-            call = f"return JSON.stringify(({function})(...{json.dumps(arguments)}))"
-            said = self._driver.execute_script(LISTEN + call)
+        call = f"return JSON.stringify(({function})(...{json.dumps(arguments)}))"
+        try:
+            said = self._said(call, frame)
+        except NoSuchFrameException:  # the document has left while it was asked: the next one is asked
+            said = self._said(call, frame)
         return None if said is None else json.loads(said)
+
+    def _said(self, call: str, frame: str) -> str | None:
+        with self._within(frame):
+            return self._driver.execute_script(LISTEN + call)
 
     @contextlib.contextmanager
     def _within(self, frame: str) -> Iterator[None]:
