@@ -54,6 +54,25 @@ def test_of_several_askers_one_computes_and_the_others_wait_for_it():
     assert slow.cache_info() == (READERS - 1, 1, 4, 1)
 
 
+def test_who_has_no_patience_does_not_wait_for_another_who_computes():
+    kept: Kept[str] = Kept(4)
+    computes, over = threading.Event(), threading.Event()
+
+    def slowly() -> str:
+        computes.set()
+        assert over.wait(PATIENCE_SECONDS)
+        return "there"
+
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(kept.get, "class", slowly)
+        assert computes.wait(PATIENCE_SECONDS)
+        with pytest.raises(TimeoutError):
+            kept.get("class", lambda: "never", 0.01)
+        over.set()
+        assert first.result(PATIENCE_SECONDS) == "there"
+    assert kept.get("class", lambda: "never", 0.01) == "there"
+
+
 def test_askers_of_different_things_do_not_wait_for_each_other():
     both_under_way = threading.Barrier(2, timeout=PATIENCE_SECONDS)
     kept: Kept[str] = Kept(4)

@@ -23,7 +23,8 @@ from explainer.page import parts
 from explainer.page.state import Part, Urgency
 from explainer.serving.turns import Allowance
 
-PATIENCE = 0.1  # seconds that a sweep waits for a turn: until it is there, the reader's next move waits as well
+# seconds that a sweep waits for a turn, or for another reader's same sweep: meanwhile the reader's next move waits
+PATIENCE = 0.1
 TURN = 0.01  # seconds after which others may compute
 
 

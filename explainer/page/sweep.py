@@ -18,7 +18,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.page import parts
-from explainer.page.ahead import Limits, OvertakenError, Work
+from explainer.page.ahead import PATIENCE, Limits, OvertakenError, Work
 from explainer.page.state import page_state
 from explainer.serving.once import Kept
 from explainer.serving.turns import Allowance
@@ -80,7 +80,7 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
         return packed
 
     try:
-        return _kept.get(own, computed) or b""
+        return _kept.get(own, computed, PATIENCE) or b""
     except (OvertakenError, TimeoutError):
         return b""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Hashable
 from pathlib import Path
 
 import streamlit as st
@@ -144,7 +145,10 @@ def _add_state(desk: Desk, task: StateTask) -> None:
     def swept(settings: Settings) -> Slice:
         return Slice((words.pieces(_standing_in_words(task, claims.standing(task, settings))),))
 
-    parts.add(f"task-{task.name}", content, show, task.reads, task.section.slug, sweep=swept)
+    def variant() -> Hashable:  # two assignments may have tasks of one name
+        return task.at, task.move, task.meets
+
+    parts.add(f"task-{task.name}", content, show, task.reads, task.section.slug, sweep=swept, variant=variant)
 
 
 def _standing_in_words(task: StateTask, standing: Standing) -> str:

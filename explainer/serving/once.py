@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 Value = TypeVar("Value")
@@ -39,17 +40,21 @@ class Kept(Generic[Value]):
         self._guard = threading.Lock()
         self._hits = self._misses = 0
 
-    def get(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+    def get(self, key: Hashable, compute: Callable[[], Value], patience: float | None = None) -> Value:
         """The result of this key; ``compute`` makes it if it is not there.
 
         Args:
             key: what the result depends on.
             compute: makes the result. It must not ask for the same key, or it waits for itself for ever.
+            patience: seconds to wait for whoever computes it; None to wait until it is there.
+
+        Raises:
+            TimeoutError: somebody else has computed it for longer than that.
         """
         found, item = self._look_up(key)
         if found:
             return item
-        with item:  # the lock of this key
+        with _held(item, patience):  # the lock of this key
             found, result = self._look_up(key)
             if found:
                 return result
@@ -88,6 +93,16 @@ class Kept(Generic[Value]):
         with self._guard:
             self._results.clear()
             self._hits = self._misses = 0
+
+
+@contextlib.contextmanager
+def _held(lock: threading.Lock, patience: float | None) -> Iterator[None]:
+    if not lock.acquire(timeout=-1 if patience is None else patience):
+        raise TimeoutError
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def once(size: int) -> Callable[[Callable], Callable]:
