@@ -169,7 +169,10 @@ def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
 def wait_until_settled(page: Page | Frame, held: bool = False) -> None:
     """Wait until the page, or the one in a frame, is at rest: see :meth:`Tab.settle`."""
     page.evaluate("() => { window.settledFrames = 0; }")
-    page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
+    if isinstance(page, Frame):  # out of sight it paints nothing, and Playwright would not look at it
+        wait_until(page.page, lambda: page.evaluate(SETTLED, held), "the page in the frame does not settle")
+    else:
+        page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -177,7 +180,9 @@ def chromium() -> Iterator[Browser]:
     """The machine's own Chromium, driven by Playwright."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed.chromium(), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=installed.chromium_without_windows(), args=CHROMIUM_ARGUMENTS
+        )
         yield browser
         browser.close()
 

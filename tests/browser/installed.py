@@ -10,6 +10,8 @@ CHROMIUM, FIREFOX, WEBKIT = "chromium", "firefox", "webkit"
 ENGINES = (CHROMIUM, FIREFOX, WEBKIT)
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+# The same engine without windows and menus, which nobody sees here: a tab costs two thirds of the processor's time.
+SHELL = "chromium-headless-shell"
 FIREFOXES = ("firefox-esr", "firefox")
 # It comes with WebKitGTK, away from what a shell finds: /usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser
 MINI_BROWSERS = ("lib/*/webkit*gtk-*/MiniBrowser", "libexec/webkit*gtk-*/MiniBrowser")
@@ -43,6 +45,11 @@ def _first(names: tuple[str, ...]) -> str | None:
 def chromium() -> str | None:
     """The path of a Chromium, or None."""
     return _first(CHROMIUMS)
+
+
+def chromium_without_windows() -> str | None:
+    """The path of Chromium's headless shell; of a whole Chromium where there is none."""
+    return shutil.which(SHELL) or chromium()
 
 
 def firefox() -> str | None:

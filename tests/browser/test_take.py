@@ -24,7 +24,14 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page import take as page_take
 from tests.browser import installed
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, Tab, serving, wait_until
+from tests.browser.conftest import (
+    CHROMIUM_ARGUMENTS,
+    PATIENCE_MILLISECONDS,
+    Tab,
+    serving,
+    wait_until,
+    wait_until_settled,
+)
 from tests.facts import fact
 from tests.serving import free_port
 
@@ -221,11 +228,15 @@ def hidden_below(page: Page, frame: str) -> float:
 
 @fact("iframe-resizer")
 def test_a_course_page_embeds_two_sections_that_grow_and_shrink_by_themselves(course_page: Page):
+    for frame in FRAMES:
+        wait_until_settled(course_page.locator(f"#{frame}").element_handle().content_frame())
     first = {frame: wait_for_height(course_page, frame, lambda height: height > 1200) for frame in FRAMES}
     inside = course_page.frame_locator("#k-steps")
-    inside.get_by_text("Look closer").click()
+    fold = inside.locator("details").filter(has_text="Look closer")
+    fold.locator("summary").click()
+    expect(fold).to_have_attribute("open", "")
     wait_for_height(course_page, "k-steps", lambda height: height > first["k-steps"] + 40)
-    inside.get_by_text("Look closer").click()
+    fold.locator("summary").click()
     wait_for_height(course_page, "k-steps", lambda height: abs(height - first["k-steps"]) <= 4)
     assert height_of(course_page, "product-of-gates") == first["product-of-gates"]
 

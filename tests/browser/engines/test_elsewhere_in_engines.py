@@ -174,9 +174,10 @@ def test_in_a_course_page_frames_grow_and_shrink_and_answer_to_their_controls(
     page = (ROOT / "examples" / "course_page.html").read_text(encoding="utf-8")
     reader.engine.open(at_another_origin(page.replace("http://localhost:8501", served_page)))
     reader.wait_for("() => document.querySelectorAll('iframe').length === 2")
+    for frame in FRAMES:
+        Reader(reader.engine, frame).settle()
     first = {frame: wait_for_height(reader, frame, lambda height: height > 1200) for frame in FRAMES}
     inside, fold = Reader(reader.engine, SECTION), "[data-testid=stMarkdownContainer] details summary"
-    inside.settle()
     entries = reader.evaluate("() => history.length")
     inside.click(fold)
     wait_for_height(reader, SECTION, lambda height: height > first[SECTION] + 40)
