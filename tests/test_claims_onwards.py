@@ -45,10 +45,17 @@ def at_start(kind: str, **fields) -> float:
 # --- depth is time ------------------------------------------------------------------------------------------
 
 
-@claim("depth-is-time", "vanishes or explodes as the vanilla cell does")
+@claim("depth-is-time", "vanishes at a small gain g and explodes at a large one")
 def test_claim_a_plain_stack_vanishes_or_explodes():
     assert at_start("plain", layers=48, gain=0.5) < -2
     assert at_start("plain", layers=48, gain=3.0) > 2
+
+
+@claim("depth-is-time", "what is carried past its layers is \\prod (1-t), and can vanish while the whole does not")
+def test_claim_a_highway_can_lose_its_direct_path_and_keep_the_whole():
+    paths = depth.by_path(Stack("highway", 24, 64, gate_bias=2.0, seeds=10))
+    assert np.median(paths.direct[:, -1]) < -20
+    assert np.median(paths.whole[:, -1]) > -1
 
 
 @claim("depth-is-time", "what is carried past the layer is multiplied by exactly 1, at every depth")
@@ -100,7 +107,7 @@ def test_claim_a_half_open_highway_is_half_of_a_residual_layer():
     torch.testing.assert_close(highway, residual / 2, rtol=1e-14, atol=0)
 
 
-@claim("depth-is-time", "so x cannot grow beyond them; the residual layer only adds")
+@claim("depth-is-time", "so x cannot grow beyond the larger of the two; the residual layer only adds")
 @claim("depth-is-time", "at −2 or −4 for instance, so that most of x passes")
 def test_claim_a_highway_keeps_x_where_it_is():
     """F is between −1 and 1: no number of a highway's x ever exceeds what it was, or 1."""
@@ -117,8 +124,8 @@ def test_claim_a_highway_keeps_x_where_it_is():
         assert (10**direct > 0.8).all()
 
 
-@claim("depth-is-time", "its \\mathbf{J} alone is larger than 10")
-@claim("depth-is-time", "without the norm it makes no such difference")
+@claim("depth-is-time", "at gain 1 its \\mathbf{J} alone is larger than 10")
+@claim("depth-is-time", "without the norm, the size of x^{(0)} makes no such difference")
 def test_claim_the_norm_makes_the_first_factor_large_where_x_is_small():
     first = {
         (kind, scale): 10 ** np.median(depth.branch_norms(Stack(kind, 1, input_scale=scale, seeds=10)))
@@ -126,19 +133,28 @@ def test_claim_the_norm_makes_the_first_factor_large_where_x_is_small():
         for scale in (0.1, 1.0)
     }
     assert first["pre-norm", 0.1] > 10 > 5 * first["pre-norm", 1.0] / 2
+    for width in CONTROL["d"].values:
+        assert np.median(depth.branch_norms(Stack("pre-norm", 1, width, input_scale=0.1, seeds=10))) > 1
     assert 0.5 < first["no-norm", 0.1] / first["no-norm", 1.0] < 2
 
 
-@claim("depth-is-time", "weights drawn from n(0, g^2/d). the transformer's figure is of the last of four tokens")
+@claim("depth-is-time", "both transformer lines are of the last of four tokens")
+@claim("depth-is-time", "is drawn from n(0, 1/m), and multiplied by the gain g if it writes into x")
 def test_claim_how_the_stacks_are_drawn():
     assert {kind.tokens for name, kind in KINDS.items() if "norm" in name} == {TOKENS} == {4}
+    for kind in KINDS:
+        one, three = (depth.materialise(Stack(kind, 30, 16, gain=gain, seeds=5))[0] for gain in (1.0, 3.0))
+        for name in one.keys() - {"gate_bias"}:
+            assert one[name].std() == pytest.approx(one[name].shape[-1] ** -0.5, rel=0.05)
+            torch.testing.assert_close(three[name], (3 if name in KINDS[kind].writes else 1) * one[name])
+    assert [KINDS[kind].writes for kind in ("plain", "highway", "residual")] == [("layer",)] * 3
 
 
 # --- gates without a squashed state -------------------------------------------------------------------------
 
 
 @claim("gates-without-a-squashed-state", "for all of these the lab's formula is no simplification. it is exact")
-@claim("gates-without-a-squashed-state", "there are no paths round about: where |a| \\le 1 no gradient can explode")
+@claim("gates-without-a-squashed-state", "there are no paths round about: where |a| \\le 1 this derivative cannot grow")
 @pytest.mark.parametrize("cell", LINEAR)
 def test_claim_the_product_of_gates_is_the_whole_gradient_and_never_grows(cell: str):
     for fields in ({}, {"forget_bias": 6.0, "input_scale": 4.0}, {"forget_bias": -2.0, "input_scale": 0.25}):
@@ -158,8 +174,8 @@ def test_claim_a_scan_takes_as_many_rounds_as_doublings():
         assert scan.difference < 1e-12
 
 
-@claim("gates-without-a-squashed-state", "with the biases that torch draws, the gates start half open")
-@claim("gates-without-a-squashed-state", "it even falls behind the lstm")
+@claim("gates-without-a-squashed-state", "with biases as torch draws an lstm's, the gates start half open")
+@claim("gates-without-a-squashed-state", "with 16 units and gain 1 it even falls behind the lstm")
 def test_claim_with_torchs_biases_the_linear_recurrences_fall_behind_the_lstm():
     lstm = jacobians.by_lag(Network("lstm"), seeds=10).spectral.whole[:, 50]
     for cell in LINEAR:
@@ -268,7 +284,7 @@ def test_claim_noise_switches_the_units_of_the_identity_off():
     assert np.isneginf(long).sum() >= 3  # the mean over the sequences of one seed: one of nothing is enough
 
 
-@claim("remembering-on-purpose", "each of them sets the same number")
+@claim("remembering-on-purpose", "each acts on the same number, some by far more than others")
 @claim("remembering-on-purpose", "here with a forget bias of 3")
 def test_claim_each_remedy_raises_the_product_at_the_start():
     """By lag k = 50, each above the network as torch draws it; but for the fragile one."""
@@ -279,6 +295,7 @@ def test_claim_each_remedy_raises_the_product_at_the_start():
     for learner in plan.learners:
         if learner.forget_bias is not None or (learner.start is not None and learner.start != "identity"):
             assert middle[learner.label] > max(middle[Learner("rnn").label], middle[Learner("lstm").label]) + 4
+    assert np.ptp([value for value in middle.values() if np.isfinite(value)]) > 3
 
 
 def test_the_first_numbers_of_a_training_are_those_at_the_start():

@@ -230,7 +230,65 @@ def test_what_a_press_opens_is_drawn_although_the_next_press_overtakes_it():
     first.set_value(False)
     second.click().run()
     assert [problem.message for problem in page.exception] == []
-    assert page.session_state["drawn"] == ["first", "second", "answer"]
+    assert page.session_state["drawn"] == ["second", "first", "answer"]  # what has been pressed last is drawn first
+
+
+def _a_fold_with_a_part_in_it() -> None:
+    import streamlit as st
+
+    from explainer.page import parts
+
+    def fold(_: object) -> None:
+        if st.session_state.get("open", True):
+            parts.add("inside", lambda _: st.session_state.get("inside"), lambda _: None, moved_by=())
+
+    def press() -> None:
+        parts.page_state().late.add("inside")  # as a control leaves it
+        st.session_state["inside"] = "something else"
+        parts.rerun("fold")
+
+    parts.begin(("one",))
+    parts.add("button", lambda _: None, lambda _: st.button("Press", key="press", on_click=press), moved_by=())
+    parts.add("fold", lambda _: None, fold, moved_by=(), holds_parts=True)
+    parts.add(parts.ANSWER, lambda _: None, lambda _: None, moved_by=())
+    parts.end()
+
+
+def test_a_part_in_a_fold_that_has_been_closed_is_no_longer_asked_for():
+    page = AppTest.from_function(_a_fold_with_a_part_in_it).run()
+    button = page.button(key="press")
+    button.click().run()
+    assert page.session_state[KEY].shown["inside"] == "something else"
+    page.session_state["open"] = False
+    button.click().run()
+    assert "inside" not in page.session_state[KEY].parts
+    page.session_state[KEY].late.discard("inside")
+    button.click().run()
+    assert [problem.message for problem in page.exception] == []
+
+
+def _a_part_that_fails() -> None:
+    import streamlit as st
+
+    from explainer.page import parts
+
+    def fail(_: object) -> None:
+        if st.session_state.get("fails"):
+            raise ValueError("a fault of the page's")
+        st.button("Press", key="press", on_click=parts.rerun, args=("failing",))
+
+    parts.begin(("one",))
+    parts.add("failing", lambda _: None, fail, moved_by=())
+    parts.add(parts.ANSWER, lambda _: None, lambda _: None, moved_by=())
+    parts.end()
+
+
+def test_a_part_that_fails_is_not_asked_for_again_and_again():
+    page = AppTest.from_function(_a_part_that_fails).run()
+    page.session_state["fails"] = True
+    page.button(key="press").click().run()
+    assert len(page.exception) == 1
+    assert page.session_state[KEY].late == set()
 
 
 def _a_section_that_notes_who_computes(come_near: bool, trains: bool) -> None:

@@ -31,13 +31,14 @@ $$
 \frac{\partial x^{(L)}}{\partial x^{(L-k)}} = \prod_{i=1}^{k} \frac{\partial x^{(L-i+1)}}{\partial x^{(L-i)}}
 $$
 
-Everything that you know of $k$ steps holds for $k$ layers. An unrolled network *is* a deep one, whose layers happen to
-share their weights; here each has its own. A :orange[plain] stack, $x^{(l)} = F(x^{(l-1)})$, vanishes or explodes as
-the vanilla cell does.
+The chain rule of $k$ steps is that of $k$ layers: an unrolled network *is* a deep one, whose layers happen to share
+their weights; here each has its own. A :orange[plain] stack, $x^{(l)} = F(x^{(l-1)})$ with $F(x) = \tanh(g\,W x)$,
+vanishes at a small gain $g$ and explodes at a large one.
 
-A :blue[highway] layer puts a gate in its place, $t \odot F(x) + (1-t) \odot x$: its authors took the idea from the
-LSTM (Srivastava, Greff & Schmidhuber 2015). A :blue[residual] layer, $x + F(x)$ (He et al. 2016), is the same with a
-gate that is always open: what is carried past the layer is multiplied by exactly 1, at every depth. So one factor is
+A :blue[highway] layer mixes $F(x)$ and $x$ by a gate $t$, $t \odot F(x) + (1-t) \odot x$: its authors took the idea
+from the LSTM (Srivastava, Greff & Schmidhuber 2015). What is carried past its layers is $\prod (1-t)$, and can vanish
+while the whole does not. A :blue[residual] layer, $x + F(x)$ (He et al. 2016), lets all of $x$ pass, as behind a gate
+that never closes: what is carried past the layer is multiplied by exactly 1, at every depth. So one factor is
 $\mathbf{1} + \mathbf{J}$, and the product has a **direct path** that cannot vanish. Nothing says that it cannot
 explode: the factors $\mathbf{1} + \mathbf{J}$ are larger than $\mathbf{1}$ in some directions, and those multiply too.
 
@@ -48,8 +49,8 @@ proportion to $x$, and the product grows by the same factor again and again.
 """
 
 _LOOK_CLOSER = r"""
-**A residual layer is a gate in another sense too.** With $t = 1/2$ a highway layer is half of a residual one. The
-highway mixes $F(x)$ and $x$ in shares that add up to 1, so $x$ cannot grow beyond them; the residual layer only adds.
+**Half of a residual layer.** With $t = 1/2$ a highway layer is half of a residual one. The highway mixes $F(x)$ and
+$x$ in shares that add up to 1, so $x$ cannot grow beyond the larger of the two; the residual layer only adds.
 Srivastava, Greff & Schmidhuber (2015, sections 2.2 and 4) start the gate's bias below 0, at −2 or −4 for instance, so
 that most of $x$ passes.
 
@@ -58,11 +59,12 @@ sum, on the path itself, where every block rescales what passes; those need a le
 start (Xiong et al. 2020).
 
 **The norm can also make a factor large.** Give $x^{(0)}$ a small scale, 0.1: the norm multiplies it by ten, and the
-first block adds many times what is there; its $\mathbf{J}$ alone is larger than 10. Without the norm it makes no such
-difference how large $x^{(0)}$ is.
+first block adds many times what is there; at gain 1 its $\mathbf{J}$ alone is larger than 10. Without the norm, the
+size of $x^{(0)}$ makes no such difference.
 
-All of this is at the start of training, with weights drawn from $N(0, g^2/d)$. The transformer's figure is of the last
-of four tokens. No token before it reads it, so every path from it runs through itself.
+All of this is at the start of training. A matrix that reads $m$ numbers is drawn from $N(0, 1/m)$, and multiplied by
+the gain $g$ if it writes into $x$. Both transformer lines are of the last of four tokens. The earlier tokens do not
+see it, so all paths from it stay in its own column.
 """
 
 _SERIES = tuple(
@@ -106,6 +108,13 @@ def _asked(settings: Settings) -> Asked:
     )
 
 
+_WHY = (
+    "The 1 in each factor 1 + J passes, but here what the Js add has cancelled it.",
+    "The 1 in each factor 1 + J passes, so it does not vanish; what the Js add here does not multiply to a hundred.",
+    "Each factor 1 + J is larger than 1 in some directions, and those multiply. The direct path is 1 all the same.",
+)
+
+
 def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     before, residual, plain = (
@@ -116,13 +125,11 @@ def _question(settings: Settings) -> Prediction:
             ("plain", asked.after(settings)),
         )
     )
+    right = 0 if residual < np.log10(HORIZON) else 2 if residual > np.log10(EXPLODED) else 1
     return asked.answered(
-        0 if residual < np.log10(HORIZON) else 2 if residual > np.log10(EXPLODED) else 1,
+        right,
         f"Residual: {words.magnitude(residual)}; before the move {words.magnitude(before)}. Plain: "
-        f"{words.magnitude(plain)}. Each residual block has the factor 1 + J, of which the 1 alone is sure to pass.",
-        "",
-        "",
-        "The direct path is 1 all the same; the rest is not.",
+        f"{words.magnitude(plain)}. {_WHY[right]}",
     )
 
 
@@ -242,7 +249,8 @@ def _receipt(settings: Settings) -> Receipt:
     paths = depth.by_path(stack)
     whole, rest = (10 ** float(values[0, -1]) for values in (paths.whole, paths.rest))
     return Receipt(
-        r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = \prod_{l=1}^{L} (\mathbf{1} + \mathbf{J}_l) \\ "
+        r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = "
+        r"\prod_{i=1}^{L} (\mathbf{1} + \mathbf{J}_{L-i+1}) \\ "
         r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
         r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}",
         Side("autograd, back through the whole residual stack, spectral norm", 10 ** float(_first(stack)[-1])),
@@ -266,6 +274,6 @@ SECTION = Section(
     asked=_asked,
     question=_question,
     receipt=_receipt,
-    remember="Through layers as through time a gradient is a product, and “+ x” is a gate that is always open.",
+    remember="Through layers as through time a gradient is a product, and “+ x” is a gate on x that never closes.",
     look_closer=_LOOK_CLOSER,
 )

@@ -22,9 +22,9 @@ from explainer.maths.logscale import first_below
 from explainer.programs import gates_without_a_squashed_state as programs
 
 _ARGUMENT = r"""
-*Beyond the lab.* Who still trains LSTMs? The LSTM's gates read $h$, into which the memory has been squashed. That is
-where the paths round about come from, and why its steps have to be computed one after the other. Since 2023 many
-networks leave it out. Their memory is a **linear recurrence**, in which nothing but the memory itself reads the past:
+*Beyond the lab.* Who still trains LSTMs? The LSTM's gates read $h$, which is made of the memory. That is where the
+paths round about come from, and why its steps have to be computed one after the other. Many networks of today let no
+gate read the state. Their memory is a **linear recurrence**, in which neither $a$ nor $u$ depends on the memory:
 
 $$
 h^{(t)} = a(t) \odot h^{(t-1)} + u(t)
@@ -37,23 +37,24 @@ $$
 - In the **selective state space** of Mamba (Gu & Dao 2023) it is $\exp(\Delta(t) \cdot A)$ with $A < 0$ and a step
   length $\Delta(t) > 0$ that the input sets.
 
-For all of these the lab's formula is no simplification. It is exact:
+For all of these the lab's formula is no simplification. It is exact, here with torch's index:
 
 $$
 \frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=0}^{k-1} a(t-i)
 $$
 
-Two things are gained. There are **no paths round about**: where $|a| \le 1$ no gradient can explode, whatever the
+Two things are gained. There are **no paths round about**: where $|a| \le 1$ this derivative cannot grow, whatever the
 weights. And all $a(t)$ are known before the first step is taken. Two steps in a row are one such step again, with
-$a(t)\,a(t-1)$ in place of $a$, so they can be joined in pairs, and the pairs in pairs: $T$ states take
-$\lceil \log_2 T \rceil$ rounds of a **parallel scan** instead of $T$ steps. What is lost: no gate can react to what the
-memory already holds.
+$a(t)\,a(t-1)$ in place of $a$ and $a(t)\,u(t-1) + u(t)$ in place of $u$, so they can be joined in pairs, and the
+pairs in pairs: with enough processors $T$ states take $\lceil \log_2 T \rceil$ rounds of a **parallel scan** instead
+of $T$ steps. Two things are lost: no gate can react to what the memory already holds, and no path carries more than
+the product.
 """
 
 _LOOK_CLOSER = r"""
-**Exact does not mean long.** With the biases that torch draws, the gates start half open, and the product is gone as
-fast as for any other gated cell; it even falls behind the LSTM, which has its paths round about besides. The forget
-bias does here what it does there. The figures set it for all cells alike: without input, each keeps
+**Exact does not mean long.** With biases as torch draws an LSTM's, the gates start half open, and the product is soon
+gone. With 16 units and gain 1 it even falls behind the LSTM, which has its paths round about besides. A forget bias
+helps them as it helps the LSTM. The figures set it for all cells alike: without input, each keeps
 $\mathrm{logistic}(b_f)$ of its memory.
 
 **Does a minGRU learn to remember?** Choose it as the fifth network in section 12. On the memory task at $k = 100$ it
@@ -68,8 +69,8 @@ $g = \sigma(z)$ (Gu & Dao 2023, section 3.5.1, Theorem 1). The minGRU has $W x^{
 **Complex $a$.** Each pair of numbers turns by a fixed angle a step, so that a memory can mark *when* something was.
 The size of the gradient is $|a|^k$ all the same. Orvieto et al. 2023 draw their $a$ evenly from the area of a ring
 (section 3.2), for long sequences one just within the unit circle, as section 15 does. The input is scaled by
-$\sqrt{1-|a|^2}$, so that the memory of noise is as large as the noise (section 3.4). There this is where a parameter
-starts, which is then trained; here the scale follows $|a|$.
+$\sqrt{1-|a|^2}$, so that the memory of noise is as large as the noise (section 3.4). In the paper this scale is only a
+start, and is then trained; here it stays tied to $|a|$.
 
 These are the recurrences alone, one layer of each. In the networks of the papers each stands in a residual block, with
 layers between that are not linear.
@@ -105,13 +106,12 @@ def _question(settings: Settings) -> Prediction:
         for one in (settings, asked.after(settings))
     )
     (lstm, min_gru), (lstm_before, min_gru_before) = after, before
+    gates = float(np.median(_spectral("lstm", asked.after(settings)).direct[:, lag]))
     return asked.answered(
         2 if abs(lstm - min_gru) <= np.log10(2) else 0 if lstm > min_gru else 1,
-        f"At lag {lag} the LSTM goes from {words.magnitude(lstm_before)} to {words.magnitude(lstm)}, the minGRU from "
-        f"{words.magnitude(min_gru_before)} to {words.magnitude(min_gru)}.",
-        "Its paths round about add to the product of its gates.",
-        "Nothing that reads the state gets in its way.",
-        "",
+        f"At lag {lag} the LSTM goes from {words.magnitude(lstm_before)} to {words.magnitude(lstm)}; the product of "
+        f"its gates alone is {words.magnitude(gates)} then, and the paths round about make the difference. The minGRU "
+        f"goes from {words.magnitude(min_gru_before)} to {words.magnitude(min_gru)}, and has the product alone.",
     )
 
 
@@ -171,11 +171,16 @@ def _paths_caption(settings: Settings) -> str:
     lag, (lstm, gates, min_gru, product) = _lag(settings), _middles(settings)
     scan = ring.scanned(networks.network("mingru", settings))
     reach = first_below(min_gru, HORIZON)
-    held = f"from lag {reach} on" if reach is not None else f"nowhere up to lag {settings.T - 1}"
+    least = words.percent(HORIZON)
+    held = (
+        f"falls below {least} at lag {reach}"
+        if reach is not None
+        else f"keeps at least {least} at every lag up to {settings.T - 1}"
+    )
     return (
         f"At lag {lag} the LSTM's whole derivative is {words.magnitude(float(lstm[lag]))} and the product of its gates "
         f"{words.magnitude(float(gates[lag]))}; the minGRU's are {words.magnitude(float(min_gru[lag]))} and "
-        f"{words.magnitude(float(product[lag]))}. Less than {words.percent(HORIZON)} is left of the minGRU's {held}. "
+        f"{words.magnitude(float(product[lag]))}. The minGRU's {held}. "
         f"Its {words.counted(settings.T, 'state')} took {words.counted(scan.rounds, 'round')} of a parallel scan; step "
         f"by step they come out the same, to within {words.number(scan.difference, 1)} of the largest."
     )
@@ -249,10 +254,12 @@ def _ring_caption(settings: Settings) -> str:
     sizes = words.number(float(one.min()))
     if one.max() - one.min() > 1e-9:
         sizes = f"{sizes} to {words.number(float(one.max()))}"
+    is_real = settings.n == 1
     return (
-        f"The circle is where |a| = 1. One draw of an LRU with {words.counted(settings.n, 'number')}, two of which are "
-        f"one complex number: |a| is {sizes}, and after {words.steps(_lag(settings))} at most "
-        f"{words.number(float(many.max()))} is left, turned by as many times the angle."
+        f"The circle is where |a| = 1. One draw of an LRU with {words.counted(settings.n, 'number')}"
+        f"{'' if is_real else ', two of which are one complex number'}: |a| is {sizes}, and after "
+        f"{words.steps(_lag(settings))} {'' if is_real else 'at most '}{words.number(float(many.max()))} is left"
+        f"{'' if is_real else ', turned by as many times the angle'}."
     )
 
 
@@ -290,6 +297,6 @@ SECTION = Section(
     asked=_asked,
     question=_question,
     receipt=_receipt,
-    remember="Where no gate reads the state, the product of gates is the whole gradient, and a scan takes all steps.",
+    remember="Where no gate reads the state, the product of gates is the whole gradient, and a scan joins all steps.",
     look_closer=_LOOK_CLOSER,
 )

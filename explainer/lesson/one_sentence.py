@@ -27,7 +27,7 @@ letter:
 
 > the key**s** that the young guest left beside the old cabinet **are** lost.
 
-Is it *are* or *is*? **One letter decides**: the s of *keys*. In *the key* a space stands in its stead. Nothing behind
+Is it *are* or *is*? **One letter decides**: the s of *keys*. In *the key* a space stands in its stead. Nothing after
 it says anything about the verb, and the two nouns on the way, *guest* and *cabinet*, have the other number; Linzen,
 Dupoux & Goldberg 2016 call such nouns *attractors*. Let $t$ be the step that reads the last letter before the verb, a
 space. There the network has to say which letter comes next, and the s was read 50 steps before, at $t - 50$.
@@ -44,8 +44,8 @@ $$
 m = z_{\text{right}} - z_{\text{wrong}} , \qquad\text{here}\qquad m = z_{\text{a}} - z_{\text{i}} .
 $$
 
-Its gradient is that of the loss, but for a factor. If $p$ is the probability of the right one of the two, then
-$L = -\log p$ and
+If $p$ is the probability of the right one of the two, then the loss of this choice is $L = -\log p$. Its gradient is
+that of the margin, but for a factor:
 
 $$
 \frac{\partial L}{\partial x^{(t-k)}} = -(1 - p)\, \frac{\partial m}{\partial x^{(t-k)}} .
@@ -54,13 +54,14 @@ $$
 Once the network is sure, $1 - p$ is nearly 0, and so is the gradient of the loss, however well the network remembers.
 So the figure shows the margin's. $x^{(t-k)}$ is the letter as a vector of 28 numbers, a single one of which is 1.
 
-**Before training** the product of this whole lesson is all there is: in both networks each step back costs, and next to
-nothing reaches the s. **After training** one network has changed what it keeps: the gated one's line is nearly level
-over fifty letters, and what arrives at the s is as much as at letters nearby. The vanilla network's line still falls
-step by step. The second figure shows what comes of it: one of the two knows the verb at any distance, the other guesses
-as soon as one clause stands between.
+**Before training** the product does what it has done all along: with torch's own biases each step back costs, in both
+networks, and next to nothing reaches the s. **After training** both lines lie higher. The gated one's falls over the
+last ten letters and then stays near 1, as far as the s and beyond. The vanilla network's line still falls step by step.
+The second figure shows what comes of it: one of the two knows the verb at every distance tried, the other guesses as
+soon as one clause stands between.
 
-Press a letter in the first figure, and $k$ becomes its lag. Set $b_f$ to 3: how much reaches the s untrained?
+Press a letter in the first figure, and $k$ becomes its lag. Press the s and set $b_f$ to 3: how much reaches it
+untrained?
 """
 
 _LOOK_CLOSER = r"""
@@ -68,17 +69,18 @@ _LOOK_CLOSER = r"""
 little. The last letters have the largest gradients, and they say nothing about the verb. What decides is found by
 changing the sentence: without its s the gated network's margin changes sign, without the b of *cabinet* it does not.
 
-**One small grammar.** Ten nouns, ten places, six people; the verb is *is* or *are*. That is no English. Linzen, Dupoux
-& Goldberg 2016 asked this question about sentences from Wikipedia, read word by word. Their LSTM, trained for this very
-question, mostly found the verb's number, and erred more often the more attractors there were.
+**One small grammar.** Ten nouns, ten places, six people; the verb is *is* or *are*. That is far from all of English.
+Linzen, Dupoux & Goldberg 2016 asked this question about sentences from Wikipedia, read word by word. Their LSTM,
+trained for this very question, mostly found the verb's number, and erred more often the more attractors there were.
+Trained only to say the next word, it erred far more often.
 
-**What helped.** In the loss the verb's first letter counts three times more than all letters of a sentence together
-on average, or it would be one letter among many. Short and long sentences are mixed from the beginning, so the noun is
+**What helped.** In the loss the verb's first letter is weighted three times as much as the mean over all letters, or it
+would be one letter among many. Short and long sentences are mixed from the beginning, so the noun is
 often near. One draw of the weights is shown. Of four draws, the gated network learned the verb in each and the vanilla
-one in none; the recipe was the same, and was not tuned for either of them.
+one in none; the recipe was the same for both.
 
-**The weights are kept as they were after that one training**, from torch's own biases. The forget bias changes what is
-before training, and nothing else here.
+**The weights are those of that one training**, from torch's own biases, rounded to float16. The forget bias moves the
+gated line before training, and nothing else here.
 """
 
 _MAIN = sentences.MAIN
@@ -108,7 +110,7 @@ def _letter(lag: int) -> str:
     """The letter so many steps back, in words: ``the s of “keys”``."""
     place = _LAST - lag
     word = _word(place)
-    return f"the space behind “{word}”" if _MAIN.begin[place] == " " else f"the {_MAIN.begin[place]} of “{word}”"
+    return f"the space after “{word}”" if _MAIN.begin[place] == " " else f"the {_MAIN.begin[place]} of “{word}”"
 
 
 def _word(place: int) -> str:
@@ -258,9 +260,8 @@ def _sure_caption(settings: Settings) -> str:
     )
     return (
         f"One sentence, clause by clause, for “the key” and “the keys”. At lag {several[rung].lag} the probability of "
-        f"“are”, of the two verbs, is {vanilla} in the vanilla network and {gated} in the gated one. Of 200 other "
-        f"sentences each with {words.listed([str(count) for count in _CLAUSES])} clauses, none of them from training, "
-        f"so many are right: {counted}."
+        f"“are”, of the two verbs, is {vanilla} in the vanilla network and {gated} in the gated one. Right of 200 "
+        f"unseen sentences with {words.listed([str(count) for count in _CLAUSES])} clauses each: {counted}."
     )
 
 
@@ -333,7 +334,7 @@ def _receipt(settings: Settings) -> Receipt:
             Side("autograd through the trained nn.RNN", autograd["vanilla"]),
             Side("the product of the Jacobians of its steps", product["vanilla"]),
         ),
-        remark=f"{beyond}s is the state of a step: h and c together in the gated network, h in the vanilla one.",
+        remark=f"{beyond}Here s is the state of a step: h and c together in the gated network, h in the vanilla one.",
     )
 
 

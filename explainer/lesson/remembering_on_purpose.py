@@ -24,20 +24,22 @@ from explainer.programs import remembering_on_purpose as programs
 
 _ARGUMENT = r"""
 *Beyond the lab.* If a network must remember for $k$ steps, its product of $k$ factors should start near 1. There is
-more than one way to see to that, and each of them sets the same number:
+more than one way to that end, and each acts on the same number, some by far more than others:
 
 - **the forget bias** of an :blue[LSTM]: 1 (Jozefowicz, Zaremba & Sutskever 2015), or 3; or, unit by unit, from the
-  **time scale** that is needed, $b = \log u$ with $u$ from 1 to $k - 1$ (Tallec & Ollivier 2018);
-- **orthogonal** recurrent weights for an :orange[RNN] with tanh (Saxe, McClelland & Ganguli 2014), which keep every
-  length until tanh shrinks it; the **identity** with ReLU (Le, Jaitly & Hinton 2015), where $w = 1$ and the slope is 1;
-- **leaky units**, a vanilla cell that keeps a fixed share of its state (Jaeger et al. 2007);
+  **time scale** that is needed, $b = \log u$ with $u$ drawn evenly from 1 to $k - 1$ (Tallec & Ollivier 2018);
+- **orthogonal** weights (Saxe, McClelland & Ganguli 2014, for deep networks), here the recurrent ones of an
+  :orange[RNN] with tanh, which keep every length until tanh shrinks it; the **identity** with ReLU (Le, Jaitly &
+  Hinton 2015), where $w = 1$ and the slope is 1;
+- **leaky units**, which keep a fixed share of their state (Jaeger et al. 2007);
 - **coupled gates**, $i = 1 - f$, so that an LSTM writes no more than it forgets (Greff et al. 2017), here with a
-  forget bias of 3;
+  forget bias of 3: the coupling limits what is written, the bias sets what is kept;
 - a **ring** of eigenvalues just within the unit circle for a linear recurrent unit (Orvieto et al. 2023).
 
-The first figure computes for your $k$ what each of them does to the product before training. That is a prediction.
-Press **Train** and all of them learn the memory task of section 12, seed by seed on the same sequences; the second
-figure sets what came of it beside the start.
+The first figure computes what is left of the gradient before training, along all paths, over the $k$ steps of the task
+(*Length k of the task*, in the sidebar). That is a prediction. Press **Train them all**, and all are trained on the
+memory task of section 12, seed by seed on the same sequences. The second figure shows what came of it, and a table sets
+that beside the start.
 """
 
 _LOOK_CLOSER = r"""
@@ -45,10 +47,10 @@ _LOOK_CLOSER = r"""
 noise of this task switches the units off, now one and now another, and a gradient does not pass a unit that is off. At
 $k = 10$ the product starts at 1; at $k = 50$ there are sequences through which nothing reaches the bit.
 
-**Fair, but not tuned.** All have 16 units, Adam with learning rate 0.01 and 200 steps. Others choose the length of the
-steps for each network and each task. Not to have learned here does not mean never to learn.
+**Fair, but not tuned.** All have 16 units, Adam with learning rate 0.01 and 200 steps. Others choose the learning rate
+for each network and each task. Not to have learned here does not mean never to learn.
 
-**By time scale** is done for the LSTM as in the paper, with its input gate at $-b$; leaky units and the minGRU get the
+**The time scale** is set for the LSTM as in the paper, with its input gate at $-b$; leaky units and the minGRU get the
 same biases. The ring is between the radii 0.9 and 0.999, which Orvieto et al. 2023 chose for two of their six tasks
 (Table 8).
 """
@@ -92,11 +94,12 @@ def _enough(settings: Settings) -> set[str]:
 
 
 def _asked(settings: Settings) -> Asked:
+    enough = _enough(settings)
+    named = f": {words.listed(_in_order(enough))}" if enough else ""
     return Asked(
-        f"{len(_enough(settings))} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of "
-        f"the gradient left at lag {settings.tk}. Which will have learned the task after {words.steps(STEPS)} of "
-        "training?",
-        ("Just those", "Only some of those", "Others as well, or instead"),
+        f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
+        f"left at lag {settings.tk}{named}. Which will have learned the task after {words.steps(STEPS)} of training?",
+        ("Just those", "Only some of those, or none", "Others as well, or instead"),
         None,
     )
 
@@ -109,7 +112,9 @@ def _question(settings: Settings) -> Prediction:
     learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
     return asked.answered(
         0 if learned == enough else 1 if learned < enough else 2,
-        f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}.",
+        f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}."
+        + (f" Started with less, and learned: {words.listed(_in_order(learned - enough))}." if learned - enough else "")
+        + (f" Started with as much, and not: {words.listed(_in_order(enough - learned))}." if enough - learned else ""),
     )
 
 
@@ -150,7 +155,7 @@ def _start_tables(settings: Settings, result: Training | None = None) -> dict[st
 def _start_caption(settings: Settings, result: Training | None = None) -> str:
     middle = np.median(_at_start(settings), axis=1)
     order = np.argsort(-middle)
-    ends = [f"{_LABELS[i]} {words.magnitude(float(middle[i]))}" for i in (order[0], order[-1])]
+    ends = [f"{words.magnitude(float(middle[i]))} ({_LABELS[i]})" for i in (order[0], order[-1])]
     return (
         f"Spectral norm of the gradient that reaches {words.steps(settings.tk)} back before the first training step, "
         f"middle and range of {words.counted(settings.tn, 'seed')}; dashed, {words.percent(HORIZON)}. "
@@ -161,7 +166,7 @@ def _start_caption(settings: Settings, result: Training | None = None) -> str:
 READS = ("tk", "tn", "clip")
 
 AT_START = Plot(
-    title="What each remedy does to the product at the start",
+    title="What each remedy does to the gradient at the start",
     reads=READS,
     drawing=remedies.start(_IS_GATED),
     tables=_start_tables,
@@ -205,10 +210,12 @@ def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
     if not result.steps_done:
         return f"{said}."
     learned = [
-        f"{label} {sum(result.outcome(i).learned)}" for i, label in enumerate(_LABELS) if any(result.outcome(i).learned)
+        f"{label}: {sum(result.outcome(i).learned)}"
+        for i, label in enumerate(_LABELS)
+        if any(result.outcome(i).learned)
     ]
-    so_far = "; ".join(learned) if learned else "nobody"
-    return f"{said}, learned by so many of {words.counted(result.plan.seeds, 'seed')}: {so_far}. Dashed: guessing."
+    so_far = f"have learned: {'; '.join(learned)}" if learned else "nobody has learned"
+    return f"{said}, of {words.counted(result.plan.seeds, 'seed')} {so_far}. Dashed: guessing."
 
 
 OUTCOMES = Plot(
@@ -261,7 +268,7 @@ SECTION = Section(
     asked=_asked,
     question=_question,
     receipt=_receipt,
-    remember="Every remedy sets the same number: what is left of the product after k steps, before training begins.",
+    remember="Every remedy acts on one number: what is left of the gradient after k steps, before training begins.",
     look_closer=_LOOK_CLOSER,
     work=LongWork(
         "Train them all",

@@ -30,32 +30,35 @@ DIRECT = "its direct path"
 _BINS = np.linspace(0, 1, 21)
 
 _ARGUMENT = r"""
-*Beyond the lab.* So far the networks were ours. The question is one about yours: can it, as it stands, learn from
-what happened $k$ steps ago? **Bring its weights**, and everything that this lesson measured is measured of it: how
-much of the gradient reaches back along all paths and along the direct one, how its forget gates stand, and which
-lags make up the gradient of its weights ($s$ is $c$ for an LSTM, and $h$ for the others). Beside it stands torch's
-own fresh network of the same size. With a second file, from before training, you see what training has changed.
+*Beyond the lab.* So far the networks were ours. Now the question is about yours: can it, as it stands, learn from
+what happened $k$ steps ago? **Bring its weights**, and this lesson's figures are made of it: how much of the gradient
+reaches back, along all paths and, where it has gates, along the direct one; how its forget gates stand; and which lags
+make up the gradient of its weights, for a random target at the last step. Beside it stands torch's own fresh network of
+the same size. With a second file, from before training, you see what training has changed.
 
 $$
 \left\lVert \frac{\partial s^{(T)}}{\partial s^{(T-k)}} \right\rVert
 $$
 
-Until you bring one, the figures show an example: an LSTM of eight units that has learned to remember one bit over 30
-steps. *What follows* says in numbers what could be changed. It holds for the inputs that you choose: other inputs open
-other gates.
+Here $s$ is $c$ for an LSTM, and $h$ for the others.
 
-Your file is read in memory and only as numbers. Nothing in it is executed, nothing is written to disk, shown to others
-or kept after your visit. **Links do not hold it**: whoever opens a link sees the example. The notebook, the handout and
-the data hold what you see.
+Until you bring one, the figures show an example: an LSTM of eight units that has learned to remember one bit over 30
+steps. Before training hardly any gradient reached that far; it learned over two steps first, then over more and more.
+*What follows* says in numbers what could be changed. It holds for the inputs that you choose: other inputs open other
+gates.
+
+Your file is read in memory and only as numbers. Nothing in it is executed, nothing is written to disk, shown to
+others or kept after your visit. **Links do not contain it**: whoever opens a link sees the example. The notebook, the
+handout and the data hold what you see.
 """
 
 _LOOK_CLOSER = r"""
-**Several layers.** What is measured is one layer along its own time, with its inputs held: the lower layers reach a
-lag through it, or by their own memory. In Python `reach.of(model, inputs).stack` takes the states of all layers
+**Several layers.** What is measured is one layer along its own time, with its inputs held: what passes through the
+memory of other layers is not in it. In Python `reach.of(model, inputs).stack` takes the states of all layers
 together.
 
 **Large networks.** Where whole Jacobians would cost too much, the norms are found by power iteration and random
-probes. Each then stands between two bounds, and the caption says how far apart they are.
+probes. Each then stands between two bounds, and the caption says by how much it may be off.
 
 **A gradient is not all.** A network can have a long horizon and nothing in the data to learn from it; and one whose
 gradient has died may hold its bit by saturation. See *Does it learn?*
@@ -159,9 +162,13 @@ def _gate_tables(mine: Own) -> dict[str, pa.Table]:
     return {"gates": stack(*rows)}
 
 
-def _gate_caption(mine: Own) -> str:
+def _gate_means(mine: Own) -> str:
     means = "; ".join(f"{one.name} {words.number(float(gates.mean()))}" for one, gates in _gate_lines(mine).items())
-    return f"The gate that multiplies the memory, in every unit at every step. On average: {means}."
+    return f"The gate that multiplies the memory, on average: {means}."
+
+
+def _gate_caption(mine: Own) -> str:
+    return f"Every unit at every step. {_gate_means(mine)}"
 
 
 def _end(mine: Own) -> int:
@@ -247,7 +254,8 @@ def _question(mine: Own) -> Prediction:
     apart = 0.0 if here == fresh else here - fresh
     return _asked(mine).answered(
         0 if apart > 1 else 2 if apart < -1 else 1,
-        f"At lag {lag} it is {words.magnitude(here, 1, 2)}, and in the fresh one {words.magnitude(fresh, 1, 2)}.",
+        f"At lag {lag} it is {words.magnitude(here, 1, 2)}, and in the fresh one {words.magnitude(fresh, 1, 2)}."
+        + ("" if mine.after.gates is None else f" {_gate_means(mine)}"),
     )
 
 
@@ -281,7 +289,7 @@ def _section(mine: Callable[[], Own], is_gated: bool, **more) -> Section:
         asked=lambda settings: _asked(mine()),
         question=functools.wraps(_question)(lambda settings: _question(mine())),
         receipt=lambda settings: _receipt(mine()),
-        remember="Whether a network can learn from k steps ago can be measured before, during and after training.",
+        remember="How much of the gradient reaches k steps back can be measured before, during and after training.",
         look_closer=_LOOK_CLOSER,
         follows=lambda settings: _follows(mine()),
         of_readers_own=of_readers_own,

@@ -4,7 +4,7 @@ const [push, replace] = [history.pushState.bind(history), history.replaceState.b
 let acted = false;
 
 const QUIET = 200; // milliseconds after an answer without another
-const AGAIN = 2000; // milliseconds after an act of the reader, as an answer to it may come
+const AGAIN = 2000; // milliseconds after an act of the reader that has not changed the address: no answer is to come
 
 history.pushState = (state, unused, address) => {
   const whole = new URL(address ?? "", location.href);
@@ -32,9 +32,16 @@ function mend() {
   }
 }
 
-function wait(milliseconds = QUIET) {
+function wait() {
   clearTimeout(timer);
-  timer = setTimeout(mend, milliseconds);
+  timer = setTimeout(mend, QUIET);
+}
+
+function act() {
+  acted = true;
+  clearTimeout(timer);
+  const before = location.search;
+  if (told) timer = setTimeout(() => location.search === before && mend(), AGAIN);
 }
 
 addEventListener("explainer-answer", ({ detail }) => {
@@ -42,5 +49,4 @@ addEventListener("explainer-answer", ({ detail }) => {
   wait();
 });
 addEventListener("popstate", () => clearTimeout(timer));
-for (const act of ["pointerdown", "keydown", "click"])
-  addEventListener(act, () => ((acted = true), told && wait(AGAIN)), { capture: true, passive: true });
+for (const one of ["pointerdown", "keydown", "click"]) addEventListener(one, act, { capture: true, passive: true });

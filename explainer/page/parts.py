@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -40,7 +40,7 @@ def begin(sections: Sequence[str]) -> None:
     state = page_state()
     state.sections = tuple(sections)
     state.near = state.near or set(sections[:_FIRST])
-    state.parts, state.shown, state.late, state.drawn = {}, {}, set(), set()
+    state.parts, state.shown, state.late, state.drawn, state.drawing = {}, {}, set(), set(), ""
     state.is_whole, state.urgency = False, Urgency.WHOLE_PAGE
     _return_permit()
 
@@ -91,18 +91,23 @@ def add(
         show: draws the content with Streamlit.
         holds_parts: whether ``show`` adds parts. Each of these takes a turn of its own, so this one takes none for it.
     """
-    page_state().parts[key] = Part(content, moved_by, section, sweep, variant)
+    page_state().parts[key] = Part(content, moved_by, section, sweep, variant, page_state().drawing)
 
     @st.fragment(key=key)
     def part() -> None:
         state = page_state()
         state.shown.pop(key, None)  # a run that is overtaken leaves a part half drawn
-        with turn():
-            shown = content(state.now)
-            if not holds_parts:
-                show(shown)
-        if holds_parts:
-            show(shown)
+        try:
+            with _drawing(key):
+                with turn():
+                    shown = content(state.now)
+                    if not holds_parts:
+                        show(shown)
+                if holds_parts:
+                    show(shown)
+        except Exception:  # the page says so; to draw it again and again would be no help
+            state.late.discard(key)
+            raise
         state.shown[key] = shown
         state.late.discard(key)
         if key == ANSWER:
@@ -110,6 +115,31 @@ def add(
             _return_permit()
 
     part()
+
+
+@contextlib.contextmanager
+def _drawing(key: str) -> Iterator[None]:
+    """While a part is drawn. Streamlit forgets the fragments in it that it does not add again; so does this."""
+    state = page_state()
+    earlier = {one: part for one, part in state.parts.items() if part.within == key}
+    outer, state.drawing = state.drawing, key
+    try:
+        yield
+    finally:
+        state.drawing = outer
+    for one, part in earlier.items():
+        if state.parts.get(one) is part:
+            _forget(one)
+
+
+def _forget(key: str) -> None:
+    """A part has gone from the page, and with it those that it has added."""
+    state = page_state()
+    for one in [one for one, part in state.parts.items() if part.within == key]:
+        _forget(one)
+    del state.parts[key]
+    state.shown.pop(key, None)
+    state.late.discard(key)
 
 
 # --- what a reader sees -------------------------------------------------------------------------------------
@@ -273,14 +303,18 @@ def rerun_after_sight(key: str, sections: Collection[str]) -> None:
 
 
 def _rerun_late(
-    urgency: Urgency, keys: Sequence[str], then: Sequence[str] = (), after_the_answer: Sequence[str] = ()
+    urgency: Urgency,
+    keys: Sequence[str],
+    then: Sequence[str] = (),
+    first: Sequence[str] = (),
+    after_the_answer: Sequence[str] = (),
 ) -> None:
     changed = _changed(urgency, keys)
     page_state().late.difference_update(set(keys) - set(changed))
     # what the browser has not heard of, also if the run that has drawn it has been overtaken
     waiting = values.draw_again()
-    owed = [key for key in _owed(then) if key not in changed]
-    st.rerun([*waiting, *changed, *owed, ANSWER, *after_the_answer])
+    in_order = [*waiting, *_owed(first), *changed, *_owed(then), ANSWER, *after_the_answer]
+    st.rerun(list(dict.fromkeys(in_order)))
 
 
 def _owed(keys: Iterable[str]) -> list[str]:
@@ -301,4 +335,4 @@ def rerun(*keys: str) -> None:
     other, may overtake one, and may be overtaken: what has not been drawn then stays late.
     """
     _resume()
-    _rerun_late(Urgency.IN_SIGHT, _late_in_sight(), keys)
+    _rerun_late(Urgency.IN_SIGHT, _late_in_sight(), first=keys)

@@ -46,6 +46,7 @@ class Part:
         section: the slug of the section that it belongs to, ``parts.EVERYWHERE``, or empty.
         sweep: what of it the browser can redraw by itself at some settings; None if it can redraw nothing.
         variant: what else decides what it shows besides the settings, such as an answer of this reader.
+        within: the key of the part that has added it; empty if the page has.
     """
 
     content: Callable[[Settings], object]
@@ -53,6 +54,7 @@ class Part:
     section: str
     sweep: Callable[[Settings], Slice] | None = None
     variant: Callable[[], Hashable] = lambda: None
+    within: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class PageState:
         near: the sections that the reader has come near; they stay drawn.
         in_sight: the sections in sight; None until the browser has said.
         parts: every part of the page.
+        drawing: the key of the part that is being drawn; empty if none is.
         shown: what each part has drawn last.
         late: the parts that may not show the present settings yet.
         is_whole: whether every part is on the page; False while the script runs from top to bottom.
@@ -156,6 +159,7 @@ class PageState:
     near: set[str] = field(default_factory=set)
     in_sight: frozenset[str] | None = None
     parts: dict[str, Part] = field(default_factory=dict)
+    drawing: str = ""
     shown: dict[str, object] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
     is_whole: bool = False

@@ -1,5 +1,6 @@
 // Draws the figures in sight while a slider moves, from tables that the server has sent ahead: see sweep.py.
 const REST = 80; // milliseconds that the pointer rests on a slider before its sweep is asked for
+const TRIES = 6; // times that a sweep is asked for again: another reader's same one may be on its way
 const AGAIN = 3000; // milliseconds after which a sweep that has not come is asked for again
 
 let ask = null; // how to ask the server for a sweep
@@ -301,10 +302,10 @@ function arrived(one) {
   if (moving === one.name) thumbMoved(new CustomEvent("explainer-thumb", { detail: under }));
 }
 
-// The server had no time for it, or there is none. Asked for again, twice, where the reader still is.
+// The server had no time for it, or there is none. Asked for again, some times, where the reader still is.
 function failed() {
   asked.failed += 1;
-  if (asked.failed > 2) return;
+  if (asked.failed > TRIES) return;
   setTimeout(() => {
     asked.at = -Infinity;
     want(over || sliderOf(document.activeElement));

@@ -51,10 +51,14 @@ def take(key: str) -> None:
 
 
 def has_drawn(key: str, value: object) -> None:
-    """After a widget has been drawn: what the server wanted is over if it stands elsewhere, as after a step back."""
-    puts = page_state().puts
-    if key in puts and puts[key].value != value:
-        del puts[key]
+    """After a widget has been drawn: it may stand elsewhere than the server wanted, as after a step back."""
+    state = page_state()
+    earlier = state.puts.get(key)
+    if earlier is None or earlier.value == value:
+        return
+    state.put += 1
+    state.puts[key] = Put(value, earlier.drawn_by, (*earlier.before, earlier.value), state.put)
+    state.drawn.add(key)
 
 
 def draw_at(key: str, value: object, drawn_by: str) -> None:

@@ -103,7 +103,7 @@ def _gates(layer, runs: Sequence[Run], lag: int) -> list[Advice]:
         return said
     rule = (
         f"a gate that reads nothing would need a forget bias of {words.number(independent_bias(lag))} "
-        f"(Tallec & Ollivier 2018)"
+        "(compare Tallec & Ollivier 2018)"
     )
     added = bias_to_add(runs, lag)
     text = (

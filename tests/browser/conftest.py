@@ -27,6 +27,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import installed
@@ -166,11 +167,18 @@ def wait_until(page: Page, holds: Callable[[], bool], otherwise: str) -> None:
         page.wait_for_timeout(20)  # Playwright goes on meanwhile
 
 
+def _is_settled(frame: Frame, held: bool) -> bool:
+    try:
+        return frame.evaluate(SETTLED, held)
+    except PlaywrightError:  # it is just loading another document
+        return False
+
+
 def wait_until_settled(page: Page | Frame, held: bool = False) -> None:
     """Wait until the page, or the one in a frame, is at rest: see :meth:`Tab.settle`."""
     page.evaluate("() => { window.settledFrames = 0; }")
     if isinstance(page, Frame):  # out of sight it paints nothing, and Playwright would not look at it
-        wait_until(page.page, lambda: page.evaluate(SETTLED, held), "the page in the frame does not settle")
+        wait_until(page.page, lambda: _is_settled(page, held), "the page in the frame does not settle")
     else:
         page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
 

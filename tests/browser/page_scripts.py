@@ -9,7 +9,7 @@ SETTLED = """held => {
     const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
     const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
     const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart]')];
-    const { listening, swept, awaits } = document.body.dataset;
+    const { listening, swept, awaits } = document.body?.dataset ?? {};
     if (listening && !window.told) {
         addEventListener('explainer-answer', ({ detail }) => { window.told = detail; });
         dispatchEvent(new CustomEvent('explainer-hello'));

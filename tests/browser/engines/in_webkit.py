@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchFrameException
+from selenium.common.exceptions import NoSuchElementException, NoSuchFrameException
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
@@ -77,7 +77,7 @@ class InWebKit(ByActions):
 
     def _quit(self) -> None:
         if self._driver:
-            self._errors += self.evaluate(SAID)
+            self._errors += self.evaluate(SAID) or []
             self._driver.quit()
             self._driver = None
 
@@ -102,7 +102,7 @@ class InWebKit(ByActions):
         )
 
     def open(self, address: str) -> None:
-        self._errors += self.evaluate(SAID)
+        self._errors += self.evaluate(SAID) or []
         self._driver.get("about:blank")
         for _ in moments("the tab is not emptied"):
             if self._driver.current_url == "about:blank":
@@ -116,8 +116,8 @@ class InWebKit(ByActions):
         call = f"return JSON.stringify(({function})(...{json.dumps(arguments)}))"
         try:
             said = self._said(call, frame)
-        except NoSuchFrameException:  # the document has left while it was asked: the next one is asked
-            said = self._said(call, frame)
+        except (NoSuchFrameException, NoSuchElementException):  # the document has left while it was asked
+            said = None
         return None if said is None else json.loads(said)
 
     def _said(self, call: str, frame: str) -> str | None:
@@ -145,7 +145,7 @@ class InWebKit(ByActions):
         return None
 
     def errors(self) -> list[str]:
-        said, self._errors = self._errors + self.evaluate(SAID), []
+        said, self._errors = self._errors + (self.evaluate(SAID) or []), []
         return said
 
     def screenshot(self) -> bytes:
