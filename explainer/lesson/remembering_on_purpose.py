@@ -95,7 +95,7 @@ def _enough(settings: Settings) -> set[str]:
 
 def _asked(settings: Settings) -> Asked:
     enough = _enough(settings)
-    named = f": {words.listed(_in_order(enough))}" if enough else ""
+    named = f": {_in_order(enough)}" if enough else ""
     return Asked(
         f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
         f"left at lag {settings.tk}{named}. Which will have learned the task after {words.steps(STEPS)} of training?",
@@ -112,14 +112,15 @@ def _question(settings: Settings) -> Prediction:
     learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
     return asked.answered(
         0 if learned == enough else 1 if learned < enough else 2,
-        f"Learned by most of the seeds: {words.listed(_in_order(learned)) if learned else 'none of them'}."
-        + (f" Started with less, and learned: {words.listed(_in_order(learned - enough))}." if learned - enough else "")
-        + (f" Started with as much, and not: {words.listed(_in_order(enough - learned))}." if enough - learned else ""),
+        f"Learned by most of the seeds: {_in_order(learned) if learned else 'none of them'}."
+        + (f" Started with less, and learned: {_in_order(learned - enough)}." if learned - enough else "")
+        + (f" Started with as much, and did not: {_in_order(enough - learned)}." if enough - learned else ""),
     )
 
 
-def _in_order(labels: set[str]) -> list[str]:
-    return [label for label in _LABELS if label in labels]
+def _in_order(labels: set[str]) -> str:
+    """These networks, in the order of the figures; their names have commas in them."""
+    return "; ".join(label for label in _LABELS if label in labels)
 
 
 # --- at the start -------------------------------------------------------------------------------------------

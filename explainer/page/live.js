@@ -2,7 +2,9 @@
 // under the pointer, and when the reader pauses.
 let say = null; // how to tell the server: {state, event}
 // what the server has told last
-let known = { controls: [], sliders: {}, slow: [], sections: [], answered: 0, told: 0, late: [], drawn: [], patience: 0 };
+let known = {
+  controls: [], sliders: {}, slow: [], sections: [], answered: 0, told: 0, awaited: {}, late: [], drawn: [], patience: 0,
+};
 
 const AGAIN = 5000; // milliseconds without an answer after which the page asks again
 
@@ -77,19 +79,30 @@ function rest() {
 // --- what is in sight answers first; the page asks for the rest when that is painted and the reader pauses -----------
 
 let sight = null; // the sections in sight, as the server knows them
-let heard = 0; // the last value of the server's that has been heard of
+let heard = 0; // the last value of the server's that it knows to have been heard of
+let taken = 0; // the last one that has been; a slider takes its value over some moments after the server has told
 let pause = null; // a timer
 let asked = 0; // how often the page has asked for the rest
 let unanswered = 0; // how often since the last answer
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+
+const stands = ([key, text]) => {
+  const thumb = document.querySelector(`.st-key-${key} [aria-valuetext]`);
+  return !thumb || thumb.getAttribute("aria-valuetext") === text;
+};
+
+function hasTaken() {
+  if (taken !== known.told && Object.entries(known.awaited).every(stands)) taken = known.told;
+  return taken;
+}
 
 function askForTheRest() {
   if (!known.late.length) return;
   if (drag || held) return wait(known.patience);
   asked += 1;
   unanswered += 1;
-  heard = known.told;
-  say.event("pause", { sections: known.sections.filter(inSight), asked, heard: known.told });
+  heard = hasTaken();
+  say.event("pause", { sections: known.sections.filter(inSight), asked, heard });
   wait(AGAIN * 2 ** (unanswered - 1)); // each message ends the run that the server is at
 }
 
@@ -115,13 +128,14 @@ function mark() {
 // too which values that the server has put widgets at have come: see values.py.
 function look() {
   const now = known.sections.filter(inSight);
-  if (now.join() !== sight || known.told !== heard) say.state("sight", { sections: now, heard: known.told });
+  if (now.join() === sight && hasTaken() === heard) return;
   sight = now.join();
-  heard = known.told;
+  heard = hasTaken();
+  say.state("sight", { sections: now, heard });
 }
 
 function touched({ target }) {
-  if (isControl(target) || heard !== known.told) look();
+  if (isControl(target) || heard !== hasTaken()) look();
 }
 
 // --- a section's parts are drawn when the reader first comes within a screen of it ------------------------------------

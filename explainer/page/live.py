@@ -16,7 +16,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer.choices.controls import CONTROL, CONTROLS
+from explainer.choices.controls import CONTROL, CONTROLS, Number
 from explainer.choices.settings import Settings
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
@@ -26,6 +26,8 @@ from explainer.page.state import page_state
 DRAGGED = sweep.SWEPT
 # controls by the key of the widget that is dragged
 _SLIDERS = {name: name for name in (*DRAGGED, *sweep.OF_NETWORKS)} | opening.SLIDERS
+_NUMBERS = {control.name: control.name for control in CONTROLS if isinstance(control, Number)}
+_EVERY_SLIDER = _NUMBERS | opening.SLIDERS | work.SLIDERS
 KEY = values.BROWSER
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
@@ -60,6 +62,7 @@ def _answer(dragged: int) -> None:
             "pressed": state.pressed,
             "moves": state.moves,
             "told": values.tell(),
+            "awaited": _awaited(),
             "late": parts.late_sections(),
             "drawn": parts.drawn(),
             "patience": state.patience,
@@ -73,6 +76,16 @@ def _answer(dragged: int) -> None:
         on_framed_change=_framed,
         height=0,
     )
+
+
+def _awaited() -> dict[str, str]:
+    """Where the sliders stand once the browser has taken over what it is told: their values in words, by their keys.
+
+    Streamlit tells a slider of its new value some moments after the rest of a run. Until then the browser's messages
+    still have the old one.
+    """
+    controls = {key: CONTROL[name] for key, name in _EVERY_SLIDER.items()}
+    return {key: controls[key].text(value) for key, value in values.awaited().items() if key in controls}
 
 
 def _idle(settings: Settings) -> dict[str, str]:

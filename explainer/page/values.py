@@ -122,6 +122,11 @@ def draw_again() -> list[str]:
     return [page_state().puts[key].drawn_by for key in waiting]
 
 
+def awaited() -> dict[str, object]:
+    """Where the server has put widgets, by their keys, as far as the browser has not said that it has heard of it."""
+    return {key: page_state().puts[key].value for key in _unheard()}
+
+
 def tell() -> int:
     """At the end of a run: the number of the last value that the browser is told of."""
     state = page_state()

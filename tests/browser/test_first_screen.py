@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from explainer.choices.controls import CONTROL
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.page import opening
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Heard, Tab, wait_until
 
 LAPTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
@@ -106,6 +107,44 @@ def test_moves_in_quick_succession_end_at_the_last_in_both_sliders(open_page, ar
     assert said(arrived, "opening-w") == said(arrived, "w") == last
     fresh = open_page(f"?w={last}&f={said(arrived, 'f')}", near=False, **LAPTOP)
     arrived.wait_until_drawn(arrived.charts(opening.SLUG).first, fresh.drawing(fresh.charts(opening.SLUG).first))
+
+
+def test_the_page_has_not_heard_of_a_value_before_its_slider_stands_there(open_page):
+    """Until then its messages have the old value, which would be taken for a move of the reader's."""
+    tab = open_page(near=False, **LAPTOP)
+    before = said(tab, "opening-w")
+    tab.page.evaluate(
+        """before => {
+            const thumb = document.querySelector(".st-key-opening-w [aria-valuetext]");
+            const keep = () => thumb.ariaValueText !== before && (thumb.ariaValueText = before);
+            window.lag = new MutationObserver(keep);
+            lag.observe(thumb, { attributes: true });
+        }""",
+        before,
+    )
+    messages = Heard(tab)
+
+    def heard() -> list[int]:
+        sent = b"".join(message.SerializeToString() for message in messages.messages)
+        return [int(number) for number in re.findall(rb'"heard":(\d+)', sent)]
+
+    tab.slider("w").press("ArrowRight")
+    wait_until(tab.page, lambda: tab.page.evaluate("() => told.told"), "the server does not move the other slider")
+    for count in (1, 2):
+        tab.slider("k").press("ArrowRight")
+        wait_until(tab.page, lambda count=count: len(heard()) > count, "the page says nothing of what it has heard")
+    assert set(heard()) == {0}
+    tab.page.evaluate(
+        """text => {
+            lag.disconnect();
+            document.querySelector(".st-key-opening-w [aria-valuetext]").ariaValueText = text;
+        }""",
+        said(tab, "w"),
+    )
+    tab.slider("k").press("ArrowRight")
+    wait_until(tab.page, lambda: max(heard()) == 1, "the page never hears of it")
+    tab.settle()
+    assert said(tab, "opening-w") == said(tab, "w") != before
 
 
 def test_the_figure_follows_the_pointer_on_the_slider_below_it(arrived: Tab):
