@@ -29,11 +29,13 @@ user_pref("fission.autostart", false);
 
 
 # What Firefox calls an error, and is none: a page in a frame from elsewhere has no cookies, and needs none; what was on
-# its way when a page was left (0x804B0002, "aborted") has not come. A module that is missing leaves a hole in the page.
+# its way when a page was left (0x804B0002, "aborted") has not come. A module that is missing leaves a hole in the page;
+# of a file to save Streamlit only asks once more whether it is there.
 BESIDE_THE_PAGE = re.compile(
     "^Cookie .* has been rejected because it is in a cross-site context"
     "|^downloadable font: download failed .* status=2152398850 "
     "|^TypeError: error loading dynamically imported module: "
+    "|^Client Error: Download Button fetch error - NetworkError "
 )
 
 

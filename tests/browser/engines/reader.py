@@ -22,7 +22,10 @@ MIDDLE = """(selector, text) => {
     const box = () => found.getBoundingClientRect();
     if (!found || !box().width) return null;
     const isOut = box().top < 0.1 * innerHeight || box().bottom > 0.9 * innerHeight;
-    if (isOut && window === top) found.scrollIntoView({ block: "center", behavior: "instant" });
+    if (isOut && window === top) {
+        dispatchEvent(new Event("wheel"));  // a reader scrolls: the page no longer goes back to the section of its link
+        found.scrollIntoView({ block: "center", behavior: "instant" });
+    }
     const { left, top: above, width, height } = box();
     return [left + width / 2, above + height / 2];
 }"""
