@@ -267,24 +267,32 @@ def test_a_part_in_a_fold_that_has_been_closed_is_no_longer_asked_for():
     assert [problem.message for problem in page.exception] == []
 
 
-def _a_part_that_fails() -> None:
+def _a_part_that_fails(where: str) -> None:
     import streamlit as st
 
     from explainer.page import parts
 
-    def fail(_: object) -> None:
-        if st.session_state.get("fails"):
+    def fail(here: str) -> None:
+        if st.session_state.get("fails") and here == where:
             raise ValueError("a fault of the page's")
-        st.button("Press", key="press", on_click=parts.rerun, args=("failing",))
+
+    def show(_: object) -> None:
+        fail("drawing")
+        st.button("Press", key="press", on_click=press)
+
+    def press() -> None:
+        parts.page_state().late.add("failing")  # as a control leaves it
+        parts.rerun("failing")
 
     parts.begin(("one",))
-    parts.add("failing", lambda _: None, fail, moved_by=())
+    parts.add("failing", lambda _: fail("content"), show, moved_by=())
     parts.add(parts.ANSWER, lambda _: None, lambda _: None, moved_by=())
     parts.end()
 
 
-def test_a_part_that_fails_is_not_asked_for_again_and_again():
-    page = AppTest.from_function(_a_part_that_fails).run()
+@pytest.mark.parametrize("where", ["content", "drawing"])
+def test_a_part_that_fails_says_so_and_is_not_asked_for_again_and_again(where: str):
+    page = AppTest.from_function(_a_part_that_fails, kwargs={"where": where}).run()
     page.session_state["fails"] = True
     page.button(key="press").click().run()
     assert len(page.exception) == 1

@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import networks
+from explainer.figures import networks, readings
 from explainer.lesson import SECTIONS, prose
+from explainer.lesson.opening import FIGURE as FIRST_FIGURE
 from explainer.maths import jacobians
 
 BY_SLUG = {section.slug: section for section in SECTIONS}
@@ -33,9 +35,30 @@ def test_no_sentence_says_one_of_many(settings):
         question, receipt = section.question(settings), section.receipt(settings)
         said = [question.question, receipt.remark, *(option.told for option in question.options)]
         said += [figure.caption for figure in section.figures_at(settings)]
+        said.append(FIRST_FIGURE.caption(settings))
         for text in said:
             assert not re.search(r"\b1 (units|steps|lags|draws|seeds|networks|states|sections)\b", text), text
             assert not re.search(r"\b\d*(?<!1)[123]th\b", text), text
+
+
+def test_a_gradient_that_comes_back_is_not_said_to_stay_away():
+    assert readings.where_below(np.log10([1, 0.5, 0.02])) == "nowhere up to lag 2"
+    assert readings.where_below(np.log10([1, 0.5, 0.009])) == "from lag 2 on"
+    assert (
+        readings.where_below(np.log10([1, 0.009, 0.02])) == "at lag 1 for the first time, but not at every lag after it"
+    )
+    (plot,) = BY_SLUG["k-steps"].plots
+    assert "the vanilla cell at lag 5 for the first time" in plot.caption(Settings(w=1.5, h0=0.01, k=20))
+
+
+def test_the_caption_says_where_a_format_is_stuck_though_it_moves_again():
+    plot = BY_SLUG["number-formats"].plots[0]
+    assert re.search(r"is stuck at \S+ × 10\S+ from lag 142 to lag 198 in float16", plot.caption(Settings(k=200)))
+
+
+def test_what_comes_after_an_overflow_is_too_large_and_not_without_a_comparison():
+    plot = BY_SLUG["number-formats"].plots[2]
+    assert "too large in float16" in plot.caption(Settings(w=8.0, k=20, ls=16))
 
 
 def test_the_caption_says_where_torchs_own_slopes_have_lost_digits():

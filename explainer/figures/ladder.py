@@ -62,7 +62,7 @@ def tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     halves = [0.5, 1.0, 1.5, 2.0]
     climbs = [
         (style.VANILLA, ["× w", "× σ′", "× w", "× σ′"], halves, vanilla.ravel()),
-        (style.GATED, ["× f(t−1)", "× the gate's own slope", "× f(t−2)", "× its slope"], halves, gated.ravel())
+        (style.GATED, ["× f(t−1)", "× what f's slope adds", "× f(t−2)", "× what its slope adds"], halves, gated.ravel())
         if GATES[settings.gate].reads_state
         else (style.GATED, ["× f(t−1)", "× f(t−2)"], [1.0, 2.0], gated[:, 0]),
     ]

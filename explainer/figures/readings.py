@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from explainer import words
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
+from explainer.maths.logscale import first_below
 from explainer.maths.plans import Training
 
 STAYS = 0.005  # decades: a gradient that is so near 1 has stayed as it was
@@ -58,15 +60,17 @@ def rule_of_w(w: float, gradient: Gradient) -> str:
 
 def horizons(cells: Mapping[str, Gradient]) -> str:
     """For each cell the lag at which less than the horizon's share is left, as one sentence."""
-    parts = []
-    for cell, gradient in cells.items():
-        lag = gradients.horizon(gradient)
-        parts.append(
-            f"the {cell} cell never within these {words.steps(gradient.lag[-1])}"
-            if lag is None
-            else f"the {cell} cell from lag {lag} on"
-        )
+    parts = [f"the {cell} cell {where_below(gradient.log10_magnitude)}" for cell, gradient in cells.items()]
     return f"Less than {words.percent(gradients.HORIZON)} is left: {'; '.join(parts)}."
+
+
+def where_below(log10_magnitude: np.ndarray) -> str:
+    """At which lags less than the horizon's share is left, in words; the magnitudes (lags,) as their log10."""
+    lag = first_below(log10_magnitude, gradients.HORIZON)
+    if lag is None:
+        return f"nowhere up to lag {len(log10_magnitude) - 1}"
+    comes_back = (log10_magnitude[lag:] >= math.log10(gradients.HORIZON)).any()
+    return f"at lag {lag} for the first time, but not at every lag after it" if comes_back else f"from lag {lag} on"
 
 
 # --- beside a receipt ---------------------------------------------------------------------------------------
@@ -107,5 +111,5 @@ def lost_digits(measured: float, formula: float) -> str:
 def learned(result: Training, labels: Sequence[str]) -> str:
     """Who has learned so far, by most of the seeds; the labels are those of the plan's learners, in order."""
     most = [label for i, label in enumerate(labels) if 2 * sum(result.outcome(i).learned) > result.plan.seeds]
-    said = f"learned by most of the seeds: {words.listed(most)}" if most else "none has learned by most of the seeds"
+    said = f"learned by most of the seeds: {'; '.join(most)}" if most else "none has learned by most of the seeds"
     return f"After {result.steps_done} of {words.steps(result.plan.steps)}, {said}."

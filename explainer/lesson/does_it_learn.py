@@ -115,7 +115,7 @@ def _question(settings: Settings) -> Prediction:
     names = [label for label, yes in zip(_LABELS, learned, strict=True) if yes]
     return asked.answered(
         0 if learned == [True] * 4 else 3 if not any(learned) else 1 if not learned[1] and learned[2] else 2,
-        f"Learned by most of the seeds: {', '.join(names) if names else 'none of the four'}.",
+        f"Learned by most of the seeds: {'; '.join(names) if names else 'none of the four'}.",
     )
 
 
@@ -154,13 +154,13 @@ _WAITING = "Nothing is trained yet: press Train."
 
 def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return f"{_WAITING} Each network's line will begin near that of guessing, and leave it where it learns."
+        return f"{_WAITING} Each network's line will come to that of guessing, and leave it where it learns."
     said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
     if not result.steps_done:
         return f"{said}."
     _, middle, _ = plans.over_seeds(plans.trailing_mean(getattr(result, what)))
     say = words.percent if what == "accuracy" else words.number
-    ends = ", ".join(f"{label} {say(float(middle[i, -1]))}" for i, label in enumerate(_labels(result.plan)))
+    ends = "; ".join(f"{label}: {say(float(middle[i, -1]))}" for i, label in enumerate(_labels(result.plan)))
     return f"{said}, mean of the last {plans.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
 
 
@@ -270,8 +270,10 @@ def _receipt(settings: Settings) -> Receipt:
         Side("autograd through the untrained LSTM with your forget bias, every gate held fixed", 10**found.direct),
         Side("the product of the forget gates that it has on these sequences, largest unit", 10**found.product),
         others=(
-            Side("autograd along every path: where its line in the last figure begins", 10**found.whole),
-            Side("logistic(b_f)ᵏ, as if every gate stayed at its bias", 10**at_bias),
+            Side(
+                f"autograd along every path: its line before training in the last figure, at lag {lag}", 10**found.whole
+            ),
+            Side(f"logistic(b_f) to the power of {lag}, as if every gate stayed at its bias", 10**at_bias),
         ),
         remark=_how_much_is_indirect(lag, settings.tb, at_bias, found),
     )

@@ -43,7 +43,7 @@ $$
 \frac{\partial c^{(t)}}{\partial c^{(t-1)}} = f(t-1) + c^{(t-1)}\,\frac{\partial f(t-1)}{\partial c^{(t-1)}} .
 $$
 
-Choose the *state* gate: the ladder gets a rung for the gate's own slope, and the receipt shows both formulas.
+Choose the *state* gate: the ladder gets a rung for what the gate's own slope adds, and the receipt shows both formulas.
 """
 
 
@@ -84,7 +84,9 @@ def _question(settings: Settings) -> Prediction:
         _larger(after),
         f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in "
         f"size: in the last step f is {words.number(one_gate)} and |w·σ′| {words.number(one_factor)}.",
-        "A gate keeps more only if it is closer to 1 than |w·σ′|.",
+        "A gate that is given from outside keeps more only if it is larger than |w·σ′|."
+        if not GATES[after.gate].reads_state
+        else "A gate that reads its state adds a slope of its own.",
         "A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs.",
         "",
     )

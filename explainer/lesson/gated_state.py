@@ -63,18 +63,26 @@ def _asked(settings: Settings) -> Asked:
     )
 
 
+def _left(settings: Settings) -> str:
+    if settings.h0 == 0:
+        return "c = 0 stays 0; of any other state so much would be left: "
+    return (
+        f"Of c(t−k) = {words.number(settings.h0)}, "
+        f"c(t) = {words.number(float(gradients.gated(settings).state[0]))} is left: "
+    )
+
+
 def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     after = asked.after(settings)
     kept = _kept(after)
     return asked.answered(
         0 if kept > 0.5 else 1 if kept >= 0.01 else 2,
-        f"Of c(t−k) = {words.number(after.h0)}, c(t) = {words.number(float(gradients.gated(after).state[0]))} is left: "
-        f"{words.percent(kept)}. As many gates as steps multiply, of which the last is "
+        f"{_left(after)}{words.percent(kept)}. As many gates as steps multiply, of which the last is "
         f"{words.gate(round(float(gradients.gated(after).gates[0]), 6))}.",
         "",
         "",
-        "Even a gate close to 1 forgets in the end: the product of many such numbers is small.",
+        "Even a gate close to 1 forgets in the end: the product of many such numbers is small." if kept < 0.01 else "",
     )
 
 
@@ -258,11 +266,18 @@ def _over_time_tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _cell_caption(settings: Settings) -> str:
     gated = gradients.gated(settings)
-    peephole = " Here the gate reads the state: the dashed wire." if GATES[settings.gate].reads_state else ""
+    reads = GATES[settings.gate].reads_state
+    peephole = " Here the gate reads the state: the dashed wire." if reads else ""
+    flows = (
+        f"the whole gradient that comes back: {words.number(float(gated.gates[0]))} along the thick path and the rest "
+        "through the gate, together"
+        if reads
+        else "the gradient that flows back along it,"
+    )
     return (
         f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
         f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
-        f"The dashed arrow is the gradient that flows back along it, {words.number(float(gated.factor[0]))} of what "
+        f"The dashed arrow is {flows} {words.number(float(gated.factor[0]))} of what "
         f"arrives at c(t). The thin lines belong to a whole LSTM and are at rest here.{peephole}"
     )
 

@@ -36,8 +36,8 @@ $$
 The second product can change exponentially with $k$ too. It is 1, and $w^k$ is exact, only for the identity, for
 ReLU while it is active, and for tanh exactly at $h = 0$. No slope of these four functions is greater than 1, so the
 true gradient never lies above $|w|^k$. **|w| < 1 is enough to vanish; |w| > 1 is not enough to explode.** With
-|w| > 1, tanh and the logistic function take the state to where σ is flat, and there the gradient shrinks step by
-step.
+|w| > 1, tanh takes every state but exactly 0 to where σ is flatter, and the logistic function is never steeper than
+1/4: there the gradient shrinks, if not with every step, then from one round to the next.
 
 The figure shows the true gradient of the :orange[vanilla cell], computed by autograd, beside the line $|w|^k$ and
 beside an upper bound $(|w|\cdot\sup\sigma')^k$ that it can never exceed. Below it stands what becomes of the rule at
@@ -94,7 +94,9 @@ def _question(settings: Settings) -> Prediction:
         f"It goes from {words.magnitude(then)} to {words.magnitude(now)}. |w|ᵏ is {words.magnitude(power)} now, and "
         f"the slopes multiply to {words.magnitude(slopes)}: by the {words.ordinal(place)} step out of the start σ′ is "
         f"{words.number(flat, 2)}.",
-        "As |w|ᵏ does? They agree only while every slope σ′ is close to 1.",
+        "As |w|ᵏ does? They agree only while every slope σ′ is close to 1."
+        if abs(after.w) > abs(settings.w) and _change(then, now) != 0
+        else "",
         "",
         "",
     )

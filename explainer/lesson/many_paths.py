@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, hands, networks, style
+from explainer.figures import by_lag, hands, networks, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
@@ -18,7 +18,6 @@ from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
 from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Pairs
-from explainer.maths.logscale import first_below
 from explainer.maths.paths import by_path
 from explainer.programs import many_paths as programs
 
@@ -41,11 +40,11 @@ $$
 The direct path is the one that a network can hold open by learning its gates.
 
 The second figure leaves the single number behind and takes torch's own :orange[nn.RNN], :blue[nn.LSTM] and
-:blue[nn.GRU], with matrices, inputs and biases. Now ∂s(t)/∂s(t−k) is a matrix, and its norm says how much it can
-pass on. With the biases that torch draws, all three vanish. With 16 units or more, the LSTM and the GRU lose a power
-of ten every four to seven steps in every draw. The RNN mostly falls faster, and its draws lie further apart. Raise the
-forget bias and watch the LSTM's direct path come alive. Raise the gain, and all of them can explode. The square
-pictures show every pair of times at once.
+:blue[nn.GRU], with matrices, inputs and biases. Now ∂s(t)/∂s(t−k) is a matrix, and its norm says how much it can pass
+on. At gain 1 and with the biases that torch draws, all three vanish. With 16 units or more, the LSTM and the GRU lose
+a power of ten every four to seven steps in every draw. The RNN mostly falls faster, and its draws lie further apart.
+Raise the forget bias and watch the LSTM's direct path come alive. Raise the gain, and all of them can explode. The
+square pictures show every pair of times at once.
 """
 
 _IN_TORCH = r"""
@@ -70,9 +69,9 @@ the control $b_f$ does here: it sets the forget gate of the LSTM and the update 
 """
 
 _LOOK_CLOSER = r"""
-**With a raised forget bias, most of the LSTM's long gradient does not run along the direct path.** At $b_f = 3$,
-lag 50 and 16 units, the direct path's norm is about a tenth of the sum of both parts: the paths round about
-profit from the open gates too. And one network proves little: the band over the seeds of an RNN spans several
+**With a raised forget bias and many units, most of the LSTM's long gradient does not run along the direct path.** At
+$b_f = 3$, lag 50 and 16 units, the direct path's norm is about a tenth of the sum of both parts: the paths round
+about profit from the open gates too. And one network proves little: the band over the seeds of an RNN spans several
 powers of ten.
 
 In an LSTM the paths round about run through $h$ and all the gates; with large recurrent weights they can make the
@@ -139,8 +138,8 @@ def _question(settings: Settings) -> Prediction:
         "step is f + c·∂f/∂c, and f reads u·c: the second term has the sign of u·c, "
         f"here of {words.number(after.u * after.h0)}.",
         "",
-        "A gate that closes as c grows works against the direct path.",
-        "They are equal where the gate does not react: u = 0, c = 0 or f = 1.",
+        "A gate that closes as c grows works against the direct path." if _beside_direct(after) == 1 else "",
+        "They are equal where the gate does not react: u = 0, c = 0, or f = 0 or 1.",
     )
 
 
@@ -238,10 +237,7 @@ def _lstm_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _lstm_caption(settings: Settings) -> str:
-    held = [first_below(log10, gradients.HORIZON) for log10 in _lstm(settings)]
-    whole, direct, direct_by_default = (
-        f"from lag {lag} on" if lag is not None else f"nowhere up to lag {settings.T - 1}" for lag in held
-    )
+    whole, direct, direct_by_default = (readings.where_below(log10) for log10 in _lstm(settings))
     return (
         f"An nn.LSTM with {networks.bias_words(settings.bf)}, spectral norms, middle of {networks.SEEDS} draws. "
         f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "

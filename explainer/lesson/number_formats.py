@@ -30,7 +30,8 @@ the exponents of float32 and ends near $10^{-40}$, but it keeps only about two d
 
 Here torch itself runs your two cells in each format, forwards and backwards. Nothing is simulated. Where all four
 lines of the first two figures still run together, the other two show how far apart they are: how much of the gradient
-that float64 computes is an error in the others. At 100 % nothing of it is left.
+that float64 computes is an error in the others. At 100 % nothing of it is left, or, where a line is stuck,
+there is twice as much.
 
 **Loss scaling** (Micikevicius et al. 2018) multiplies the loss by a large number before the backward pass and
 divides the gradient afterwards. It lifts a small gradient into float16's range, until it lifts it out at the top.
@@ -96,9 +97,10 @@ def _end(gradient: FormatGradient) -> str:
         return f"overflows at lag {gradient.not_finite_from}"
     if gradient.zero_from is not None:
         return f"is exactly 0 from lag {gradient.zero_from} on"
-    if gradient.stuck is not None and gradient.stuck[1] == gradient.lag[-1]:
-        stuck = words.number(abs(float(gradient.gradient[-1])), 2)
-        return f"is stuck at {stuck} from lag {gradient.stuck[0]} on"
+    if gradient.stuck is not None:
+        first, last = gradient.stuck
+        stuck = words.number(abs(float(gradient.gradient[first])), 2)
+        return f"is stuck at {stuck} from lag {first} {'on' if last == gradient.lag[-1] else f'to lag {last}'}"
     return f"is still alive at lag {gradient.lag[-1]}"
 
 

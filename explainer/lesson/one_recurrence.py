@@ -33,14 +33,15 @@ This :orange[vanilla cell] applies the same map again and again. A **cobweb** dr
 the curve, across to the diagonal, up (or down) to the curve again. Where the curve crosses the diagonal, the
 state stays.
 
-Each cobweb is drawn from two neighbouring starts, your own and one that is 0.1 higher. Drag your start (the ring around
-it says that it can be dragged): both follow. Follow the staircases and watch
-what becomes of the gap between them. That is the gradient: how much of a small difference one step passes on, and then
-the next, and the next.
+Each cobweb is drawn from two neighbouring starts, your own and one that is 0.1 higher. Drag your start (the ring
+around it says that it can be dragged): both follow. Follow the staircases and watch what becomes of the gap between
+them. Of a small gap, that is the gradient: how much of a small difference one step passes on, and then the next, and
+the next.
 """
 
 _LOOK_CLOSER = r"""
-The factors are all alike only if the map is a straight line, as for the identity. In general each step multiplies
+The factors are all alike if the map is a straight line, as for the identity, or if the state rests from the start, as
+tanh's at 0. In general each step multiplies
 by its own factor, because σ is steep in some places and flat in others, and the state moves through both. Where
 the state has settled, the factor settles too.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explainer import words
 from explainer.choices.controls import SCALAR
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, hands, readings, style
@@ -14,7 +15,7 @@ from explainer.programs import k_steps as programs
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     return (
-        f"{settings.k} steps back, {readings.at_end(vanilla)} is left of the vanilla cell's gradient and "
+        f"{words.steps(settings.k)} back, {readings.at_end(vanilla)} is left of the vanilla cell's gradient and "
         f"{readings.at_end(gated)} of the gated cell's. Drag the line at k to another lag."
     )
 

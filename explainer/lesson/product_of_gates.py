@@ -29,7 +29,8 @@ The term with $w^k$ is gone. Nothing forces the factors to be alike, either: a n
 hold them near 1 for as long as something is worth remembering, and close them when it is not.
 
 Here are three kinds of gate side by side: a :blue[constant] one, one that :blue[varies] from step to step, and
-one that is :blue[set by the state itself]. All three share your $f$ as their typical value. The :orange[vanilla]
+one that is :blue[set by the state itself]. The first two have your $f$ as their typical value; the
+third has it where the state is close to 0. The :orange[vanilla]
 cell runs along for comparison.
 
 **The write is added.** The lab's cell only multiplies, so a state of $c = 0$ stays 0 for ever. A whole LSTM also

@@ -75,13 +75,13 @@ def _question(settings: Settings) -> Prediction:
     after = asked.after(settings)
     one, two = _sizes(after)
     last, before = gradients.vanilla(ladder.two_steps(after)).parts[:2, 1]
+    right = _beside_the_square(after)
     return asked.answered(
-        _beside_the_square(after),
+        right,
         f"One step back the size is {words.number(one)}, two steps back {words.number(two)}: the last step's slope σ′ "
-        f"is {words.number(float(last))}, and that of the step before it {words.number(float(before))}.",
-        "It would be the square if both steps had the same slope.",
-        "The earlier step had the steeper slope.",
-        "The earlier step had the flatter slope.",
+        f"is {words.number(float(last))}, and that of the step before it {words.number(float(before))}. "
+        "It is the square where both steps have the same slope"
+        f"{('.', ', more where the earlier one is steeper.', ', less where the earlier one is flatter.')[right]}",
     )
 
 

@@ -222,15 +222,16 @@ class Comparison:
     def differences(self) -> dict[str, np.ndarray]:
         """How far each format's gradient is from float64's, relative to it: by name, shape (k+1,).
 
-        −1 where it is exactly 0; inf where it overflows; NaN where float64 itself gives 0 or overflows too.
+        −1 where it is exactly 0; inf where it overflows, or is no number after that; NaN where float64 itself gives 0
+        or overflows too.
         """
         exact = self.gradients["float64"].gradient
         with np.errstate(divide="ignore", invalid="ignore"):
-            return {
-                name: np.where(exact == 0, np.nan, one.gradient / exact - 1)
-                for name, one in self.gradients.items()
-                if name != "float64"
-            }
+            off = {name: one.gradient / exact - 1 for name, one in self.gradients.items() if name != "float64"}
+        return {
+            name: np.where((exact == 0) | ~np.isfinite(exact), np.nan, np.where(np.isnan(one), np.inf, one))
+            for name, one in off.items()
+        }
 
 
 def compare(

@@ -16,6 +16,7 @@ history.pushState = (state, unused, address) => {
 // What the server writes there is from before a move that is on its way, which then is missing from the address.
 let told = null; // what the server has told last, by way of live.js
 let timer = null;
+let before = null; // the address at the first act since then
 
 const isRunning = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "running";
 
@@ -40,13 +41,14 @@ function wait() {
 function act() {
   acted = true;
   clearTimeout(timer);
-  const before = location.search;
+  before ??= location.search;
   if (told) timer = setTimeout(() => location.search === before && mend(), AGAIN);
 }
 
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
+  before = null;
   wait();
 });
-addEventListener("popstate", () => clearTimeout(timer));
+addEventListener("popstate", () => ((before = null), clearTimeout(timer)));
 for (const one of ["pointerdown", "keydown", "click"]) addEventListener(one, act, { capture: true, passive: true });

@@ -127,9 +127,9 @@ def _drawing(key: str) -> Iterator[None]:
         yield
     finally:
         state.drawing = outer
-    for one, part in earlier.items():
-        if state.parts.get(one) is part:
-            _forget(one)
+        for one, part in earlier.items():
+            if state.parts.get(one) is part:
+                _forget(one)
 
 
 def _forget(key: str) -> None:
@@ -179,7 +179,9 @@ def come_near(sections: Collection[str]) -> None:
     state.near.update(sections)
     _resume()
     if is_new:
-        _rerun_late(Urgency.IN_SIGHT, [key for key, part in state.parts.items() if part.section in sections])
+        keys = [key for key, part in state.parts.items() if part.section in sections]
+        state.late.update(keys)  # until they are drawn, also if this run is overtaken
+        _rerun_late(Urgency.IN_SIGHT, keys)
 
 
 def remember_near(sections: Collection[str]) -> None:
@@ -206,7 +208,15 @@ def _changed(urgency: Urgency, keys: Collection[str]) -> list[str]:
     if not keys:
         return []
     with turn():
-        return [key for key in keys if state.shown.get(key, nothing) != state.parts[key].content(state.now)]
+        return [key for key in keys if state.shown.get(key, nothing) != _content(key)]
+
+
+def _content(key: str) -> object:
+    """What a part would show now. Where that fails, something that no part shows: the part itself will say so."""
+    try:
+        return page_state().parts[key].content(page_state().now)
+    except Exception:  # noqa: BLE001
+        return object()
 
 
 def _moved_by(name: str) -> dict[str, Part]:

@@ -123,8 +123,9 @@ def draw_again() -> list[str]:
 
 
 def awaited() -> dict[str, object]:
-    """Where the server has put widgets, by their keys, as far as the browser has not said that it has heard of it."""
-    return {key: page_state().puts[key].value for key in _unheard()}
+    """Where the server has put widgets that it has told of, by their keys, until the browser says that it has heard."""
+    state = page_state()
+    return {key: state.puts[key].value for key in _unheard() if state.puts[key].number <= state.told}
 
 
 def tell() -> int:

@@ -34,7 +34,9 @@ def gated_formats(k, h0, gate, f, spread, seed, u, ls):
 def differences(gradients):
     """How far each format's gradient is from float64's, relative to it; NaN where that is 0."""
     exact = gradients.pop("float64")
-    return {name: torch.where(exact == 0, torch.nan, one / exact - 1) for name, one in gradients.items()}
+    off = {name: one / exact - 1 for name, one in gradients.items()}
+    off = {name: torch.where(one.isnan(), torch.inf, one) for name, one in off.items()}  # after an overflow: inf · 0
+    return {name: torch.where((exact == 0) | ~exact.isfinite(), torch.nan, one) for name, one in off.items()}
 
 
 def vanilla_differences(k, h0, act, w, ls):

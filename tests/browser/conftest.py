@@ -176,11 +176,13 @@ def _is_settled(frame: Frame, held: bool) -> bool:
 
 def wait_until_settled(page: Page | Frame, held: bool = False) -> None:
     """Wait until the page, or the one in a frame, is at rest: see :meth:`Tab.settle`."""
-    page.evaluate("() => { window.settledFrames = 0; }")
     if isinstance(page, Frame):  # out of sight it paints nothing, and Playwright would not look at it
+        with contextlib.suppress(PlaywrightError):
+            page.evaluate("() => { window.settledFrames = 0; }")
         wait_until(page.page, lambda: _is_settled(page, held), "the page in the frame does not settle")
-    else:
-        page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
+        return
+    page.evaluate("() => { window.settledFrames = 0; }")
+    page.wait_for_function(SETTLED, arg=held, timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, NoSuchFrameException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    NoSuchFrameException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
@@ -33,6 +37,7 @@ LISTEN = """
         addEventListener("unhandledrejection", ({ reason }) => keep(reason));
     }
 """
+THE_DOCUMENT_HAS_LEFT = (NoSuchFrameException, NoSuchElementException, StaleElementReferenceException)
 SAID = "() => (window.errorsSoFar ?? []).splice(0)"
 
 
@@ -116,7 +121,7 @@ class InWebKit(ByActions):
         call = f"return JSON.stringify(({function})(...{json.dumps(arguments)}))"
         try:
             said = self._said(call, frame)
-        except (NoSuchFrameException, NoSuchElementException):  # the document has left while it was asked
+        except THE_DOCUMENT_HAS_LEFT:
             said = None
         return None if said is None else json.loads(said)
 

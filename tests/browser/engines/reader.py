@@ -73,7 +73,7 @@ class Reader:
     def drawing(self, slug: str, nth: int = 0) -> list[str]:
         """What a chart of a section shows."""
         chart = "document.querySelectorAll(`.st-key-section-${slug} " + CHART + "`)[nth]"
-        return sorted(self.evaluate(f"(slug, nth) => ({DRAWING})({chart})", slug, nth))
+        return sorted(self.evaluate(f"(slug, nth) => ({DRAWING})({chart})", slug, nth) or [])
 
     def wait_until_redrawn(self, slug: str, before: list[str], nth: int = 0, held: bool = False) -> list[str]:
         """Wait until a chart shows something else than before, and settle; what it shows then."""
