@@ -733,7 +733,7 @@ def log10_of(factors: list[float]) -> float:
 def latest_lags_for_nine_tenths(settings: Settings) -> int:
     fraction = jacobians.shares(network_drawings.network("rnn", settings), network_drawings.SEEDS).fraction
     lags = min(lag for lag in range(1, settings.T + 1) if np.median(fraction[:, :lag].sum(axis=1)) >= 0.9)
-    return 0 if lags <= 10 else 1 if lags <= settings.T / 2 else 2
+    return 0 if lags <= settings.T / 10 else 1 if lags <= settings.T / 2 else 2
 
 
 def last_factor(settings: Settings) -> int:

@@ -100,7 +100,7 @@ def _asked(settings: Settings) -> Asked:
     return Asked(
         f"{move.in_words(settings)}. An nn.RNN has read {settings.T} steps: how many of the latest lags then make up "
         "nine tenths of ∂L/∂W_hh?",
-        ("At most a fifth of them", "More than a fifth, but at most half of them", "More than half of them"),
+        ("At most a tenth of them", "More than a tenth, but at most half of them", "More than half of them"),
         move,
     )
 
@@ -109,7 +109,7 @@ def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     before, lags = (_lags_for(networks.shares(one)["rnn"], 0.9) for one in (settings, asked.after(settings)))
     return asked.answered(
-        0 if lags <= settings.T / 5 else 1 if lags <= settings.T / 2 else 2,
+        0 if lags <= settings.T / 10 else 1 if lags <= settings.T / 2 else 2,
         f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, the middle of "
         f"{networks.SEEDS} draws; before the move from the latest {words.lags(before)}.",
         "",
