@@ -4,7 +4,8 @@ from __future__ import annotations
 
 # Whether the script has run, a press in a figure has been answered, the page listens, the server has answered for what
 # the sliders and the address say, and all is drawn. True when asked for the fourth time in a row: what the last answer
-# says has been taken in by then. With an argument that is true, also while a slider or a key is held down.
+# says has been taken in by then. With an argument that is true, also while a slider or a key is held down, if the page
+# has drawn all that by itself, or the server has answered for where the slider is.
 SETTLED = """held => {
     const busy = '[data-testid=stSkeleton], [data-testid=stAppSkeleton], [aria-busy=true]';
     const ran = '[data-testid=stApp][data-test-script-state=notRunning]';
@@ -18,12 +19,14 @@ SETTLED = """held => {
     const isInTheAddress = name => address.getAll(name).join() === (told.query[name] ?? []).join();
     const isAnswered = ([key, name]) => {
         const thumb = document.querySelector(`.st-key-${key} [aria-valuetext]`);
+        // the second slider of a control follows when the first is let go, and what takes long is asked then
+        if (held && (thumb !== document.activeElement || told.slow.includes(name))) return true;
         return !thumb || thumb.getAttribute('aria-valuetext') === told.at[name];
     };
     const isSettled = document.querySelector(ran) && listening && (held || !swept)
         && !awaits
         && Object.keys(told.at).every(isInTheAddress)
-        && (held || Object.entries(told.sliders).every(isAnswered))
+        && (held && swept || Object.entries(told.sliders).every(isAnswered))
         && !document.querySelector(busy)
         && charts.every(chart => chart.querySelector('svg.marks, canvas.marks'));
     window.settledFrames = isSettled ? (window.settledFrames ?? 0) + 1 : 0;

@@ -200,8 +200,10 @@ def wait_for_height(page: Page, frame: str, holds: Callable[[float], bool]) -> f
     """Wait until a frame is so high, and holds all of the section in it; its height then.
 
     A frame measures itself when something in it changes. On a busy machine its last change may come before it listens;
-    it then measures itself again when it becomes wider or narrower, and after an eighth of the time it does.
+    it then measures itself again when it becomes wider or narrower, and after an eighth of the time it does. One that
+    is out of sight paints nothing, and may not come to rest.
     """
+    page.locator(f"#{frame}").evaluate("frame => frame.scrollIntoView({ behavior: 'instant' })")
     page.frame_locator(f"#{frame}").locator("svg.marks").first.wait_for()
     nudge_at = time.monotonic() + PATIENCE_MILLISECONDS / 8000
 
