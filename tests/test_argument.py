@@ -69,6 +69,14 @@ def test_claim_beyond_one_the_squashed_state_settles_where_the_gradient_shrinks(
             assert all(abs(vanilla(Settings(act=act, h0=h0, w=w, k=1000)).parts[0, 1]) < 1 for w in BEYOND_ONE)
 
 
+@claim("vanish-or-explode", "by 1 only for tanh at |w| = 1, where it settles ever more slowly")
+def test_claim_at_a_weight_of_one_tanh_settles_ever_more_slowly():
+    for w in (1.0, -1.0):
+        early, late = (abs(vanilla(Settings(w=w, h0=0.5, k=k)).factor[0]) for k in (100, 10_000))
+        assert early < late < 1
+        assert late > 0.999
+
+
 @claim("vanish-or-explode", "only a state that rests at exactly h = 0 lets it grow for ever")
 def test_claim_a_tanh_cell_at_rest_grows_for_ever():
     at_rest = vanilla(Settings(w=1.5, h0=0.0, k=2000))

@@ -394,8 +394,9 @@ def test_claim_a_gate_from_outside_keeps_more_only_if_it_is_larger():
     for f in (0.2, 0.5, 0.95, 1.0):
         for w in (0.1, 0.5, 0.9, 1.0, 1.5, 3.0):
             factor = abs(vanilla(Settings(w=w, k=1)).factor[0])
-            if gated(Settings(f=f, k=1)).gradient[1] > factor:
-                assert f > factor
+            for gate in ("constant", "varying"):
+                one = gated(Settings(gate=gate, f=f, k=1))
+                assert (one.gradient[1] > factor) == (one.gates[0] > factor)
 
 
 # --- product of gates ---------------------------------------------------------------------------------------
@@ -591,6 +592,13 @@ def test_claim_a_difference_of_100_percent_is_a_gradient_of_exactly_zero():
     first = shown.gradients["float16"].zero_from
     assert 0 < first < 50
     np.testing.assert_array_equal(shown.differences["float16"] == -1, np.arange(51) >= first)
+    stuck = number_formats.compare(number_formats.vanilla, Settings(k=200))
+    first, last = stuck.gradients["float16"].stuck
+    difference = stuck.differences["float16"][first : last + 1]
+    (crossing,) = np.flatnonzero((difference[:-1] < 1) & (difference[1:] >= 1))  # from below, where it is stuck
+    assert stuck.gradients["float16"].gradient[first + crossing] == pytest.approx(
+        2 * stuck.gradients["float64"].gradient[first + crossing], rel=0.1
+    )
 
 
 @claim("number-formats", "a factor of 0.25 is gone after 75 steps in float32")

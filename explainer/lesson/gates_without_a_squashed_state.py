@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures import by_lag, figure, hands, networks, style
+from explainer.figures import by_lag, figure, hands, networks, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
@@ -18,7 +18,6 @@ from explainer.maths import ring
 from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
 from explainer.maths.jacobians import Norms
-from explainer.maths.logscale import first_below
 from explainer.programs import gates_without_a_squashed_state as programs
 
 _ARGUMENT = r"""
@@ -170,17 +169,11 @@ def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
 def _paths_caption(settings: Settings) -> str:
     lag, (lstm, gates, min_gru, product) = _lag(settings), _middles(settings)
     scan = ring.scanned(networks.network("mingru", settings))
-    reach = first_below(min_gru, HORIZON)
-    least = words.percent(HORIZON)
-    held = (
-        f"falls below {least} at lag {reach}"
-        if reach is not None
-        else f"keeps at least {least} at every lag up to {settings.T - 1}"
-    )
     return (
         f"At lag {lag} the LSTM's whole derivative is {words.magnitude(float(lstm[lag]))} and the product of its gates "
         f"{words.magnitude(float(gates[lag]))}; the minGRU's are {words.magnitude(float(min_gru[lag]))} and "
-        f"{words.magnitude(float(product[lag]))}. The minGRU's {held}. "
+        f"{words.magnitude(float(product[lag]))}. Less than {words.percent(HORIZON)} is left of the minGRU's: "
+        f"{readings.where_below(min_gru)}. "
         f"Its {words.counted(settings.T, 'state')} took {words.counted(scan.rounds, 'round')} of a parallel scan; step "
         f"by step they come out the same, to within {words.number(scan.difference, 1)} of the largest."
     )
