@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.proxy import far_away
 from benchmarks.served import CHROMIUM_ARGUMENTS, ROOT, find_browser, machine, say, served
+from benchmarks.sight import bring_into_sight
 
 AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]"
 REST, DRAG, SWING = 0.5, 3.0, 1.0  # seconds: before the drag, of the drag, there and back once
@@ -56,10 +57,7 @@ def _open(browser: Browser, address: str, section: str, is_phone: bool) -> Page:
     page.goto(f"{address}/#{section}")
     page.wait_for_selector(AT_REST, timeout=60_000)
     page.wait_for_timeout(4000)
-    page.locator(f".st-key-section-{section} [data-testid=stVegaLiteChart]").first.evaluate(
-        "chart => chart.scrollIntoView({block: 'center'})"
-    )
-    page.wait_for_timeout(2000)
+    bring_into_sight(page, section)
     if is_phone:
         session = page.context.new_cdp_session(page)
         session.send("Emulation.setCPUThrottlingRate", {"rate": PHONE})

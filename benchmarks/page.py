@@ -6,7 +6,8 @@ The empty page (``empty_page.py``: a title, a slider, a line of text, Streamlit'
 torch and Altair imported (``empty_page_with_imports.py``) and this one are served side by side and asked in turn. A
 time runs from the event of the key in the browser to the frame in which the last change of the page's main part has
 been painted: of what is in sight, and of every section that has been drawn, in sight or not: those that the reader has
-come near. The server's part runs from the message that asks for a run to the last message of its answer, as a client
+come near. To paint the same picture in sight once more is no change; the server's answer does so to what a sweep has
+drawn. The server's part runs from the message that asks for a run to the last message of its answer, as a client
 without a face sees it, which has nothing to draw: all parts in one answer, or those in sight alone.
 """
 
@@ -29,11 +30,13 @@ from tornado.websocket import websocket_connect
 
 from benchmarks.reader import Reader
 from benchmarks.served import CHROMIUM_ARGUMENTS, ROOT, Server, find_browser, machine, say, served
+from benchmarks.sight import bring_into_sight
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 
 QUIET = 400  # milliseconds without a change after which an answer is over
 WARM_UP = 2  # answers that do not count
+SHOWN = "k-steps"  # the section in sight
 AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 # notes in every page when the key was pressed, and when what has changed since was painted
@@ -41,12 +44,18 @@ STOPWATCH = """
 (() => {
   const watch = (window.stopwatch = { pressed: 0, painted: 0, seen: 0 });
   const CHART = "[data-testid=stVegaLiteChart]";
-  let inSight = new Set();  // the charts and the status line, as they stand when the key is pressed
+  const MARKS = ".mark-line path, .mark-area path, .mark-symbol path, .mark-rect path, .mark-rule line";
+  let inSight = [];  // the charts, and the bar that stays, as they stand when the key is pressed
+  let shown = "";  // what was painted of them last
+  const outline = (mark) => ["d", "transform", "x2", "y2", "fill"].map((name) => mark.getAttribute(name)).join();
+  const picture = () => inSight.map((one) =>
+    one.textContent + [...one.querySelectorAll(MARKS)].map(outline).sort().join()).join();
   const look = () => {
-    inSight = new Set([...document.querySelectorAll(`${CHART}, .status`)].filter((element) => {
+    inSight = [...document.querySelectorAll(`${CHART}, .st-key-status-bar`)].filter((element) => {
       const box = element.getBoundingClientRect();
       return box.bottom > 0 && box.top < innerHeight;
-    }));
+    });
+    shown = picture();
   };
   addEventListener("keydown", () => {
     Object.assign(watch, { pressed: performance.now(), painted: 0, seen: 0 });
@@ -63,14 +72,16 @@ STOPWATCH = """
       seen = false;
       after.port1.onmessage = () => {
         watch.painted = performance.now();
-        if (wasSeen) watch.seen = watch.painted;
+        const now = wasSeen ? picture() : shown;
+        if (now !== shown) watch.seen = watch.painted;
+        shown = now;
       };
       after.port2.postMessage(0);
     });
   };
   const clear = CanvasRenderingContext2D.prototype.clearRect;  // how Vega begins to paint a canvas
   CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-    changed(inSight.has(this.canvas.closest(CHART)));
+    changed(inSight.includes(this.canvas.closest(CHART)));
     return clear.apply(this, box);
   };
   const element = (node) => (node.nodeType === 1 ? node : node.parentElement);
@@ -78,7 +89,7 @@ STOPWATCH = """
   const all = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: drawn };
   new MutationObserver((records) => {
     const within = records.map(({ target }) => element(target)).filter((one) => one?.closest("[data-testid=stMain]"));
-    if (within.length) changed(within.some((one) => inSight.has(one.closest(`${CHART}, .status`))));
+    if (within.length) changed(within.some((one) => inSight.some((seen) => seen.contains(one))));
   }).observe(document, all);
 })();
 """
@@ -125,14 +136,8 @@ def open_tab(browser: Browser, address: str, key: str | None, height: int = 900,
         page.wait_for_function("() => !document.querySelector('.undrawn')", timeout=60_000)
         page.wait_for_timeout(4000)
         page.set_viewport_size({"width": 1280, "height": height})
-    if "#" in address:  # the charts above have moved it, and what comes near moves it again
-        chart = page.locator(f".st-key-section-{address.partition('#')[2]} [data-testid=stVegaLiteChart]").first
-        middle, before, tries = None, -1.0, 0
-        while middle != before and tries < 20:
-            before, tries = middle, tries + 1
-            chart.evaluate("chart => chart.scrollIntoView({block: 'center', behavior: 'instant'})")
-            page.wait_for_timeout(2000)
-            middle = chart.evaluate("chart => chart.getBoundingClientRect().y")
+    if SHOWN in address:
+        bring_into_sight(page, SHOWN)
     return Tab(page, key)
 
 
@@ -143,12 +148,12 @@ def row(what: str, milliseconds: list[float]) -> str:
 # --- a key press --------------------------------------------------------------------------------------------
 
 MOVED = {
-    "the whole page at k-steps, w": ("#k-steps", "w"),
-    "the whole page at k-steps, k": ("#k-steps", "k"),
-    "the whole page at k-steps, h(t−k)": ("#k-steps", "h0"),
-    "the same, every section drawn, w": ("#k-steps", "w"),
-    "one section (k-steps), k": ("?section=k-steps", "k"),
-    "one section (k-steps), w": ("?section=k-steps", "w"),
+    "the whole page at k-steps, w": (f"#{SHOWN}", "w"),
+    "the whole page at k-steps, k": (f"#{SHOWN}", "k"),
+    "the whole page at k-steps, h(t−k)": (f"#{SHOWN}", "h0"),
+    "the same, every section drawn, w": (f"#{SHOWN}", "w"),
+    "one section (k-steps), k": (f"?section={SHOWN}", "k"),
+    "one section (k-steps), w": (f"?section={SHOWN}", "w"),
 }
 
 
@@ -249,7 +254,7 @@ PIXELS = 90
 def drags(browser: Browser, page: Server) -> None:
     say("| figures that follow a drag | updates a second |")
     say("|---|---|")
-    places = {"one section (k-steps)": ("?section=k-steps", 2600), "the whole page, at k-steps": ("#k-steps", 900)}
+    places = {"one section (k-steps)": (f"?section={SHOWN}", 2600), "the whole page, at k-steps": (f"#{SHOWN}", 900)}
     for what, (asked, height) in places.items():
         for name in ("w", "f", "k"):
             tab = open_tab(browser, f"{page.address}/{asked}", name, height)
@@ -277,7 +282,6 @@ def _updates(tab: Tab, name: str) -> int:
     )
     knob = tab.page.locator(f".st-key-{name} [data-testid=stSliderThumbValue]").locator("..")
     knob.scroll_into_view_if_needed()
-    tab.page.locator("#k-steps").scroll_into_view_if_needed()
     box = knob.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     tab.page.mouse.move(x, y)

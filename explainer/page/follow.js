@@ -58,6 +58,7 @@ function fold() {
       else shown += 1;
     }
     const summary = group.querySelector("summary");
+    group.toggleAttribute("data-unfolded", summary?.parentElement.open ?? false);
     if (summary) summary.dataset.values = away.join(" · ");
     group.firstElementChild.toggleAttribute("data-holds", away.length > 0);
     group.parentElement.toggleAttribute("data-folded", !shown);
@@ -165,6 +166,7 @@ function soon() {
 
 addEventListener("click", turned);
 addEventListener("hashchange", arrived);
+addEventListener("toggle", ({ target }) => target.matches(".group") && fold(), { capture: true });
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
   soon();

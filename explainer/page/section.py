@@ -114,8 +114,9 @@ def _receipt(section: Section) -> None:
 
     def show(equation_and_sides: tuple[str, str]) -> None:
         equation, sides = equation_and_sides  # two elements: new numbers do not set the equation again
-        st.markdown(f'<strong class="receipt">Receipt</strong>\n\n$$\n{equation}\n$$', unsafe_allow_html=True)
-        st.markdown(sides)
+        with st.container(key=f"slip-{section.slug}"):
+            st.markdown(f"**Receipt**\n\n$$\n{equation}\n$$")
+            st.markdown(sides)
 
     def swept(settings: Settings) -> Slice:
         return Slice((words.pieces(_sides(section.receipt(settings))),))

@@ -78,11 +78,6 @@ FACTS = {
         "Find the block that is the flex item now: the rules for the status bar and for buttons in a row need it, and "
         "the projector view hides by it what is not the section.",
     ),
-    "a part's block": Fact(
-        "What a fragment draws stands in a stVerticalBlock; its first element is that block's first child.",
-        (_CSS,),
-        "Give the receipt a container with a key, and select that in page.css.",
-    ),
     "the header's height": Fact(
         "On a phone Streamlit's header is at most 3.75rem tall.",
         (_CSS,),

@@ -139,6 +139,8 @@ def test_every_section_is_to_be_seen(sized):
             box = charts.nth(i).bounding_box()
             assert box["width"] > 150
             assert box["height"] > 100
+        slip = part.locator(f".st-key-slip-{section.slug}")
+        assert slip.evaluate("slip => getComputedStyle(slip).borderTopWidth") == "1px"  # a receipt is set apart
 
 
 # --- under a thumb ------------------------------------------------------------------------------------------

@@ -74,13 +74,6 @@ def test_what_stands_in_a_row_stands_in_wrappers(desk: Tab):
     assert desk.page.locator(f".st-key-take-files > {wrapper}").count() >= 1
 
 
-@fact("a part's block")
-def test_a_part_has_a_block_of_its_own(desk: Tab):
-    slip = "[data-testid=stVerticalBlock]:has(> [data-testid=stElementContainer]:first-child .receipt)"
-    assert desk.page.locator(slip).count() == len(SECTIONS)
-    assert desk.page.locator(f"{slip} .vega-embed, {slip} h2").count() == 0
-
-
 @fact("the header's height")
 def test_the_status_line_of_a_phone_stops_below_the_header(phone: Tab):
     header, rem = phone.page.evaluate(
