@@ -186,7 +186,7 @@ def test_a_section_has_its_five_parts_in_order(untouched: AppTest, section: Sect
         whole.children[0],
         by_key(untouched, f"answer-{slug}"),
         below(whole, "vega_lite_chart")[0],
-        next(node for node in below(whole, "markdown") if ">Receipt<" in node.value),
+        next(node for node in below(whole, "markdown") if "**Receipt**" in node.value),
         next(node for node in below(whole, "markdown") if "**What to remember.**" in node.value),
         *below(whole, "expander"),
     ]

@@ -222,20 +222,24 @@ def test_what_makes_a_sweep_too_large_is_left_out_and_the_sweep_says_so(state: P
     assert [chart["title"] for chart in some["charts"]] == titles
 
 
+COLLECTED = CONTROL["k"].values[7]
+
+
 def test_what_there_is_no_time_for_is_left_out_and_in_the_way_of_nothing_else(state: PageState, monkeypatch):
     now, read = 0.0, frozenset({"k"})
 
-    def part(section: str, seconds: float) -> Part:
+    def part(section: str, seconds: float, once: float = 0.0) -> Part:
         def swept(settings: Settings) -> Slice:
             nonlocal now
-            now += seconds
+            now += once if settings.k == COLLECTED else seconds
             return Slice(((f"{settings.k}",),), section, {"some": Rows({"k": np.array([settings.k])})}, {"some": read})
 
         return Part(lambda settings: settings, ("k",), section, swept)
 
     monkeypatch.setattr(ahead.time, "thread_time", lambda: now)
     limits = dataclasses.replace(sweep._of_cells, seconds=2.5)
-    swept = [part("long", 0.5), part("short", 0.001), part("too", 0.001)]
+    # Python collects garbage while one of the short parts is at work
+    swept = [part("long", 0.5), part("short", 0.001), part("too", 0.001, once=0.6)]
     header, *_ = unpacked(ahead.Work("k", (), Settings(), swept, limits).packed())
     assert header["partial"]
     said = [[str(k)] for k in CONTROL["k"].values]

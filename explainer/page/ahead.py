@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from explainer.serving.turns import Allowance
 # seconds that a sweep waits for a turn, or for another reader's same sweep: meanwhile the reader's next move waits
 PATIENCE = 0.1
 TURN = 0.01  # seconds after which others may compute
+LATEST = 5  # slices that tell how long a part still takes
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,12 @@ class _Progress:
     Attributes:
         section: the slug of the section that it stands in.
         slices: of the first values.
-        last: seconds that the latest of them has taken.
     """
 
     def __init__(self, part: Part, many: Sequence[Settings]) -> None:
         self.section, self._sweep, self._many = part.section, part.sweep, many
         self.slices: list[Slice] = []
-        self.last = 0.0
+        self._latest: deque[float] = deque(maxlen=LATEST)  # seconds that each of the latest has taken
 
     @property
     def is_over(self) -> bool:
@@ -69,15 +70,23 @@ class _Progress:
 
     @property
     def to_come(self) -> float:
-        """About how many seconds it still takes. The first slice says nothing of that, as it computes the batch."""
-        return self.last * (len(self._many) - len(self.slices)) if len(self.slices) > 1 else 0.0
+        """About how many seconds it still takes.
+
+        The first slice says nothing of that, as it computes the batch. Nor does a later one that takes long among
+        others: Python may have collected garbage meanwhile.
+        """
+        if len(self.slices) < 2:
+            return 0.0
+        return min(self._latest) * (len(self._many) - len(self.slices))
 
     def go_on(self, seconds: float) -> None:
         """Compute for about so long."""
         begun = now = time.thread_time()
         while not self.is_over and now - begun < seconds:
             self.slices.append(self._sweep(self._many[len(self.slices)]))
-            self.last, now = time.thread_time() - now, time.thread_time()
+            taken, now = time.thread_time() - now, time.thread_time()
+            if len(self.slices) > 1:
+                self._latest.append(taken)
 
 
 class Work:

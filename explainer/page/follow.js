@@ -27,6 +27,7 @@ function nameOf(block) {
   controls.set(block, name);
   const hasPills = block.querySelector("[data-testid=stButtonGroup]") !== null;
   block.toggleAttribute("data-pills", hasPills);
+  block.toggleAttribute("data-slider", !hasPills);
   block.toggleAttribute("data-narrow", !hasPills && name !== "f");
   return name;
 }
@@ -58,7 +59,7 @@ function fold() {
       else shown += 1;
     }
     const summary = group.querySelector("summary");
-    group.toggleAttribute("data-unfolded", summary?.parentElement.open ?? false);
+    group.parentElement.dataset.group = summary?.parentElement.open ? "unfolded" : "folded";
     if (summary) summary.dataset.values = away.join(" · ");
     group.firstElementChild.toggleAttribute("data-holds", away.length > 0);
     group.parentElement.toggleAttribute("data-folded", !shown);

@@ -236,6 +236,8 @@ def test_on_a_phone_the_controls_come_from_below_and_leave_the_figure_in_sight(p
     assert sidebar["y"] > 0.5 * PHONE["height"]
     for name in moving(section.slug):
         assert phone.page.locator(f".st-key-{name}").first.is_visible()
+    heroes = [f".st-key-{name}" for name in ("w", "f", "bf") if name in moving(section.slug)]
+    assert outside(phone, *heroes) == {}  # what the lesson is about needs no swipe
 
 
 def test_a_group_that_is_unfolded_shows_all_its_controls_and_says_why_one_does_nothing(laptop: Tab):
