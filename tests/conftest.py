@@ -61,9 +61,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A test marked ``apart`` shares nothing worth keeping: any process may have it. These come after the files and even
     out what the files have left. Browser tests come last of all: once Playwright has started, it keeps an event loop
-    running in this thread, in which no other test could start its own.
+    running in this thread, in which no other test could start its own. Of the claims the longest come first.
     """
     for item in items:
         if not item.get_closest_marker("apart") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("browser", "apart")])
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    """About how long a claim trains; 0 for all other tests."""
+    claim = item.get_closest_marker("claims")
+    return claim.kwargs["seconds"] if claim else 0.0

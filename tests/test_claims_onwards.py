@@ -236,7 +236,7 @@ def test_claim_what_reaches_the_bit_of_a_min_gru_before_training():
     assert three == pytest.approx(-2, abs=0.3)
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=48)
 @claim("gates-without-a-squashed-state", "only guesses with a forget bias of 2 or less")
 @claim("gates-without-a-squashed-state", "most draws of it learn, and with 4 they learn sooner")
 def test_claim_a_min_gru_learns_lag_100_with_a_forget_bias_of_3_and_not_with_2():

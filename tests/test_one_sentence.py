@@ -285,7 +285,7 @@ def test_claim_the_gradient_of_the_loss_has_a_factor_that_fades():
     assert slope.item() == pytest.approx(-(1 - torch.sigmoid(margin).item()), rel=1e-10)
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=105)
 @claim("Of four draws, the gated network learned the verb in each and the vanilla one in none")
 def test_claim_of_four_draws():
     for seed in range(4):

@@ -559,7 +559,7 @@ def trained(**plan) -> dict[Learner, Trained]:
 RNN, LSTM, OPENED, GRU = usual_learners(3.0)
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=115)
 @pytest.mark.xdist_group("training at lag 50")
 def test_claim_at_lag_50_an_open_lstm_learns_and_most_others_fail_as_their_gradient_said():
     found = trained()
@@ -576,14 +576,14 @@ def test_claim_at_lag_50_an_open_lstm_learns_and_most_others_fail_as_their_gradi
     assert right[RNN] > HALF
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=42)
 @pytest.mark.xdist_group("training at lag 10")
 def test_claim_at_lag_10_every_learner_learns():
     for learner, one in trained(k=10).items():
         assert one.learned.mean() > 0.8, learner
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=56)
 @pytest.mark.xdist_group("training three times as fast")
 def test_claim_three_times_as_fast_the_open_lstm_mostly_fails_and_some_vanilla_networks_learn():
     found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.03)
@@ -594,7 +594,7 @@ def test_claim_three_times_as_fast_the_open_lstm_mostly_fails_and_some_vanilla_n
     assert np.median(found[RNN].end[found[RNN].learned]) < -10
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=56)
 @pytest.mark.xdist_group("training a third as fast")
 def test_claim_a_third_as_fast_it_is_as_usual():
     found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.003)
@@ -603,7 +603,7 @@ def test_claim_a_third_as_fast_it_is_as_usual():
     assert found[LSTM].learned.sum() == 0
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=92)
 @pytest.mark.xdist_group("training to add")
 def test_claim_on_the_adding_problem_the_gru_learns_although_its_gradient_at_the_start_says_no():
     """Its short lags are learned first, and the long ones come alive."""

@@ -189,7 +189,7 @@ def test_the_example_in_the_program_is_the_one_in_the_files():
     assert sum(map(len, contained.values())) < 200_000
 
 
-@pytest.mark.claims
+@pytest.mark.claims(seconds=1)
 def test_an_lstm_of_eight_units_that_has_learned_to_remember_one_bit_over_30_steps():
     assert "LSTM of eight units that has learned to remember one bit over 30\nsteps" in SECTION.argument
     trained, accuracy = example_networks.trained()

@@ -146,21 +146,27 @@ def test_every_section_is_to_be_seen(sized):
 # --- under a thumb ------------------------------------------------------------------------------------------
 
 
-# How far a thumb may miss the middle of a thing and still hit it: the things it misses within 44 pixels.
+# The things that a thumb misses within 44 pixels around their middle, and how far it may miss them.
 SMALL = """inside => {
+    const hits = (one, x, y) => one.contains(document.elementFromPoint(x, y));
     const reach = (one, x, y, dx, dy) => {
         let far = 0;
-        while (far < 44 && one.contains(document.elementFromPoint(x + dx * (far + 1), y + dy * (far + 1)))) far++;
+        while (far < 44 && hits(one, x + dx * (far + 1), y + dy * (far + 1))) far++;
         return far;
     };
+    const across = (one, x, y, dx, dy) =>
+        hits(one, x - 22 * dx, y - 22 * dy) && hits(one, x + 22 * dx, y + 22 * dy)
+            ? 45 : reach(one, x, y, -dx, -dy) + 1 + reach(one, x, y, dx, dy);
     const things = 'button, summary, [data-testid=stRadioOption], [data-testid=stSlider] [role=group]';
-    return [...document.querySelector(inside).querySelectorAll(things)].filter(
+    const within = document.querySelector(inside);
+    const { top, bottom } = within.getBoundingClientRect();
+    const isInside = box => box.top > Math.max(top, 0) + 150 && box.bottom < Math.min(bottom, innerHeight) - 50;
+    return [...within.querySelectorAll(things)].filter(
         one => one.checkVisibility() && !one.closest('[data-testid=stElementToolbarButton]')  // a pointer's: it hides
     ).flatMap(one => {
-        one.scrollIntoView({block: 'center', behavior: 'instant'});
+        if (!isInside(one.getBoundingClientRect())) one.scrollIntoView({block: 'center', behavior: 'instant'});
         const box = one.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
-        const width = reach(one, x, y, -1, 0) + 1 + reach(one, x, y, 1, 0);
-        const height = reach(one, x, y, 0, -1) + 1 + reach(one, x, y, 0, 1);
+        const width = across(one, x, y, 1, 0), height = across(one, x, y, 0, 1);
         const name = one.ariaLabel ?? one.innerText.split('\\n').pop();
         return width < 44 || height < 44 ? [`${name}: ${width} x ${height}`] : [];
     });
@@ -280,6 +286,8 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     matched |= set(_matching(tab, wanted))
     tab.page.locator(".st-key-presets summary").click()
     tab.page.wait_for_selector(".st-key-presets a")
+    tab.page.locator(".group").last.evaluate("fold => (fold.open = true)")
+    tab.page.wait_for_selector("[data-group=unfolded]")
     matched |= set(_matching(tab, wanted))
     tab.come_near("does-it-learn")  # where the bar says something else
     tab.page.wait_for_selector(".st-key-status-bar[data-says]")
