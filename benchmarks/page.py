@@ -58,8 +58,8 @@ STOPWATCH = """
     shown = picture();
   };
   addEventListener("keydown", () => {
-    Object.assign(watch, { pressed: performance.now(), painted: 0, seen: 0 });
     look();
+    Object.assign(watch, { pressed: performance.now(), painted: 0, seen: 0 });
   }, true);
   let asked = false, seen = false;
   const changed = (isSeen) => {
@@ -119,7 +119,12 @@ class Tab:
         )
         return tuple(
             self.page.evaluate(  # a page without charts has nothing out of sight
-                "() => [stopwatch.seen || stopwatch.painted, stopwatch.painted].map(t => t - stopwatch.pressed)"
+                """() => {
+                    const { pressed, painted, seen } = stopwatch;
+                    const hasCharts = document.querySelector("[data-testid=stVegaLiteChart]");
+                    if (hasCharts && !seen) throw new Error("nothing in sight has changed");
+                    return [seen || painted, painted].map((time) => time - pressed);
+                }"""
             )
         )
 

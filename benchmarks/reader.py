@@ -15,7 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.take import links
 
 LIVE, SWEEP = "explainer.live", "explainer.sweep"  # the page's components
-SHORT = 16_384  # bytes: what a reader needs to know of an answer is shorter; what is longer need not be looked at
+SHORT = 65_536  # bytes; what is longer holds tables, and has nothing that a reader without a face needs
 TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # Streamlit's name for what a component says once
 ENDS = {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
 FAILURES = {ForwardMsg.FINISHED_WITH_COMPILE_ERROR}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from explainer.choices.settings import Settings
 from explainer.figures import figure
 from explainer.figures.figure import Figure, Plot
+from explainer.lesson import SECTIONS
 
 some_floats = st.lists(st.floats(), min_size=0, max_size=20)
 
@@ -153,3 +154,8 @@ def test_the_figure_of_long_work_follows_its_result():
     assert [plot.at(settings, result).caption for result in (1.0, 2.0)] == ["1.5 at 1.0", "1.5 at 2.0"]
     assert plot.at(settings, 1.0) is not plot.at(settings, 1.0)  # it may have gone on meanwhile
     assert plot.at(settings).caption == "1.5 at 0.0"
+
+
+@pytest.mark.parametrize("plot", [plot for section in SECTIONS for plot in section.plots], ids=lambda plot: plot.title)
+def test_a_plot_says_how_tall_its_drawing_is(plot: Plot):
+    assert plot.height == figure.height_of(plot.drawing())

@@ -386,7 +386,7 @@ def test_a_link_opens_the_state_it_was_made_from(preset: Preset):
 def corners() -> Iterator[Settings]:
     """Every pair of activation and gate, with all numbers at their first, at their last, or at 0 where they can.
 
-    Each activation and each gate is seen at all three; no number depends on both.
+    Each activation and each gate is seen at all three.
     """
     ends = (
         lambda control: control.values[0],

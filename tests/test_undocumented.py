@@ -117,3 +117,34 @@ def test_a_reader_without_a_browser_keeps_what_a_run_of_some_parts_does_not_send
     assert [node.type for node in reader.sent if node.type == "radio"] == ["radio"]
     assert [node for node in reader.sent if node.type == "vega_lite_chart"] == []
     assert {node.proto.SerializeToString() for node in reader.get("vega_lite_chart")} == charts != set()
+
+
+def _a_fragment_that_goes() -> None:
+    import streamlit as st
+
+    def inner() -> None:
+        st.session_state["ran"] = st.session_state.get("ran", 0) + 1
+
+    def outer() -> None:
+        if not st.session_state.get("gone"):
+            st.fragment(inner, key="inner")()
+
+    def go() -> None:
+        st.session_state["gone"] = True
+        st.rerun(["outer"])
+
+    st.fragment(outer, key="outer")()
+    st.button("ask", on_click=lambda: st.rerun(["inner"]))
+    st.button("go", on_click=go)
+
+
+@fact("a fragment that goes")
+def test_a_fragment_that_is_not_added_again_is_forgotten():
+    at = AppTest.from_function(_a_fragment_that_goes).run()
+    ask, go = at.button
+    ask.click().run()
+    assert at.session_state["ran"] == 2
+    go.click().run()
+    ask.click().run()
+    assert at.session_state["ran"] == 2
+    assert len(at.exception) == 1  # there is no such fragment

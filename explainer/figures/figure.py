@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainer.choices.settings import Settings
-from explainer.figures import rows
+from explainer.figures import rows, style
 from explainer.figures.hands import Grip, Press
 from explainer.figures.program import Program
 from explainer.serving.once import once
@@ -63,6 +63,7 @@ class Plot:
         caption: (settings) → what the figure shows, in one or two sentences; of long work (settings, result).
         program: the code behind it.
         half: whether it shares its row with the next figure on wide screens.
+        height: of the drawing, in pixels; said here, as to build every drawing takes seconds: see :func:`height_of`.
         walk: (settings) → the stops along its product, if the product can be walked; its tables hold a ``walk`` then.
         shown: (settings) → whether the reader has chosen to see it.
         hand: what a reader can press in it, or take hold of, to set controls; None if nothing.
@@ -77,6 +78,7 @@ class Plot:
     caption: Callable[..., str]
     program: Program
     half: bool = False
+    height: int = style.FULL_HEIGHT
     walk: Callable[[Settings], Stops] | None = None
     shown: Callable[[Settings], bool] = lambda settings: True
     hand: Press | Grip | None = None
@@ -122,7 +124,7 @@ def drawing(build: Callable[[], alt.TopLevelMixin]) -> Drawing:
     return specification
 
 
-def height(drawing: Mapping) -> int:
+def height_of(drawing: Mapping) -> int:
     """How tall a drawing stands on the page, in pixels: its own height, or that of its views with what lies between."""
     if "vconcat" in drawing:
         return sum(view["height"] for view in drawing["vconcat"]) + STACKED

@@ -16,6 +16,7 @@ from explainer.figures.figure import Drawing
 
 _NARROW = 520  # pixels of a plot below which letters would be too small to read
 _AXIS = 56  # pixels from the plot down to the axis: room for two rows of words
+HEIGHT = style.FULL_HEIGHT + _AXIS  # the sentence takes nothing from the curves
 _SPACE = "␣"  # shown for the space between two words when it is the letter pressed
 
 
@@ -91,7 +92,7 @@ def drawing(series: Sequence[Series], title: str) -> Drawing:
                 .mark_rule(opacity=0, strokeWidth=alt.ExprRef("width / 55"), aria=False)
                 .encode(x=x, y=alt.value(0), y2=alt.value(alt.ExprRef(f"height + {_AXIS - 4}")), tooltip=tooltip),
             ),
-            style.FULL_HEIGHT + _AXIS,  # the sentence takes nothing from the curves
+            HEIGHT,
             **style.FRAMED,
         )
 

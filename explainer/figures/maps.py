@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import altair as alt
 
 from explainer.figures import figure, style
-from explainer.figures.figure import Drawing
+from explainer.figures.figure import STACKED, Drawing
+
+_ABOVE, _BELOW = 260, 150  # pixels: of the map, and of the slices
+HEIGHT = _ABOVE + _BELOW + STACKED
 
 
 def _edges(values: Sequence[float]) -> list[float]:
@@ -74,7 +77,7 @@ def drawing(symbol: str, title: str, color: str, values: Sequence[float], lags: 
             reader.mark_point(
                 shape="diamond", size=130, filled=True, color="white", stroke="black", strokeWidth=1.5, opacity=1
             ),
-        ).properties(height=260)
+        ).properties(height=_ABOVE)
         slice_x = style.x("lag", "lag k", style.TIGHT | {"domain": [0, 200]})
         slice_y = style.log10_y(style.GRADIENT_TITLE, padding=4, ticks=4, **extent)
         own = style.data("own").encode(x=slice_x, y=slice_y)
@@ -91,7 +94,7 @@ def drawing(symbol: str, title: str, color: str, values: Sequence[float], lags: 
             .transform_calculate(pointed=f"'under the pointer: {symbol} = ' + format(datum.parameter, '~g')")
             .mark_text(align="right", baseline="top", fontWeight="bold", **style.LABEL)
             .encode(x=alt.value(alt.ExprRef("width")), y=alt.value(2), text="pointed:N"),
-        ).properties(height=150)
+        ).properties(height=_BELOW)
         style.hold(below, y=_around_the_slices(values, lags))
         chart = alt.vconcat(above, below, spacing=18)
         chart = chart.configure_view(stroke=None).configure_axis(domain=False, ticks=False)

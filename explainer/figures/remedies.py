@@ -12,7 +12,7 @@ import altair as alt
 from explainer.figures import figure, style
 from explainer.figures.figure import Drawing
 
-_ROW = 30  # pixels
+ROW = 30  # pixels of a remedy
 
 
 def _colors(remedies: Mapping[str, bool]) -> alt.Scale:
@@ -70,7 +70,7 @@ def start(remedies: Mapping[str, bool]) -> Drawing:
                 .mark_text(align="left", dx=10, dy=-9, **style.LABEL)
                 .encode(x=alt.value(0), text="reads:N"),
             ),
-            _ROW * len(remedies),
+            ROW * len(remedies),
         )
 
     return figure.drawing(build)
@@ -108,7 +108,7 @@ def outcome(remedies: Mapping[str, bool]) -> Drawing:
                     tooltip=["series:N", alt.Tooltip("order:Q", title="seed"), "accuracy:Q", "outcome:N"],
                 ),
             ),
-            _ROW * len(remedies),
+            ROW * len(remedies),
         )
 
     return figure.drawing(build)

@@ -194,6 +194,7 @@ def _path_plot(kind: str, title: str, direct: str, program: Callable[..., Mappin
 
     return Plot(
         title=title,
+        height=style.HALF_HEIGHT,
         reads=tuple(name for name in names_of(DEPTH) if name != "db" or KINDS[kind].gated),
         drawing=bands.drawing(
             *_PATHS,

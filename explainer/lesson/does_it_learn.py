@@ -167,6 +167,7 @@ def _curve_caption(what: str, settings: Settings, result: Training | None = None
 def _curves(what: str, label_format: str) -> Plot:
     return Plot(
         title=f"{what.capitalize()} while training",
+        height=style.HALF_HEIGHT,
         reads=names_of(TRAINING),
         drawing=training_curves.drawing(what, label_format, _COLOR, _DASH),
         tables=functools.partial(_curve_tables, what),

@@ -179,6 +179,7 @@ CELL = Plot(
 )
 OVER_TIME = Plot(
     title="The states and the gate over time",
+    height=style.HALF_HEIGHT,
     reads=SCALAR,
     drawing=_over_time_drawing,
     tables=_over_time_tables,
@@ -187,6 +188,7 @@ OVER_TIME = Plot(
 )
 FACTORS = Plot(
     title="The factor of each step, behind a gate and without one",
+    height=style.HALF_HEIGHT,
     reads=SCALAR,
     drawing=factors.drawing,
     tables=factors.tables,

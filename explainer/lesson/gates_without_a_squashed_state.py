@@ -258,6 +258,7 @@ def _ring_caption(settings: Settings) -> str:
 
 RING = Plot(
     title="What a linear recurrent unit multiplies by, in the complex plane",
+    height=_ROUND,
     reads=("k", "n", "T", "bf", "ns"),
     drawing=_ring_drawing,
     tables=_ring_tables,

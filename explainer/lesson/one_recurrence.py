@@ -213,6 +213,7 @@ def _factors_caption(settings: Settings) -> str:
 
 FACTORS = Plot(
     title="The factor that each single step contributes",
+    height=style.HALF_HEIGHT,
     reads=SCALAR,
     drawing=factors.drawing,
     tables=factors.tables,

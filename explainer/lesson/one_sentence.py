@@ -198,6 +198,7 @@ def _letters_caption(settings: Settings) -> str:
 
 LETTERS = Plot(
     title="What reaches each letter from the margin at the verb",
+    height=letters.HEIGHT,
     reads=("k", "bf"),
     drawing=letters.drawing(_LINES, "gradient of the margin by the letter"),
     tables=_letters_tables,
@@ -267,6 +268,7 @@ def _sure_caption(settings: Settings) -> str:
 
 SURE = Plot(
     title="How sure each network is of the verb, by distance",
+    height=style.HALF_HEIGHT,
     reads=("k",),
     drawing=letters.by_distance(_SURE),
     tables=_sure_tables,

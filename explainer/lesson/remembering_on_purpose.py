@@ -168,6 +168,7 @@ READS = ("tk", "tn", "clip")
 
 AT_START = Plot(
     title="What each remedy does to the gradient at the start",
+    height=remedies.ROW * len(_IS_GATED),
     reads=READS,
     drawing=remedies.start(_IS_GATED),
     tables=_start_tables,
@@ -221,6 +222,7 @@ def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
 
 OUTCOMES = Plot(
     title="What came of each remedy",
+    height=remedies.ROW * len(_IS_GATED),
     reads=READS,
     drawing=remedies.outcome(_IS_GATED),
     tables=_outcome_tables,

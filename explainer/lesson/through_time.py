@@ -247,6 +247,7 @@ def _kept_caption(settings: Settings) -> str:
 
 UNROLLED = Plot(
     title="The unrolled network: the gradient that reaches each state",
+    height=style.HALF_HEIGHT,
     reads=SCALAR,
     drawing=_unrolled,
     tables=_unrolled_tables,

@@ -137,6 +137,7 @@ def _slopes_caption(settings: Settings) -> str:
 
 SLOPES = Plot(
     title="Where the slopes come from: σ and its tangents",
+    height=style.HALF_HEIGHT,
     reads=names_of(BOTH, VANILLA),
     drawing=tangents.drawing,
     tables=tangents.tables,

@@ -193,6 +193,7 @@ def _regimes(grid: Grid) -> str:
 
 VANILLA_MAP = Plot(
     title="Map of the vanilla gradient over w and the lag",
+    height=maps.HEIGHT,
     reads=names_of(BOTH, VANILLA),
     drawing=maps.drawing("w", "recurrent weight w", style.VERMILION, WEIGHTS, LAGS),
     tables=_vanilla_tables,
@@ -203,6 +204,7 @@ VANILLA_MAP = Plot(
 )
 GATED_MAP = Plot(
     title="Map of the gated gradient over f and the lag",
+    height=maps.HEIGHT,
     reads=names_of(BOTH, GATED),
     drawing=maps.drawing("f", "gate f", style.BLUE, OPENINGS, LAGS),
     tables=_gated_tables,
@@ -245,6 +247,7 @@ _CLIFF_AXIS = {
 LOSS_AT_THE_CLIFF, NORM_AT_THE_CLIFF = (
     Plot(
         title=title,
+        height=style.HALF_HEIGHT,
         reads=(),
         drawing=descent.drawing(column, _CLIFF_AXIS[column]),
         tables=lambda settings, column=column: descent.tables(column),

@@ -230,11 +230,13 @@ def _plots(mine: Callable[[], Own], is_gated: bool, **more) -> tuple[Plot, ...]:
     )  # fmt: skip
     gates = _plot(
         "Your network: how its forget gates stand",
-        mine, _gate_lines, own.gates, _gate_tables, _gate_caption, programs.own_gates, "share", half=True, **more,
+        mine, _gate_lines, own.gates, _gate_tables, _gate_caption, programs.own_gates, "share",
+        half=True, height=style.HALF_HEIGHT, **more,
     )  # fmt: skip
     shares = _plot(
         "Your network: the share of each lag in the weight gradient",
-        mine, _share_lines, own.shares, _share_tables, _share_caption, programs.own_shares, "share", half=True, **more,
+        mine, _share_lines, own.shares, _share_tables, _share_caption, programs.own_shares, "share",
+        half=True, height=style.HALF_HEIGHT, **more,
     )  # fmt: skip
     return (norms, gates, shares) if is_gated else (norms, shares)
 

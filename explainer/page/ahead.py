@@ -75,7 +75,7 @@ class _Progress:
         The first slice says nothing of that, as it computes the batch. Nor does a later one that takes long among
         others: Python may have collected garbage meanwhile.
         """
-        if len(self.slices) < 2:
+        if len(self.slices) < 3:
             return 0.0
         return min(self._latest) * (len(self._many) - len(self.slices))
 

@@ -167,7 +167,7 @@ function soon() {
 
 addEventListener("click", turned);
 addEventListener("hashchange", arrived);
-addEventListener("toggle", ({ target }) => target.matches(".group") && fold(), { capture: true });
+addEventListener("toggle", ({ target }) => target.matches(".group") && soon(), { capture: true });
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
   soon();

@@ -13,7 +13,6 @@ import streamlit as st
 
 from explainer import words
 from explainer.choices.settings import Settings
-from explainer.figures.figure import height
 from explainer.figures.sweep import Slice
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Receipt, Section, contents
@@ -88,7 +87,7 @@ def _placeholders(number: int, section: Section) -> str:
         boxes.append(("", _WORK, ""))
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
-        boxes.append((width, height(plot.drawing()) + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+        boxes.append((width, plot.height + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
     if any(plot.compares for plot in section.plots):
         boxes.append(("", _KEPT, ""))
     if section.follows:

@@ -140,6 +140,11 @@ FACTS = {
         (f"{_PAGE}/parts.py",),
         "The part ANSWER has to run last: have each part tell the browser what it has got.",
     ),
+    "a fragment that goes": Fact(
+        "A fragment that the one around it does not add again is forgotten; to rerun it is an error.",
+        (f"{_PAGE}/parts.py",),
+        "Nothing breaks: parts.py may keep the parts that a part no longer adds.",
+    ),
     "named datasets": Fact(
         f"Arrow tables under {DATASETS!r} of a specification are sent apart from it, by name.",
         (f"{_PAGE}/figures.py",),

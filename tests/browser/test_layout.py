@@ -155,7 +155,7 @@ SMALL = """inside => {
         return far;
     };
     const across = (one, x, y, dx, dy) =>
-        hits(one, x - 22 * dx, y - 22 * dy) && hits(one, x + 22 * dx, y + 22 * dy)
+        [-22, -11, 0, 11, 22].every(far => hits(one, x + far * dx, y + far * dy))
             ? 45 : reach(one, x, y, -dx, -dy) + 1 + reach(one, x, y, dx, dy);
     const things = 'button, summary, [data-testid=stRadioOption], [data-testid=stSlider] [role=group]';
     const within = document.querySelector(inside);
