@@ -59,7 +59,7 @@ function fold() {
       else shown += 1;
     }
     const summary = group.querySelector("summary");
-    group.parentElement.dataset.group = summary?.parentElement.open ? "unfolded" : "folded";
+    group.parentElement.toggleAttribute("data-group", true);
     if (summary) summary.dataset.values = away.join(" · ");
     group.firstElementChild.toggleAttribute("data-holds", away.length > 0);
     group.parentElement.toggleAttribute("data-folded", !shown);
@@ -167,7 +167,6 @@ function soon() {
 
 addEventListener("click", turned);
 addEventListener("hashchange", arrived);
-addEventListener("toggle", ({ target }) => target.matches(".group") && soon(), { capture: true });
 addEventListener("explainer-answer", ({ detail }) => {
   told = detail;
   soon();

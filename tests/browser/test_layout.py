@@ -286,8 +286,6 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     matched |= set(_matching(tab, wanted))
     tab.page.locator(".st-key-presets summary").click()
     tab.page.wait_for_selector(".st-key-presets a")
-    tab.page.locator(".group").last.evaluate("fold => (fold.open = true)")
-    tab.page.wait_for_selector("[data-group=unfolded]")
     matched |= set(_matching(tab, wanted))
     tab.come_near("does-it-learn")  # where the bar says something else
     tab.page.wait_for_selector(".st-key-status-bar[data-says]")
