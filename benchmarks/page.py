@@ -225,9 +225,9 @@ async def _answers(port: int, name: str, times: int, section: str | None, sight:
     await reader.open(port)
     place, taken = control.values.index(control.default), []
     for count in range(1, times + WARM_UP + 1):
-        taken.append(await reader.set(name, control.values[(place + count) % len(control.values)]))
-        if reader.is_late:
-            await reader.pause()
+        milliseconds = await reader.set(name, control.values[(place + count) % len(control.values)])
+        rest = await reader.pause() if reader.is_late else 0.0
+        taken.append(milliseconds if sight else milliseconds + rest)
     reader.leave()
     return taken[WARM_UP:]
 
