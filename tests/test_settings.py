@@ -13,6 +13,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from explainer.choices.controls import CONTROL, CONTROLS, LARGEST_LAG, Choice, Control, Number, Several
+from explainer.choices.keeping import KEEP
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings, from_query
 from explainer.figures import networks as network_drawings
@@ -329,7 +330,7 @@ def test_any_query_gives_values_on_the_grids_and_notes_without_its_text(query: d
     assert from_query(settings.to_query()) == (settings, ())
 
 
-@given(st.dictionaries(st.text().filter(lambda name: name not in CONTROL), st.lists(st.text())))
+@given(st.dictionaries(st.text().filter(lambda name: name not in (*CONTROL, KEEP)), st.lists(st.text())))
 def test_parameters_of_others_are_left_alone(query: dict[str, list[str]]):
     assert from_query(query) == (Settings(), ())
 
