@@ -307,7 +307,7 @@ hostile_texts = st.one_of(
 )  # fmt: skip
 
 
-parameter_names = st.one_of(st.sampled_from(sorted(CONTROL)), st.text(max_size=20))
+parameter_names = st.one_of(st.sampled_from(sorted(CONTROL)), st.text(max_size=20).filter(lambda name: name != KEEP))
 known_words = st.sampled_from(sorted({name for names in NAMES.values() for name in names} | {"torch"}))
 
 
