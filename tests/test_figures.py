@@ -158,4 +158,8 @@ def test_the_figure_of_long_work_follows_its_result():
 
 @pytest.mark.parametrize("plot", [plot for section in SECTIONS for plot in section.plots], ids=lambda plot: plot.title)
 def test_a_plot_says_how_tall_its_drawing_is(plot: Plot):
-    assert plot.height == figure.height_of(plot.drawing())
+    drawing = plot.drawing()
+    if "vconcat" in drawing:  # views, with what lies between them
+        assert plot.height == sum(view["height"] for view in drawing["vconcat"]) + figure.STACKED
+    else:
+        assert plot.height == drawing["height"]

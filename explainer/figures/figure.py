@@ -63,7 +63,7 @@ class Plot:
         caption: (settings) → what the figure shows, in one or two sentences; of long work (settings, result).
         program: the code behind it.
         half: whether it shares its row with the next figure on wide screens.
-        height: of the drawing, in pixels; said here, as to build every drawing takes seconds: see :func:`height_of`.
+        height: of the drawing, in pixels. Said here, as to build every drawing takes seconds.
         walk: (settings) → the stops along its product, if the product can be walked; its tables hold a ``walk`` then.
         shown: (settings) → whether the reader has chosen to see it.
         hand: what a reader can press in it, or take hold of, to set controls; None if nothing.
@@ -122,13 +122,6 @@ def drawing(build: Callable[[], alt.TopLevelMixin]) -> Drawing:
         return build().to_dict(validate=False)
 
     return specification
-
-
-def height_of(drawing: Mapping) -> int:
-    """How tall a drawing stands on the page, in pixels: its own height, or that of its views with what lies between."""
-    if "vconcat" in drawing:
-        return sum(view["height"] for view in drawing["vconcat"]) + STACKED
-    return drawing["height"]
 
 
 # --- tables -------------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from explainer.figures.figure import table
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 
-# A board of 100 × 66, y upwards; the cell-state path runs along y = 46, and the gradient
-# comes back along y = 58.
+# A board of 100 × 66, y upwards; the cell-state path runs along y = 46, and the gradient comes back along y = 58.
 _PATH = "the cell-state path"
 _WIRES = (
     # from x, y to x, y, which path, arrow at the end

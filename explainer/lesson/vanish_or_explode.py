@@ -66,9 +66,9 @@ the cliff nor the part of a sum that comes from long ago; there it takes another
 _LOOK_CLOSER = r"""
 Why it ends so: where tanh or the logistic map settles, or goes to and fro between two states, one round of it
 multiplies small differences by less than 1, or it would not settle there (by 1 only for tanh at |w| = 1, where it
-settles ever more slowly). So a σ that squashes cannot make the gradient explode for
-ever, unless the state stays on a point that it would leave at the slightest push. With inputs, which push the state
-about, and with matrices, which have more than one direction, long explosions do happen: see section 10.
+settles ever more slowly). So a σ that squashes cannot make the gradient explode for ever, unless the state stays on a
+point that it would leave at the slightest push. With inputs, which push the state about, and with matrices, which have
+more than one direction, long explosions do happen: see section 10.
 """
 
 LAGS = tuple(range(1, 200, 6))
