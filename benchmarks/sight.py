@@ -8,8 +8,8 @@ REST = 1500  # milliseconds after which a page that stands still is taken to be 
 TRIES = 20
 
 
-def bring_into_sight(page: Page, slug: str, which: int = 0) -> Locator:
-    """Scroll to a chart of a section until the page leaves it in the middle; the chart.
+def bring_into_sight(page: Page, slug: str) -> Locator:
+    """Scroll to the first chart of a section until the page leaves it in the middle; the chart.
 
     What comes near while one scrolls is drawn, and moves what is below it. And until a reader scrolls, the page goes
     back to the heading of the section that its link names.
@@ -17,7 +17,7 @@ def bring_into_sight(page: Page, slug: str, which: int = 0) -> Locator:
     Raises:
         RuntimeError: the page does not leave it there.
     """
-    chart = page.locator(f".st-key-section-{slug} [data-testid=stVegaLiteChart]").nth(which)
+    chart = page.locator(f".st-key-section-{slug} [data-testid=stVegaLiteChart]").first
     page.evaluate("dispatchEvent(new Event('wheel'))")
     for _ in range(TRIES):
         chart.evaluate("chart => chart.scrollIntoView({ block: 'center', behavior: 'instant' })")
