@@ -2,6 +2,7 @@
 
 The rooms, in the order in which a number travels::
 
+    languages  every text in the reader's own language
     words      numbers as text: powers of ten, percentages, verdicts
     choices    what the reader can choose, and chose
     serving    many readers on one process

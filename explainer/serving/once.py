@@ -105,15 +105,20 @@ def _held(lock: threading.Lock, patience: float | None) -> Iterator[None]:
         lock.release()
 
 
-def once(size: int) -> Callable[[Callable], Callable]:
-    """Keep the latest ``size`` results of a function by its positional arguments, as :class:`Kept` does."""
+def once(size: int, also: Callable[[], Hashable] = lambda: None) -> Callable[[Callable], Callable]:
+    """Keep the latest ``size`` results of a function by its positional arguments, as :class:`Kept` does.
+
+    Args:
+        size: how many are kept.
+        also: what else the result depends on, such as the language of its words.
+    """
 
     def decorate(function: Callable) -> Callable:
         kept: Kept = Kept(size)
 
         @functools.wraps(function)
         def call(*arguments):
-            return kept.get(arguments, lambda: function(*arguments))
+            return kept.get((also(), *arguments), lambda: function(*arguments))
 
         call.cache_info, call.cache_clear = kept.counts, kept.clear
         return call

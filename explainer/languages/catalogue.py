@@ -1,0 +1,100 @@
+"""The translations into one language, read from its folder.
+
+``messages.po`` is a gettext catalogue. The Markdown files hold the prose in pieces. Above each stands a comment that
+says what it is and which English text it translates, by the first digits of that text's hash::
+
+    <!-- k_steps argument 1f3c9a20 -->
+
+Where the English has changed since, the hash differs, and the English is shown until the translation follows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+MESSAGES = "messages.po"
+
+_HEAD = re.compile(r"<!-- (\w+) (\w+) ([0-9a-f]{8}) -->\n")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The translations into one language.
+
+    Attributes:
+        messages: by their English text.
+        plurals: one and many, by the same in English.
+        prose: pieces of Markdown by the digest of their English text.
+        decimal, group: the decimal sign, and what stands between thousands.
+    """
+
+    messages: Mapping[str, str] = field(default_factory=dict)
+    plurals: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    prose: Mapping[str, str] = field(default_factory=dict)
+    decimal: str = "."
+    group: str = ","
+
+    def translated(self, text: str) -> str:
+        """The translation of a text; the text itself where there is none."""
+        found = self.messages.get(text)
+        if found is None and "\n" in text:
+            found = self.prose.get(digest(text))
+        return text if found is None else found
+
+    def counted(self, one: str, many: str) -> tuple[str, str]:
+        """The translations of a text for one and for many; the texts themselves where there is none."""
+        return self.plurals.get((one, many), (one, many))
+
+
+def digest(text: str) -> str:
+    """The digits that name an English piece of prose; space at its ends does not count."""
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of prose in one language.
+
+    Attributes:
+        file, name: the file of the lesson that it stands in, and what it is there.
+        of: the digest of the English text that it translates.
+        text: in Markdown.
+    """
+
+    file: str
+    name: str
+    of: str
+    text: str
+
+
+def pieces(markdown: str) -> list[Piece]:
+    """The pieces of prose of a Markdown file."""
+    _, *parts = _HEAD.split(markdown)
+    return [Piece(*parts[i : i + 3], parts[i + 3].strip()) for i in range(0, len(parts), 4)]
+
+
+def read(language: str) -> Catalogue:
+    """The translations into a language, by its code."""
+    # only who speaks another language waits for Babel
+    from babel import numbers
+    from babel.messages.pofile import read_po
+
+    messages, plurals = {}, {}
+    with (FOLDER / language / MESSAGES).open("rb") as file:
+        for message in read_po(file, locale=language):
+            if not message.id or message.fuzzy:
+                continue
+            if isinstance(message.id, tuple):
+                if all(message.string):
+                    plurals[message.id] = tuple(message.string)
+            elif message.string:
+                messages[message.id] = message.string
+    prose = {}
+    for path in sorted((FOLDER / language).glob("*.md")):
+        prose |= {one.of: one.text for one in pieces(path.read_text(encoding="utf-8"))}
+    return Catalogue(messages, plurals, prose, numbers.get_decimal_symbol(language), numbers.get_group_symbol(language))
