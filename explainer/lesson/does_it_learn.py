@@ -16,9 +16,9 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, readings, style, training_curves
 from explainer.figures.figure import Plot, stack, steps, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, say_counted, word
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
-from explainer.maths.cell_types import CELLS
 from explainer.maths.first_gates import FirstGates, first_gates
 from explainer.maths.plans import Outcome, Plan, Training
 from explainer.maths.tasks import TASKS
@@ -85,8 +85,19 @@ def _steps(settings: Settings) -> int:
 
 
 # in the order of plans.usual_learners
-_LABELS = ("RNN (tanh)", "LSTM, torch's biases", "LSTM, your forget bias", "GRU")
-_FIFTH = {name: f"{CELLS[name].label}, your forget bias" for name in CONTROL["also"].values if name != "none"}
+_LABELS = ("RNN (tanh)", word("LSTM, torch's biases"), word("LSTM, your forget bias"), "GRU")
+_FIFTH = {
+    "peephole": word("Peephole LSTM, your forget bias"),
+    "mgu": word("Minimal gated unit, your forget bias"),
+    "leaky": word("Leaky units, your forget bias"),
+    "coupled": word("LSTM, coupled gates, your forget bias"),
+    "linear": word("Linear, fixed a, your forget bias"),
+    "lru": word("LRU, complex a, your forget bias"),
+    "mingru": word("minGRU, your forget bias"),
+    "minlstm": word("minLSTM, your forget bias"),
+    "ssm": word("Selective state space, your forget bias"),
+}
+assert {"none", *_FIFTH} == set(CONTROL["also"].values)
 # all that there can be, at every setting, so that the drawings stand still
 _DOMAIN = [*_LABELS, *_FIFTH.values()]
 _COLOR = alt.Scale(domain=_DOMAIN, range=[style.VERMILION, *[style.BLUE] * (len(_DOMAIN) - 1)])
@@ -94,15 +105,28 @@ _DASH = alt.Scale(domain=_DOMAIN, range=[[1, 0], [3, 3], [1, 0], [9, 3, 2, 3], *
 
 
 def _labels(chosen: Plan) -> tuple[str, ...]:
-    """The names of a plan's learners in the legend."""
+    """The names of a plan's learners in the tables."""
     return (*_LABELS, *(_FIFTH[learner.cell] for learner in chosen.learners[len(_LABELS) :]))
+
+
+def _names(chosen: Plan) -> tuple[str, ...]:
+    """The names of a plan's learners as a reader reads them."""
+    return tuple(map(say, _labels(chosen)))
 
 
 def _asked(settings: Settings) -> Asked:
     return Asked(
-        f"With k = {settings.tk} and {plan(settings).steps} training steps: which of the four will have learned the "
-        "task?",
-        ("All four", "The LSTM with your forget bias, but not the one with torch's biases", "Another mixture", "None"),
+        say(
+            "With k = {k} and {steps} training steps: which of the four will have learned the task?",
+            k=settings.tk,
+            steps=plan(settings).steps,
+        ),
+        (
+            say("All four"),
+            say("The LSTM with your forget bias, but not the one with torch's biases"),
+            say("Another mixture"),
+            say("None"),
+        ),
         None,
     )
 
@@ -110,12 +134,12 @@ def _asked(settings: Settings) -> Asked:
 def _question(settings: Settings) -> Prediction:
     asked, result = _asked(settings), training.recall(plan(settings))
     if result is None:
-        return asked.answered(None, "Press Train: nobody knows before.")
+        return asked.answered(None, say("Press Train: nobody knows before."))
     learned = [_most(result.outcome(i).learned) for i in range(4)]
-    names = [label for label, yes in zip(_LABELS, learned, strict=True) if yes]
+    names = "; ".join(say(label) for label, yes in zip(_LABELS, learned, strict=True) if yes)
     return asked.answered(
         0 if learned == [True] * 4 else 3 if not any(learned) else 1 if not learned[1] and learned[2] else 2,
-        f"Learned by most of the seeds: {'; '.join(names) if names else 'none of the four'}.",
+        say("Learned by most of the seeds: {names}.", names=names or say("none of the four")),
     )
 
 
@@ -144,29 +168,38 @@ def _curve_tables(what: str, settings: Settings, result: Training | None = None)
     ends = (0.0, 1.0) if what == "accuracy" else (0.0, guess)
     return {
         "curves": stack(*rows),
-        "guess": table(step=[0, 0, plan(settings).steps], middle=[guess, *ends], label=["guessing", None, None]),
+        "guess": table(step=[0, 0, plan(settings).steps], middle=[guess, *ends], label=[say("guessing"), None, None]),
         "drawn": table(learner=text(labels)),
     }
 
 
-_WAITING = "Nothing is trained yet: press Train."
+_WAITING = word("Nothing is trained yet: press Train.")
 
 
 def _curve_caption(what: str, settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return f"{_WAITING} Each network's line will come to that of guessing, and leave it where it learns."
-    said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
-    if not result.steps_done:
-        return f"{said}."
+        awaited = say("Each network's line will come to that of guessing, and leave it where it learns.")
+        return f"{say(_WAITING)} {awaited}"
+    done, whole = result.steps_done, result.plan.steps
+    if not done:
+        return say_counted("After {done} of {count} step.", "After {done} of {count} steps.", whole, done=done)
     _, middle, _ = plans.over_seeds(plans.trailing_mean(getattr(result, what)))
-    say = words.percent if what == "accuracy" else words.number
-    ends = "; ".join(f"{label}: {say(float(middle[i, -1]))}" for i, label in enumerate(_labels(result.plan)))
-    return f"{said}, mean of the last {plans.WINDOW}, middle of {words.counted(result.plan.seeds, 'seed')}: {ends}."
+    written = words.percent if what == "accuracy" else words.number
+    ends = "; ".join(f"{name}: {written(float(middle[i, -1]))}" for i, name in enumerate(_names(result.plan)))
+    return say_counted(
+        "After {done} of {count} step, mean of the last {window}, middle of {seeds}: {ends}.",
+        "After {done} of {count} steps, mean of the last {window}, middle of {seeds}: {ends}.",
+        whole,
+        done=done,
+        window=plans.WINDOW,
+        seeds=words.counted(result.plan.seeds, "seed"),
+        ends=ends,
+    )
 
 
-def _curves(what: str, label_format: str) -> Plot:
+def _curves(what: str, title: str, label_format: str) -> Plot:
     return Plot(
-        title=f"{what.capitalize()} while training",
+        title=title,
         height=style.HALF_HEIGHT,
         reads=names_of(TRAINING),
         drawing=training_curves.drawing(what, label_format, _COLOR, _DASH),
@@ -177,11 +210,17 @@ def _curves(what: str, label_format: str) -> Plot:
     )
 
 
-ACCURACY, LOSS = _curves("accuracy", "%"), _curves("loss", ".2~f")
+ACCURACY = _curves("accuracy", "Accuracy while training", "%")
+LOSS = _curves("loss", "Loss while training", ".2~f")
 
 # --- the gradient, before, during and after -----------------------------------------------------------------
 
-_WHEN = {"before training": (1, 3), "after a quarter": (3, 3), "half way": (7, 3), "at the end": (1, 0)}
+_WHEN = {
+    word("before training"): (1, 3),
+    word("after a quarter"): (3, 3),
+    word("half way"): (7, 3),
+    word("at the end"): (1, 0),
+}
 
 
 def _untrained(learner: int, settings: Settings) -> np.ndarray:
@@ -204,14 +243,14 @@ def _norm_tables(learner: int, settings: Settings, result: Training | None = Non
 
 
 def _norm_caption(learner: int, settings: Settings, result: Training | None = None) -> str:
+    lag = (result.plan if result else plan(settings)).decisive_lag
     if result is None:
-        lag = plan(settings).decisive_lag
         at_lag = words.magnitude(float(_untrained(learner, settings)[lag]), 1, 2)
-        return f"Spectral norm at lag {lag} before training, middle of the seeds: {at_lag}. {_WAITING}"
-    lag = result.plan.decisive_lag
+        before = say("Spectral norm at lag {lag} before training, middle of the seeds: {size}.", lag=lag, size=at_lag)
+        return f"{before} {say(_WAITING)}"
     ends = np.median(result.log10_norm[learner, :, :, lag], axis=0)
-    said = "; ".join(f"{when} {words.magnitude(float(v), 1, 2)}" for when, v in zip(_WHEN, ends, strict=False))
-    return f"Spectral norm at lag {lag}, middle of the seeds: {said}."
+    sizes = "; ".join(f"{say(when)} {words.magnitude(float(v), 1, 2)}" for when, v in zip(_WHEN, ends, strict=False))
+    return say("Spectral norm at lag {lag}, middle of the seeds: {sizes}.", lag=lag, sizes=sizes)
 
 
 def _norms(learner: int, title: str, color: str) -> Plot:
@@ -239,26 +278,22 @@ LSTM_NORMS = _norms(
 
 def outcomes(result: Training) -> str:
     """Who has learned, beside what the gradient at the start said, as a Markdown table."""
-    rows = [_outcome_row(label, result.outcome(i)) for i, label in enumerate(_labels(result.plan))]
-    head = (
-        f"| | learned, of {result.plan.seeds} | horizon at the start | the gradient predicted | right |\n"
-        "|---|---:|---:|---|---:|\n"
-    )
-    return head + "\n".join(rows)
+    head = word("| | learned, of {seeds} | horizon at the start | the gradient predicted | right |")
+    rows = [_outcome_row(name, result.outcome(i)) for i, name in enumerate(_names(result.plan))]
+    return "\n".join([say(head, seeds=result.plan.seeds), "|---|---:|---:|---|---:|", *rows])
 
 
-def _outcome_row(label: str, outcome: Outcome) -> str:
+def _outcome_row(name: str, outcome: Outcome) -> str:
     reach = sorted(outcome.horizon, key=lambda lag: math.inf if lag is None else lag)
-    middle = reach[len(reach) // 2]
-    predicted = sum(outcome.predicted) or "none"
-    return (
-        f"| {label} | {sum(outcome.learned)} | {'beyond the task' if middle is None else f'lag {middle}'} | "
-        f"{predicted} will learn | {sum(outcome.prediction_was_right)} of {len(outcome.learned)} |"
-    )
+    middle, predicted = reach[len(reach) // 2], sum(outcome.predicted)
+    horizon = say("beyond the task") if middle is None else say("lag {lag}", lag=middle)
+    will = say_counted("{count} will learn", "{count} will learn", predicted) if predicted else say("none will learn")
+    right = say("{right} of {seeds}", right=sum(outcome.prediction_was_right), seeds=len(outcome.learned))
+    return f"| {name} | {sum(outcome.learned)} | {horizon} | {will} | {right} |"
 
 
 def _verdict(result: Training) -> str:
-    return readings.learned(result, _labels(result.plan))
+    return readings.learned(result, _names(result.plan))
 
 
 def _receipt(settings: Settings) -> Receipt:
@@ -266,15 +301,18 @@ def _receipt(settings: Settings) -> Receipt:
     lag, found = mine.decisive_lag, first_gates(mine)
     at_bias = lag * math.log10(1 / (1 + math.exp(-settings.tb)))
     return Receipt(
-        r"\left\lVert\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right\rVert_{\text{gates held fixed}} = "
-        r"\max_j \prod_{i=1}^{k} f_j(t-i)",
-        Side("autograd through the untrained LSTM with your forget bias, every gate held fixed", 10**found.direct),
-        Side("the product of the forget gates that it has on these sequences, largest unit", 10**found.product),
+        say(
+            r"\left\lVert\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right\rVert_{\text{gates held fixed}} = "
+            r"\max_j \prod_{i=1}^{k} f_j(t-i)"
+        ),
+        Side(say("autograd through the untrained LSTM with your forget bias, every gate held fixed"), 10**found.direct),
+        Side(say("the product of the forget gates that it has on these sequences, largest unit"), 10**found.product),
         others=(
             Side(
-                f"autograd along every path: its line before training in the last figure, at lag {lag}", 10**found.whole
+                say("autograd along every path: its line before training in the last figure, at lag {lag}", lag=lag),
+                10**found.whole,
             ),
-            Side(f"logistic(b_f) to the power of {lag}, as if every gate stayed at its bias", 10**at_bias),
+            Side(say("logistic(b_f) to the power of {lag}, as if every gate stayed at its bias", lag=lag), 10**at_bias),
         ),
         remark=_how_much_is_indirect(lag, settings.tb, at_bias, found),
     )
@@ -282,16 +320,20 @@ def _receipt(settings: Settings) -> Receipt:
 
 def _how_much_is_indirect(lag: int, bias: float, at_bias: float, found: FirstGates) -> str:
     gates, indirect = found.product - at_bias, found.whole - found.direct
-    return (
-        f"Before training, at lag {lag}, a forget bias of {bias:g} alone would let {words.magnitude(at_bias)} through. "
-        f"The gates move about it, and the unit that keeps most lets {words.magnitude(found.product)} through: "
-        f"{words.magnitude(gates)} times as much. All paths together let {words.magnitude(found.whole)} through, "
-        f"{words.magnitude(indirect)} times the direct path: "
-        + (
-            "the larger part of the difference comes round about, through h and the gates."
-            if abs(indirect) > abs(gates)
-            else "the larger part of the difference is that the gates move."
-        )
+    return say(
+        "Before training, at lag {lag}, a forget bias of {bias} alone would let {at_bias} through. The gates move "
+        "about it, and the unit that keeps most lets {product} through: {by_gates} times as much. All paths together "
+        "let {whole} through, {indirect} times the direct path: {larger_part}",
+        lag=lag,
+        bias=words.number(bias),
+        at_bias=words.magnitude(at_bias),
+        product=words.magnitude(found.product),
+        by_gates=words.magnitude(gates),
+        whole=words.magnitude(found.whole),
+        indirect=words.magnitude(indirect),
+        larger_part=say("the larger part of the difference comes round about, through h and the gates.")
+        if abs(indirect) > abs(gates)
+        else say("the larger part of the difference is that the gates move."),
     )
 
 

@@ -12,6 +12,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import figure, hands, networks, readings, style
 from explainer.figures.figure import InWords, Plot, decades, stack, steps, table
 from explainer.figures.program import Program
+from explainer.languages import say, say_counted
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
@@ -95,12 +96,24 @@ def _lags_for(shares: Shares, part: float) -> int:
     return int(np.argmax(reached)) + 1 if reached.any() else len(shares.lag)
 
 
+def _latest(lags: int) -> str:
+    return say_counted("the latest lag", "the latest {count} lags", lags)
+
+
 def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, {"gain": 2.0}, {"gain": 1.0})
     return Asked(
-        f"{move.in_words(settings)}. An nn.RNN has read {settings.T} steps: how many of the latest lags then make up "
-        "nine tenths of ∂L/∂W_hh?",
-        ("At most a tenth of them", "More than a tenth, but at most half of them", "More than half of them"),
+        say(
+            "{move}. An nn.RNN has read {length} steps: how many of the latest lags then make up nine tenths of "
+            "∂L/∂W_hh?",
+            move=move.in_words(settings),
+            length=settings.T,
+        ),
+        (
+            say("At most a tenth of them"),
+            say("More than a tenth, but at most half of them"),
+            say("More than half of them"),
+        ),
         move,
     )
 
@@ -110,11 +123,17 @@ def _question(settings: Settings) -> Prediction:
     before, lags = (_lags_for(networks.shares(one)["rnn"], 0.9) for one in (settings, asked.after(settings)))
     return asked.answered(
         0 if lags <= settings.T / 10 else 1 if lags <= settings.T / 2 else 2,
-        f"Nine tenths of the sum come from the latest {words.lags(lags)} of {settings.T}, the middle of "
-        f"{networks.SEEDS} draws; before the move from the latest {words.lags(before)}.",
+        say(
+            "Nine tenths of the sum come from {latest} of {length}, the middle of {draws} draws; before the move "
+            "from {latest_before}.",
+            latest=_latest(lags),
+            length=settings.T,
+            draws=networks.SEEDS,
+            latest_before=_latest(before),
+        ),
         "",
         "",
-        "They would be needed if every lag contributed alike; but the far ones arrive weakened."
+        say("They would be needed if every lag contributed alike; but the far ones arrive weakened.")
         if lags <= settings.T / 2
         else "",
     )
@@ -216,19 +235,26 @@ def _unrolled_caption(settings: Settings) -> str:
         for one in (gradients.vanilla(settings), gradients.gated(settings))
     )
     stride = _stride(settings.k)
-    every = "" if stride == 1 else f" Drawn is every {words.ordinal(stride)} state."
-    return (
+    every = "" if stride == 1 else " " + say("Drawn is every {ordinal} state.", ordinal=words.ordinal(stride))
+    arrives = say(
         "Each link is as thick and as dark as the gradient that still reaches it from time t. Of a gradient of 1, "
-        f"{vanilla} arrives {words.steps(settings.k)} back in the vanilla cell and {gated} in the gated cell.{every}"
+        "{vanilla} arrives {steps} back in the vanilla cell and {gated} in the gated cell.",
+        vanilla=vanilla,
+        steps=words.steps(settings.k),
+        gated=gated,
     )
+    return arrives + every
 
 
 def _shares_caption(settings: Settings) -> str:
-    most = {cell: f"the latest {words.lags(_lags_for(one, 0.9))}" for cell, one in networks.shares(settings).items()}
-    return (
-        f"A real nn.RNN and nn.LSTM with {words.counted(settings.n, 'unit')} and "
-        f"{networks.bias_words(settings.bf)}; line and band are the middle and the range of {networks.SEEDS} draws. "
-        f"Nine tenths of the sum come from {most['rnn']} in the RNN and {most['lstm']} in the LSTM."
+    most = {cell: _latest(_lags_for(one, 0.9)) for cell, one in networks.shares(settings).items()}
+    return say(
+        "A real nn.RNN and nn.LSTM with {units} and {biases}; line and band are the middle and the range of {draws} "
+        "draws. Nine tenths of the sum come from {rnn} in the RNN and {lstm} in the LSTM.",
+        units=words.counted(settings.n, "unit"),
+        biases=networks.bias_words(settings.bf),
+        draws=networks.SEEDS,
+        **most,
     )
 
 
@@ -238,10 +264,14 @@ def _kept_caption(settings: Settings) -> str:
         cell: words.percent(float(np.median(np.cumsum(one.fraction, axis=1)[:, cut])))
         for cell, one in networks.shares(settings).items()
     }
-    beyond = " (your k lies beyond the beginning)" if settings.k >= settings.T else ""
-    return (
-        f"Cut off behind lag {cut}{beyond}, {kept['rnn']} of the gradient is kept in the RNN and {kept['lstm']} in the "
-        f"LSTM, measured along the whole one. Line and band: middle and range of {networks.SEEDS} draws."
+    beyond = " " + say("(your k lies beyond the beginning)") if settings.k >= settings.T else ""
+    return say(
+        "Cut off behind lag {cut}{beyond}, {rnn} of the gradient is kept in the RNN and {lstm} in the LSTM, measured "
+        "along the whole one. Line and band: middle and range of {draws} draws.",
+        cut=cut,
+        beyond=beyond,
+        **kept,
+        draws=networks.SEEDS,
     )
 
 
@@ -281,16 +311,23 @@ def _receipt(settings: Settings) -> Receipt:
         r"\left\lVert\frac{\partial L^{(t)}}{\partial \mathbf{W}_{hh}}\right\rVert = \left\lVert\sum_{k}"
         r"\frac{\partial L^{(t)}}{\partial h^{(t)}}\,\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\,"
         r"\frac{\partial^{+} h^{(t-k)}}{\partial \mathbf{W}_{hh}}\right\rVert",
-        Side("backward() on the nn.RNN itself", terms.backward_norm),
-        Side(f"the sum of all {len(terms.lag)} terms, the three factors of each by autograd", terms.total_norm),
-        others=(
-            Side("the term of k = 0 alone, as if h(t−1) did not depend on W_hh", float(terms.norm[0])),
-            Side("the sum of the shares, each step with its own copy of W_hh", float(shares.total_norm[0])),
+        Side(say("backward() on the nn.RNN itself"), terms.backward_norm),
+        Side(
+            say("the sum of all {terms} terms, the three factors of each by autograd", terms=len(terms.lag)),
+            terms.total_norm,
         ),
-        remark="Entry by entry the two matrices differ by at most a relative "
-        f"{words.number(terms.relative_difference, 2)} of their norm. Term by term, the product of the three factors "
-        "and the gradient of this step's own copy of W_hh differ by at most a relative "
-        f"{words.number(terms.worst_term, 2)}.{networks.lost_in_shares(shares)}",
+        others=(
+            Side(say("the term of k = 0 alone, as if h(t−1) did not depend on W_hh"), float(terms.norm[0])),
+            Side(say("the sum of the shares, each step with its own copy of W_hh"), float(shares.total_norm[0])),
+        ),
+        remark=say(
+            "Entry by entry the two matrices differ by at most a relative {of_matrices} of their norm. Term by term, "
+            "the product of the three factors and the gradient of this step's own copy of W_hh differ by at most a "
+            "relative {of_terms}.",
+            of_matrices=words.number(terms.relative_difference, 2),
+            of_terms=words.number(terms.worst_term, 2),
+        )
+        + networks.lost_in_shares(shares),
     )
 
 

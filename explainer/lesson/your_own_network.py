@@ -15,18 +15,19 @@ from explainer.figures import by_lag, own, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, steps, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths.gradients import HORIZON
 from explainer.programs import your_own_network as programs
 from explainer.reach import files, weights
 from explainer.reach.noise import noise
-from explainer.reach.own import AFTER, BEFORE, FRESH, Own, Request, measure
+from explainer.reach.own import AFTER, BEFORE, FRESH, Own, Request, layer_names, measure
 from explainer.serving.once import once
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 EXAMPLE, EXAMPLE_BEFORE = "example", "example before"
 EXAMPLE_LAG = 30
-DIRECT = "its direct path"
+DIRECT = word("its direct path")
 _BINS = np.linspace(0, 1, 21)
 
 _ARGUMENT = r"""
@@ -129,28 +130,35 @@ def _norm_tables(mine: Own) -> dict[str, pa.Table]:
 def _norm_caption(mine: Own) -> str:
     lag, measured = mine.request.lag, mine.after
     at_lag = "; ".join(
-        f"{one.name} {words.magnitude(float(log10_norm[lag]), 1, 2)}" for one, log10_norm in _norm_lines(mine).items()
+        f"{say(one.name)} {words.magnitude(float(log10_norm[lag]), 1, 2)}"
+        for one, log10_norm in _norm_lines(mine).items()
     )
-    left = (
-        f"At every lag of these inputs at least {words.percent(HORIZON)} of the gradient is left"
+    share = words.percent(HORIZON)
+    said = [
+        _what(mine),
+        say("At every lag of these inputs at least {share} of the gradient is left.", share=share)
         if measured.horizon is None
-        else f"Less than {words.percent(HORIZON)} of the gradient is left from lag {measured.horizon} on"
-    )
-    error = float(measured.spectral_error[lag])
-    probed = f" Probed; at this lag right to {words.number(error, 2)} decades." if measured.method != "exact" else ""
-    return f"{_what(mine)}. {left}. Spectral norms at lag {lag}: {at_lag}.{probed}"
+        else say("Less than {share} of the gradient is left from lag {lag} on.", share=share, lag=measured.horizon),
+        say("Spectral norms at lag {lag}: {sizes}.", lag=lag, sizes=at_lag),
+    ]
+    if measured.method != "exact":
+        error = words.number(float(measured.spectral_error[lag]), 2)
+        said.append(say("Probed; at this lag right to {error} decades.", error=error))
+    return " ".join(said)
 
 
 def _what(mine: Own) -> str:
     request = mine.request
-    inputs = (
-        f"the inputs of {request.inputs_file}"
+    return say(
+        "{whose}, {layer}, {cell} of {units}, on {inputs}.",
+        whose=say("The example") if request.file == EXAMPLE else request.file,
+        layer=layer_names(request.found.module)[request.layer],
+        cell=say(mine.after.cell),
+        units=words.counted(request.found.module.hidden_size, "unit"),
+        inputs=say("the inputs of {file}", file=request.inputs_file)
         if request.inputs_file
-        else f"noise of standard deviation {words.number(request.scale)}"
+        else say("noise of standard deviation {scale}", scale=words.number(request.scale)),
     )
-    whose = "The example" if request.file == EXAMPLE else request.file
-    size = words.counted(request.found.module.hidden_size, "unit")
-    return f"{whose}, {mine.after.name}, {mine.after.cell} of {size}, on {inputs}"
 
 
 def _gate_tables(mine: Own) -> dict[str, pa.Table]:
@@ -163,12 +171,14 @@ def _gate_tables(mine: Own) -> dict[str, pa.Table]:
 
 
 def _gate_means(mine: Own) -> str:
-    means = "; ".join(f"{one.name} {words.number(float(gates.mean()))}" for one, gates in _gate_lines(mine).items())
-    return f"The gate that multiplies the memory, on average: {means}."
+    means = "; ".join(
+        f"{say(one.name)} {words.number(float(gates.mean()))}" for one, gates in _gate_lines(mine).items()
+    )
+    return say("The gate that multiplies the memory, on average: {means}.", means=means)
 
 
 def _gate_caption(mine: Own) -> str:
-    return f"Every unit at every step. {_gate_means(mine)}"
+    return f"{say('Every unit at every step.')} {_gate_means(mine)}"
 
 
 def _end(mine: Own) -> int:
@@ -186,8 +196,8 @@ def _share_tables(mine: Own) -> dict[str, pa.Table]:
 
 def _share_caption(mine: Own) -> str:
     lag = mine.request.lag
-    far = "; ".join(f"{name} {words.percent(float(shares[lag:].sum()))}" for name, shares in mine.shares.items())
-    return f"Signed; each line sums to 1. Of all lags from {lag} on, the share is: {far}."
+    far = "; ".join(f"{say(name)} {words.percent(float(shares[lag:].sum()))}" for name, shares in mine.shares.items())
+    return say("Signed; each line sums to 1. Of all lags from {lag} on, the share is: {shares}.", lag=lag, shares=far)
 
 
 # --- the section --------------------------------------------------------------------------------------------
@@ -243,9 +253,15 @@ def _plots(mine: Callable[[], Own], is_gated: bool, **more) -> tuple[Plot, ...]:
 
 def _asked(mine: Own) -> Asked:
     return Asked(
-        f"At lag {mine.request.lag}: is more of the gradient left in your network than in torch's fresh one of the "
-        "same size?",
-        ("More than ten times as much", "About the same: within a factor of ten", "Less than a tenth"),
+        say(
+            "At lag {lag}: is more of the gradient left in your network than in torch's fresh one of the same size?",
+            lag=mine.request.lag,
+        ),
+        (
+            say("More than ten times as much"),
+            say("About the same: within a factor of ten"),
+            say("Less than a tenth"),
+        ),
         None,
     )
 
@@ -256,7 +272,12 @@ def _question(mine: Own) -> Prediction:
     apart = 0.0 if here == fresh else here - fresh
     return _asked(mine).answered(
         0 if apart > 1 else 2 if apart < -1 else 1,
-        f"At lag {lag} it is {words.magnitude(here, 1, 2)}, and in the fresh one {words.magnitude(fresh, 1, 2)}."
+        say(
+            "At lag {lag} it is {here}, and in the fresh one {fresh}.",
+            lag=lag,
+            here=words.magnitude(here, 1, 2),
+            fresh=words.magnitude(fresh, 1, 2),
+        )
         + ("" if mine.after.gates is None else f" {_gate_means(mine)}"),
     )
 
@@ -268,19 +289,25 @@ def _receipt(mine: Own) -> Receipt:
         return Receipt(
             r"\left\lVert \frac{\partial h^{(T)}}{\partial h^{(T-1)}} \right\rVert_F "
             r"= \left\lVert \operatorname{diag}(\sigma') \, W_{hh} \right\rVert_F",
-            Side("autograd, the last step of your network", by_autograd),
+            Side(say("autograd, the last step of your network"), by_autograd),
             Side(f"‖diag({slope})·W_hh‖", by_formula),
         )
     return Receipt(
-        r"\left.\frac{\partial s_i^{(T)}}{\partial s_i^{(T-k)}}\right|_{\text{gates held fixed}} "
-        r"= \prod_{t=T-k+1}^{T} f_i^{(t)}",
-        Side(f"autograd, the unit of your network that keeps most over {words.steps(mine.request.lag)}", by_autograd),
-        Side("the product of its gates, each the logistic function of what arrives", by_formula),
+        say(
+            r"\left.\frac{\partial s_i^{(T)}}{\partial s_i^{(T-k)}}\right|_{\text{gates held fixed}} "
+            r"= \prod_{t=T-k+1}^{T} f_i^{(t)}"
+        ),
+        Side(
+            say("autograd, the unit of your network that keeps most over {steps}", steps=words.steps(mine.request.lag)),
+            by_autograd,
+        ),
+        Side(say("the product of its gates, each the logistic function of what arrives"), by_formula),
     )
 
 
 def _follows(mine: Own) -> str:
-    return "**What follows.**\n\n" + "\n".join(f"- {one.says[0].upper()}{one.says[1:]}" for one in mine.advice)
+    said = (one.says for one in mine.advice)
+    return "\n".join([say("**What follows.**"), "", *(f"- {one[0].upper()}{one[1:]}" for one in said)])
 
 
 def _section(mine: Callable[[], Own], is_gated: bool, **more) -> Section:

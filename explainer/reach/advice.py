@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from explainer import words
+from explainer.languages import say
 from explainer.maths.logscale import log10
 from explainer.reach.modules import Run
 
@@ -28,21 +30,29 @@ GATES, FORGET_BIAS, GAIN, CLIPPING, FORMAT, TRAJECTORY = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
     """One computed sentence.
 
     Attributes:
         about: one of this module's names.
         layer: the layer that it is about.
-        says: the sentence.
+        in_words: gives the sentence, in the language that is spoken when it is asked for.
         value: the number that can be applied: what to add to the bias, the factor on W_hh; None where there is none.
     """
 
     about: str
     layer: str
-    says: str
+    in_words: Callable[[], str]
     value: float | None = None
+
+    @property
+    def says(self) -> str:
+        """The sentence."""
+        return self.in_words()
+
+    def __repr__(self) -> str:
+        return f"Advice(about={self.about!r}, layer={self.layer!r}, says={self.says!r}, value={self.value!r})"
 
     def __str__(self) -> str:
         return f"{self.layer.capitalize()}: {self.says}"
@@ -94,26 +104,41 @@ def _gates(layer, runs: Sequence[Run], lag: int) -> list[Advice]:
         Advice(
             GATES,
             layer.name,
-            f"its gates keep {words.percent(mean)} a step on average; over {words.steps(lag)} the middle unit keeps "
-            f"{words.magnitude(product, 1, 2)}.",
+            lambda: say(
+                "its gates keep {share} a step on average; over {steps} the middle unit keeps {kept}.",
+                share=words.percent(mean),
+                steps=words.steps(lag),
+                kept=words.magnitude(product, 1, 2),
+            ),
             mean,
         )
     ]
     if product >= math.log10(KEPT):
         return said
-    rule = (
-        f"a gate that reads nothing would need a forget bias of {words.number(independent_bias(lag))} "
-        "(compare Tallec & Ollivier 2018)"
-    )
     added = bias_to_add(runs, lag)
-    text = (
-        f"add {words.number(added, 4)} to this gate's bias, and on these inputs the direct path of the middle unit "
-        f"keeps {words.percent(KEPT)} over {words.steps(lag)}; {rule}."
-        if added is not None
-        else f"no bias up to {words.number(MOST_ADDED)} more makes the direct path keep {words.percent(KEPT)} over "
-        f"{words.steps(lag)} on these inputs; {rule}."
+    return [*said, Advice(FORGET_BIAS, layer.name, lambda: _bias_in_words(added, lag), added)]
+
+
+def _bias_in_words(added: float | None, lag: int) -> str:
+    share, steps, independent = words.percent(KEPT), words.steps(lag), words.number(independent_bias(lag))
+    if added is None:
+        return say(
+            "no bias up to {most} more makes the direct path keep {share} over {steps} on these inputs; a gate that "
+            "reads nothing would need a forget bias of {independent} (compare Tallec & Ollivier 2018).",
+            most=words.number(MOST_ADDED),
+            share=share,
+            steps=steps,
+            independent=independent,
+        )
+    return say(
+        "add {added} to this gate's bias, and on these inputs the direct path of the middle unit keeps {share} over "
+        "{steps}; a gate that reads nothing would need a forget bias of {independent} "
+        "(compare Tallec & Ollivier 2018).",
+        added=words.number(added, 4),
+        share=share,
+        steps=steps,
+        independent=independent,
     )
-    return [*said, Advice(FORGET_BIAS, layer.name, text, added)]
 
 
 def bias_to_add(runs: Sequence[Run], lag: int) -> float | None:
@@ -149,8 +174,12 @@ def _gain(layer, runs: Sequence[Run]) -> list[Advice]:
         Advice(
             GAIN,
             layer.name,
-            f"the largest singular value of W_hh is {words.number(largest)}; times {words.number(gain, 4)} it is 1, "
-            "and no gradient of this layer can grow. Nothing then keeps it from shrinking but slopes of 1.",
+            lambda: say(
+                "the largest singular value of W_hh is {largest}; times {gain} it is 1, and no gradient of this layer "
+                "can grow. Nothing then keeps it from shrinking but slopes of 1.",
+                largest=words.number(largest),
+                gain=words.number(gain, 4),
+            ),
             gain,
         )
     ]
@@ -158,44 +187,66 @@ def _gain(layer, runs: Sequence[Run]) -> list[Advice]:
 
 def _clipping(layer, lag: int, threshold: float) -> Advice:
     size = float(layer.log10_spectral[lag])
-    said = words.magnitude(size, 1, 2)
-    if size > 0:
-        text = (
-            f"at lag {lag} the gradient has grown to {said}; clipping shortens the whole step, and all lags by the "
-            "same factor: how the lags compare stays as it is."
+    return Advice(CLIPPING, layer.name, lambda: _clipping_in_words(size, lag, threshold))
+
+
+def _clipping_in_words(log10_size: float, lag: int, threshold: float) -> str:
+    size = words.magnitude(log10_size, 1, 2)
+    if log10_size > 0:
+        return say(
+            "at lag {lag} the gradient has grown to {size}; clipping shortens the whole step, and all lags by the same "
+            "factor: how the lags compare stays as it is.",
+            lag=lag,
+            size=size,
         )
-    elif size < math.log10(threshold):
-        text = f"clipping cannot help: at lag {lag} there is {said} left, and clipping only shortens."
-    else:
-        text = f"at lag {lag} there is {said}; there is nothing to clip on its account."
-    return Advice(CLIPPING, layer.name, text)
+    if log10_size < math.log10(threshold):
+        return say(
+            "clipping cannot help: at lag {lag} there is {size} left, and clipping only shortens.", lag=lag, size=size
+        )
+    return say("at lag {lag} there is {size}; there is nothing to clip on its account.", lag=lag, size=size)
 
 
 def _number_format(layer, lag: int) -> Advice:
     size = float(layer.log10_spectral[lag])
     value = torch.tensor(10.0 ** min(max(size, -330.0), 308.0), dtype=torch.float64)
-    said, is_lost = [], False
-    for name, dtype in (("float16", torch.float16), ("bfloat16", torch.bfloat16)):
-        held = float(value.to(dtype))
-        is_lost = is_lost or held == 0 or math.isinf(held)
-        said.append(f"{name} {'rounds it to 0' if held == 0 else 'overflows' if math.isinf(held) else 'holds it'}")
-    scaled = ", unless the loss is scaled" if is_lost else ""
-    return Advice(FORMAT, layer.name, f"{words.magnitude(size, 1, 2)} at lag {lag}: {' and '.join(said)}{scaled}.")
+    held = {"float16": float(value.to(torch.float16)), "bfloat16": float(value.to(torch.bfloat16))}
+    return Advice(FORMAT, layer.name, lambda: _formats_in_words(size, lag, held))
+
+
+def _formats_in_words(log10_size: float, lag: int, held: Mapping[str, float]) -> str:
+    formats = words.listed([_held_in_words(name, value) for name, value in held.items()])
+    size = words.magnitude(log10_size, 1, 2)
+    if any(value == 0 or math.isinf(value) for value in held.values()):
+        return say("{size} at lag {lag}: {formats}, unless the loss is scaled.", size=size, lag=lag, formats=formats)
+    return say("{size} at lag {lag}: {formats}.", size=size, lag=lag, formats=formats)
+
+
+def _held_in_words(name: str, held: float) -> str:
+    if held == 0:
+        return say("{format} rounds it to 0", format=name)
+    return say("{format} overflows", format=name) if math.isinf(held) else say("{format} holds it", format=name)
 
 
 def _trajectory(layers: Sequence, lag: int) -> list[Advice]:
     ranges = [
-        Advice(
-            TRAJECTORY,
-            layer.name,
-            f"over these sequences the gradient at lag {lag} lies between {words.magnitude(low, 1, 2)} and "
-            f"{words.magnitude(high, 1, 2)}.",
-        )
+        Advice(TRAJECTORY, layer.name, functools.partial(_range_in_words, low, high, lag))
         for layer in layers
         if (low := float(layer.lowest[lag])) != (high := float(layer.highest[lag]))
     ]
-    general = (
+    return [*ranges, Advice(TRAJECTORY, "whole network" if len(layers) > 1 else layers[0].name, _trajectory_in_words)]
+
+
+def _range_in_words(low: float, high: float, lag: int) -> str:
+    return say(
+        "over these sequences the gradient at lag {lag} lies between {low} and {high}.",
+        lag=lag,
+        low=words.magnitude(low, 1, 2),
+        high=words.magnitude(high, 1, 2),
+    )
+
+
+def _trajectory_in_words() -> str:
+    return say(
         "all of this is of the trajectory on these inputs. Inputs that open the gates carry a gradient further, and a "
         "network may learn with their help."
     )
-    return [*ranges, Advice(TRAJECTORY, "whole network" if len(layers) > 1 else layers[0].name, general)]

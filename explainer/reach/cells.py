@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from explainer.languages import say, word
 from explainer.maths.cell_types import CELLS, CellType
 from explainer.maths.equations import Weights, keep_block
 from explainer.maths.squashing import TORCHS_OWN, WITHOUT_CANCELLING, Squashing
@@ -33,7 +34,7 @@ def _projected_output(squash: Squashing, weights: Weights, x: Tensor, state: Ten
 
 
 PROJECTED = CellType(
-    "LSTM with projection",
+    word("LSTM with projection"),
     "Sak, Senior & Beaufays 2014",
     nn.LSTM,
     _projected_update,
@@ -53,6 +54,11 @@ def type_of(module: nn.RNNBase) -> CellType:
     if isinstance(module, nn.GRU):
         return CELLS["gru"]
     return CELLS["relu" if module.nonlinearity == "relu" else "rnn"]
+
+
+def name_in_words(number: int, is_reverse: bool) -> str:
+    """A layer's name as a reader reads it."""
+    return say("layer {number} reverse", number=number) if is_reverse else say("layer {number}", number=number)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from explainer.languages import say
 from explainer.maths.squashing import WITHOUT_CANCELLING
-from explainer.reach.cells import Layer, type_of
+from explainer.reach.cells import Layer, name_in_words, type_of
 from explainer.reach.recurrence import Recurrence
 
 
@@ -132,24 +133,30 @@ def runs_of(layers: Sequence[Sequence[Layer]], inputs: Tensor, starts: Tensor) -
     Raises:
         ValueError: a state overflows.
     """
-    runs, number = [], 0
-    for directions in layers:
+    runs, place = [], 0
+    for number, directions in enumerate(layers):
         own = []
         for backwards, layer in enumerate(directions):
             read = inputs.flip(0) if backwards else inputs
-            own.append(Run(layer, read, _finite(layer.run(read, starts[number]), layer.name)))
-            number += 1
+            own.append(Run(layer, read, _finite(layer.run(read, starts[place]), number, bool(backwards))))
+            place += 1
         hidden = [run.states[1:, : run.layer.output_size] for run in own]
         inputs = torch.cat([hidden[0], *(one.flip(0) for one in hidden[1:])], -1)
         runs.append(own)
     return runs
 
 
-def _finite(states: Tensor, name: str) -> Tensor:
+def _finite(states: Tensor, number: int, is_reverse: bool) -> Tensor:
     if torch.isfinite(states).all():
         return states
     first = int((~torch.isfinite(states)).any(1).nonzero()[0])
-    raise ValueError(f"the states of {name} leave the range of float64 at step {first}: there is nothing to measure")
+    raise ValueError(
+        say(
+            "the states of {layer} leave the range of float64 at step {step}: there is nothing to measure",
+            layer=name_in_words(number, is_reverse),
+            step=first,
+        )
+    )
 
 
 def stack_of(runs: Sequence[Sequence[Run]]) -> Recurrence | None:

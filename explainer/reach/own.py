@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explainer import languages
+from explainer.languages import say, word
 from explainer.maths.cell_types import CELLS
 from explainer.maths.gradients import HORIZON
 from explainer.maths.squashing import WITHOUT_CANCELLING
 from explainer.reach import modules, norms
 from explainer.reach.advice import Advice, advise
+from explainer.reach.cells import name_in_words
 from explainer.reach.files import Unusable
 from explainer.reach.measure import of_runs
 from explainer.reach.modules import Run
@@ -75,12 +78,13 @@ class Own:
 
 _AT_ONCE = 4_000_000  # numbers in the gradients of W_hh that are held at once
 
-AFTER, BEFORE, FRESH = "your network", "before training", "torch's fresh network"
+AFTER, BEFORE, FRESH = word("your network"), word("before training"), word("torch's fresh network")
 
 
 def layer_names(module: nn.RNNBase) -> tuple[str, ...]:
-    """The layers and directions of a module that can be chosen, in torch's order."""
-    return tuple(layer.name for directions in modules.layers_of(module) for layer in directions)
+    """The layers and directions of a module that can be chosen, in torch's order, as a reader reads them."""
+    ways = (False, True) if module.bidirectional else (False,)
+    return tuple(name_in_words(number, is_reverse) for number in range(module.num_layers) for is_reverse in ways)
 
 
 def measure(request: Request, tell: Callable[[float], None]) -> Own:
@@ -241,8 +245,16 @@ class UnderWay:
 _queue: Queue[UnderWay] = Queue(workers=1)
 
 
+def _measured(request: Request, tell: Callable[[float], None]) -> Own:
+    try:
+        return measure(request, tell)
+    except (ValueError, RuntimeError) as error:  # a state overflows, or there is not enough memory
+        raise Unusable(say("This network could not be measured: {why}.", why=error)) from error
+
+
 def start(request: Request) -> Ticket[UnderWay]:
     """Measure in the background, after those who came before; nobody else gets to see it, and it is not kept."""
+    measured = languages.bound(_measured)
 
     def work(should_stop: Callable[[], bool]) -> Iterator[UnderWay]:
         under_way = UnderWay()
@@ -254,11 +266,9 @@ def start(request: Request) -> Ticket[UnderWay]:
 
         yield under_way
         try:
-            under_way.own = measure(request, tell)
+            under_way.own = measured(request, tell)
         except Ended:
             return
-        except (ValueError, RuntimeError) as error:  # a state overflows, or there is not enough memory
-            raise Unusable(f"This network could not be measured: {error}.") from error
         under_way.fraction = 1.0
         yield under_way
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from explainer import words
+from explainer.languages import say, whole
 from explainer.reach.cells import MODULES
 from explainer.reach.files import Unusable, shown
 
@@ -43,9 +45,12 @@ class Found:
     def label(self) -> str:
         """What it is, in a few words."""
         module = self.module
-        layers = f", {module.num_layers} layers" if module.num_layers > 1 else ""
-        ways = ", both directions" if module.bidirectional else ""
-        return f"{self.prefix}: {self.cell.upper()}, {module.input_size} → {module.hidden_size}{layers}{ways}"
+        said = [f"{self.prefix}: {self.cell.upper()}", f"{module.input_size} → {module.hidden_size}"]
+        if module.num_layers > 1:
+            said.append(words.counted(module.num_layers, "layer"))
+        if module.bidirectional:
+            said.append(say("both directions"))
+        return ", ".join(said)
 
 
 def find(tensors: Mapping[str, Tensor], cell: str | None = None) -> list[Found]:
@@ -69,38 +74,76 @@ def find(tensors: Mapping[str, Tensor], cell: str | None = None) -> list[Found]:
             groups.setdefault(match["prefix"], {})[own] = tensor
     groups = {prefix: own for prefix, own in groups.items() if "weight_hh_l0" in own}
     if not groups:
-        known = ", ".join(shown(name) for name in list(tensors)[:3]) or "nothing"
+        known = ", ".join(shown(name) for name in list(tensors)[:3]) or say("nothing")
         raise Unusable(
-            "This file holds no recurrent weights: none is called weight_hh_l0, with whatever in front. "
-            f"It holds {known}."
+            say(
+                "This file holds no recurrent weights: none is called weight_hh_l0, with whatever in front. "
+                "It holds {known}.",
+                known=known,
+            )
         )
     return [_found(prefix, own, cell) for prefix, own in groups.items()]
 
 
 def _found(prefix: str, own: Mapping[str, Tensor], cell: str | None) -> Found:
-    name = shown(prefix.rstrip(".")) or "the network"
+    name = shown(prefix.rstrip(".")) or say("the network")
     for label, tensor in own.items():
         if tensor.dim() != (1 if label.startswith("bias") else 2) or 0 in tensor.shape:
-            raise Unusable(f"{name}: {label} has the shape {tuple(tensor.shape)}, which no weight of this name has.")
+            raise Unusable(
+                say(
+                    "{network}: {weight} has the shape {shape}, which no weight of this name has.",
+                    network=name,
+                    weight=label,
+                    shape=tuple(tensor.shape),
+                )
+            )
     w_hh, w_ih, w_hr = own["weight_hh_l0"], own.get("weight_ih_l0"), own.get("weight_hr_l0")
     if w_ih is None:
-        raise Unusable(f"{name}: there is a weight_hh_l0 and no weight_ih_l0 beside it.")
+        raise Unusable(say("{network}: there is a weight_hh_l0 and no weight_ih_l0 beside it.", network=name))
     rows, outputs = w_hh.shape
     n = w_hr.shape[1] if w_hr is not None else outputs
     told = _CELL_OF_BLOCKS.get(rows // n) if rows % n == 0 else None
     if told is None or (w_hr is not None and told != "lstm"):
-        raise Unusable(f"{name}: W_hh is {rows} × {outputs}; an RNN has n, a GRU 3n and an LSTM 4n rows for n columns.")
+        raise Unusable(
+            say(
+                "{network}: W_hh is {size}; an RNN has n, a GRU 3n and an LSTM 4n rows for n columns.",
+                network=name,
+                size=f"{rows} × {outputs}",
+            )
+        )
     if cell is not None and cell.removesuffix("-relu") != told:
-        raise Unusable(f"{name}: W_hh is {rows} × {outputs}, which is that of a network of type {told}, not {cell}.")
+        raise Unusable(
+            say(
+                "{network}: W_hh is {size}, which is that of a network of type {told}, not {asked}.",
+                network=name,
+                size=f"{rows} × {outputs}",
+                told=told,
+                asked=cell,
+            )
+        )
     layers = 1 + max(int(label.rpartition("_l")[2].partition("_")[0]) for label in own)
     if n > MOST_UNITS or w_ih.shape[1] > MOST_UNITS or layers > MOST_LAYERS:
         raise Unusable(
-            f"{name}: {n:,} units, {w_ih.shape[1]:,} inputs, {layers} layers; at most {MOST_UNITS:,} units and inputs "
-            f"and {MOST_LAYERS} layers can be measured."
+            say(
+                "{network}: {units} units, {inputs} inputs, {layers} layers; at most {most_units} units and inputs and "
+                "{most_layers} layers can be measured.",
+                network=name,
+                units=whole(n),
+                inputs=whole(w_ih.shape[1]),
+                layers=layers,
+                most_units=whole(MOST_UNITS),
+                most_layers=MOST_LAYERS,
+            )
         )
     for label, tensor in own.items():
         if not torch.isfinite(tensor).all():
-            raise Unusable(f"{name}: {label} holds values that are not finite; training has diverged.")
+            raise Unusable(
+                say(
+                    "{network}: {weight} holds values that are not finite; training has diverged.",
+                    network=name,
+                    weight=label,
+                )
+            )
     kind = cell or told
     return Found(name, kind, cell is None and told == "rnn", _module(name, kind, own, n, layers), prefix)
 
@@ -110,7 +153,14 @@ def _module(name: str, kind: str, own: Mapping[str, Tensor], n: int, layers: int
     if "weight_hr_l0" in own:
         options["proj_size"] = own["weight_hr_l0"].shape[0]
         if not options["proj_size"] < n:
-            raise Unusable(f"{name}: its projection has {options['proj_size']} rows; expected are fewer than {n}.")
+            raise Unusable(
+                say(
+                    "{network}: its projection has {rows} rows; expected are fewer than {most}.",
+                    network=name,
+                    rows=options["proj_size"],
+                    most=n,
+                )
+            )
     with torch.device("meta"):
         module = MODULES[kind](
             own["weight_ih_l0"].shape[1],
@@ -124,11 +174,18 @@ def _module(name: str, kind: str, own: Mapping[str, Tensor], n: int, layers: int
     expected = {label: tuple(one.shape) for label, one in module.named_parameters()}
     missing = [label for label in expected if label not in own]
     if missing:
-        raise Unusable(f"{name}: {missing[0]} is missing; the file is incomplete.")
+        raise Unusable(say("{network}: {weight} is missing; the file is incomplete.", network=name, weight=missing[0]))
     wrong = [label for label, shape in expected.items() if tuple(own[label].shape) != shape]
     if wrong:
-        shape = tuple(own[wrong[0]].shape)
-        raise Unusable(f"{name}: {wrong[0]} has the shape {shape}; expected is {expected[wrong[0]]}.")
+        raise Unusable(
+            say(
+                "{network}: {weight} has the shape {shape}; expected is {expected}.",
+                network=name,
+                weight=wrong[0],
+                shape=tuple(own[wrong[0]].shape),
+                expected=expected[wrong[0]],
+            )
+        )
     module = module.to_empty(device="cpu")
     with torch.no_grad():
         for label, weight in module.named_parameters():
