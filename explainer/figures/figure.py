@@ -16,10 +16,12 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
+from explainer import languages
 from explainer.choices.settings import Settings
 from explainer.figures import rows, style
 from explainer.figures.hands import Grip, Press
 from explainer.figures.program import Program
+from explainer.figures.spoken import in_words
 from explainer.serving.once import once
 
 Drawing = Callable[[], Mapping]
@@ -102,7 +104,7 @@ def _figure(plot: Plot, *state: Any) -> Figure:
     return Figure(plot.title, plot.drawing, plot.tables(*state), plot.caption(*state), plot.half)
 
 
-_kept_figure = once(512)(_figure)
+_kept_figure = once(512, also=languages.spoken)(_figure)
 
 
 def figures_computed() -> int:
@@ -114,12 +116,15 @@ def figures_computed() -> int:
 
 
 def drawing(build: Callable[[], alt.TopLevelMixin]) -> Drawing:
-    """Build the chart once and keep its specification; checking it against Vega-Lite's schema is left to the tests."""
+    """Build the chart once for each language, and keep its specification.
 
-    @once(size=1)
+    To check it against Vega-Lite's schema is left to the tests.
+    """
+
+    @once(len(languages.LANGUAGES), also=languages.spoken)
     @functools.wraps(build)
     def specification() -> Mapping:
-        return build().to_dict(validate=False)
+        return in_words(build().to_dict(validate=False))
 
     return specification
 

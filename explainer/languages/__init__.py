@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import datetime
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -114,6 +115,16 @@ def say_counted(one: str, many: str, count: int, /, **values: object) -> str:
 def whole(count: int) -> str:
     """A whole number: ``1,000`` in English, ``1.000`` in German."""
     return f"{count:,}".replace(",", catalogue(spoken()).group)
+
+
+def day_and_time(time: datetime.datetime) -> str:
+    """``25 November, 09:30 UTC``, from a time in UTC."""
+    language = spoken()
+    if language == ENGLISH:
+        return f"{time.day} {time:%B, %H:%M} UTC"
+    from babel.dates import format_skeleton
+
+    return f"{format_skeleton('MMMMd', time, locale=language)}, {time:%H:%M} UTC"
 
 
 def decimal(digits: str) -> str:

@@ -96,5 +96,5 @@ def read(language: str) -> Catalogue:
                 messages[message.id] = message.string
     prose = {}
     for path in sorted((FOLDER / language).glob("*.md")):
-        prose |= {one.of: one.text for one in pieces(path.read_text(encoding="utf-8"))}
+        prose |= {one.of: f"\n{one.text}\n" for one in pieces(path.read_text(encoding="utf-8"))}
     return Catalogue(messages, plurals, prose, numbers.get_decimal_symbol(language), numbers.get_group_symbol(language))

@@ -51,4 +51,15 @@ addEventListener("explainer-answer", ({ detail }) => {
   wait();
 });
 addEventListener("popstate", () => ((before = null), clearTimeout(timer)));
+
+// The way to another language leads to the page as it stands.
+function lead({ target }) {
+  const way = target.closest?.(".languages a");
+  if (!way) return;
+  const address = new URL(location.href);
+  address.searchParams.set("lang", way.lang);
+  if (way.lang === "en") address.searchParams.delete("lang");
+  way.href = address.href;
+}
+for (const one of ["pointerdown", "focusin", "click"]) addEventListener(one, lead, { capture: true, passive: true });
 for (const one of ["pointerdown", "keydown", "click"]) addEventListener(one, act, { capture: true, passive: true });

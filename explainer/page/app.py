@@ -9,8 +9,10 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
+from explainer.languages import say
 from explainer.lesson import SECTIONS, citation, notation, prose
 from explainer.page import (
+    language,
     layout,
     live,
     memory,
@@ -25,7 +27,7 @@ from explainer.page import (
     take,
     tasks,
 )
-from explainer.page.state import read_link, take_notes
+from explainer.page.state import read_link, take_language, take_notes
 from explainer.take import links
 from explainer.take.links import View
 
@@ -41,8 +43,9 @@ ICON = Path(__file__).with_name("icon.svg")
 
 def begin() -> View:
     """Set the page up and read its link; what the link shows."""
+    take_language(st.query_params.get_all(links.LANGUAGE))
     st.set_page_config(
-        page_title="Why gates remember",
+        page_title=say(citation.SHORT_TITLE),
         page_icon=str(ICON),
         layout="wide",
         initial_sidebar_state="collapsed" if st.context.is_embedded else "auto",
@@ -51,7 +54,7 @@ def begin() -> View:
     read_link()
     if not server.has_styled():
         st.html(server.STYLESHEET)
-    st.html(SCRIPTS, unsafe_allow_javascript=True)
+    st.html(language.of_the_document() + SCRIPTS, unsafe_allow_javascript=True)
     if st.query_params.get_all(links.VIEW) == [links.PROJECTOR]:
         st.html(PROJECTOR)
         st.html(PROJECTOR_SCRIPT, unsafe_allow_javascript=True)
@@ -86,21 +89,23 @@ def above(view: View) -> None:
     """What stands above the sections: the title, the controls, notes on the link; on the whole page more than that."""
     is_whole = view.sections is None
     if is_whole:  # the title comes before the controls, so that there is something to read at once
-        st.title(citation.SHORT_TITLE, anchor=False)
-        st.markdown(prose.PROMISE)
+        language.menu()
+        st.title(say(citation.SHORT_TITLE), anchor=False)
+        st.markdown(say(prose.PROMISE))
         sidebar.controls(view)
         _note_on_controls(view)
         _notes_on_the_link()
         tasks.head(view)
         status.bar()
         opening.draw()
-        st.markdown(prose.AIM)
+        st.markdown(say(prose.AIM))
         share.buttons()
-        layout.text("Notation", "notation", notation.TABLE)
+        layout.text(say("Notation"), "notation", notation.table())
         return
     sidebar.controls(view)
     if not st.context.is_embedded:  # the page around an iframe has a title of its own
-        st.title(citation.SHORT_TITLE, anchor=False)
+        language.menu()
+        st.title(say(citation.SHORT_TITLE), anchor=False)
     _note_on_sections(view)
     _note_on_controls(view)
     _notes_on_the_link()
@@ -112,12 +117,18 @@ def below(view: View) -> None:
     tasks.hand_in_panel()
     if view.sections is None:
         take.panel()
-        layout.text("References", "references", prose.REFERENCES)
+        layout.text(say("References"), "references", prose.REFERENCES)
         return
 
     def way(now: Settings) -> None:
         whole = share.link(now, view.sections[0] if view.sections else "")
-        st.markdown(f":small[From [*{citation.SHORT_TITLE}*]({whole}), a live lesson in {len(SECTIONS)} sections.]")
+        said = say(
+            "From [*{title}*]({address}), a live lesson in {count} sections.",
+            title=say(citation.SHORT_TITLE),
+            address=whole,
+            count=len(SECTIONS),
+        )
+        st.markdown(f":small[{said}]")
 
     parts.add("whole-lesson", lambda settings: settings, way)
 
@@ -127,17 +138,22 @@ def below(view: View) -> None:
 
 def _note_on_sections(view: View) -> None:
     if view.unknown_sections:
-        titles = {section.slug: f"{number}. {section.title}" for number, section in enumerate(SECTIONS, 1)}
+        titles = {section.slug: f"{number}. {say(section.title)}" for number, section in enumerate(SECTIONS, 1)}
         listed = "\n".join(f"- [{title}](?{links.SECTION}={slug}): `{slug}`" for slug, title in titles.items())
-        missing = "There is no such section." if not view.sections else "One section of this link does not exist."
-        st.info(f"{missing} These are the sections of the lesson:\n\n{listed}", icon=":material/signpost:")
+        missing = say("One section of this link does not exist.") if view.sections else say("There is no such section.")
+        st.info(f"{missing} {say('These are the sections of the lesson:')}\n\n{listed}", icon=":material/signpost:")
 
 
 def _note_on_controls(view: View) -> None:
     slot = st.empty()
     if view.unknown_controls:
         names = ", ".join(f"`{name}`" for name in CONTROL)
-        slot.info(f"This link names a control that does not exist. `controls=` takes `none`, or any of {names}.")
+        slot.info(
+            say(
+                "This link names a control that does not exist. `controls=` takes `none`, or any of {names}.",
+                names=names,
+            )
+        )
 
 
 def _notes_on_the_link() -> None:
@@ -147,6 +163,8 @@ def _notes_on_the_link() -> None:
         slot = st.empty()  # also without notes, so that the charts below keep their position in the page
         if notes:
             said = "; ".join(notes)
-            slot.warning(f"Some of this link could not be used as it is: {said}.", icon=":material/link:")
+            slot.warning(
+                say("Some of this link could not be used as it is: {notes}.", notes=said), icon=":material/link:"
+            )
 
     parts.add("notes", lambda _: take_notes(), show)

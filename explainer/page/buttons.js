@@ -1,5 +1,6 @@
 // Buttons that the site around a frame can silence: they say so, and what it has to allow.
-const say = (element, words) => {
+const words = (text) => globalThis.explainerWords[text] ?? text;
+const say = (element, said) => {
   const place = element.closest("[data-testid=stElementContainer]") ?? element.parentElement;
   let note = place.querySelector(":scope > .button-note");
   if (!note) {
@@ -8,7 +9,7 @@ const say = (element, words) => {
     note.setAttribute("role", "status");
     place.append(note);
   }
-  note.textContent = words;
+  note.textContent = said;
 };
 
 // The browser may refuse Streamlit's button the clipboard. Then the text is selected, and copied as a reader does it.
@@ -18,9 +19,12 @@ async function copy(block) {
     await navigator.clipboard.writeText(text.innerText);
   } catch {
     getSelection().selectAllChildren(text);
-    if (document.execCommand("copy")) return say(block, "Copied.");
-    const why = window === top ? "Over http a browser lets no button copy." : 'Its frame has no allow="clipboard-write".';
-    say(block, `Selected: copy it with Ctrl+C or ⌘C. ${why}`);
+    if (document.execCommand("copy")) return say(block, words("Copied."));
+    const why =
+      window === top
+        ? words("Over http a browser lets no button copy.")
+        : words('Its frame has no allow="clipboard-write".');
+    say(block, `${words("Selected: copy it with Ctrl+C or ⌘C.")} ${why}`);
   }
 }
 
@@ -46,7 +50,8 @@ addEventListener(
     if (block && target.closest("button")) copy(block);
     const file = target.closest?.("[data-testid=stDownloadButton]");
     if (file && window !== top && isInSandbox()) {
-      say(file, "If nothing is saved: the site around this page has to add allow-downloads to its frame's sandbox.");
+      const allow = "If nothing is saved: the site around this page has to add allow-downloads to its frame's sandbox.";
+      say(file, words(allow));
     }
   },
   true,

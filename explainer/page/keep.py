@@ -13,6 +13,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.keeping import KEEP, MOST
 from explainer.choices.settings import Settings
 from explainer.figures.compare import SIGNS, name_of
+from explainer.languages import say
 from explainer.page import parts
 from explainer.page.state import page_state
 
@@ -31,18 +32,18 @@ def _content(settings: Settings) -> tuple[tuple[Settings, ...], bool]:
 def _buttons(slug: str, kept_and_present: tuple[tuple[Settings, ...], bool]) -> None:
     kept, is_kept = kept_and_present
     with st.container(key=f"kept-row-{slug}", horizontal=True, vertical_alignment="center"):
-        label = "Keep this curve" if len(kept) < MOST else f"Keep this curve ({MOST} are kept)"
+        label = say("Keep this curve") if len(kept) < MOST else say("Keep this curve ({most} are kept)", most=MOST)
         is_full = is_kept or len(kept) == MOST
         st.button(label, icon=":material/push_pin:", key=f"keep-{slug}", disabled=is_full, on_click=_keep)
         for number, state in enumerate(kept, 1):
             st.button(
-                f"Let go of {SIGNS[number - 1]} {name_of(state)}",
+                say("Let go of {curve}", curve=f"{SIGNS[number - 1]} {name_of(state)}"),
                 key=f"let-go-{slug}-{number}",
                 on_click=_let_go,
                 args=(state,),
             )
         if len(kept) > 1:
-            st.button("Let go of all", key=f"let-go-{slug}", on_click=parts.set_kept, args=((),))
+            st.button(say("Let go of all"), key=f"let-go-{slug}", on_click=parts.set_kept, args=((),))
 
 
 def _keep() -> None:

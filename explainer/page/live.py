@@ -18,6 +18,7 @@ import streamlit as st
 
 from explainer.choices.controls import CONTROL, CONTROLS, Number
 from explainer.choices.settings import Settings
+from explainer.languages import say
 from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.page import opening, parts, pop_up, sweep, values, work
@@ -31,9 +32,12 @@ _EVERY_SLIDER = _NUMBERS | opening.SLIDERS | work.SLIDERS
 KEY = values.BROWSER
 _SCRIPT = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
-# of each figure by its title, of each section by its slug
-_READS = {section.slug: {plot.title: plot.reads for plot in section.plots} for section in SECTIONS}
-_READS |= {opening.SLUG: {FIGURE.title: FIGURE.reads}}
+
+def _reads() -> dict[str, dict[str, tuple[str, ...]]]:
+    """The controls of each figure, by its title and the slug of its section."""
+    read = {section.slug: {say(plot.title): plot.reads for plot in section.plots} for section in SECTIONS}
+    return read | {opening.SLUG: {say(FIGURE.title): FIGURE.reads}}
+
 
 _component = st.components.v2.component("explainer.live", js=_SCRIPT)
 
@@ -55,7 +59,7 @@ def _answer(dragged: int) -> None:
             "sliders": _SLIDERS,
             "slow": sweep.OF_NETWORKS,
             "sections": state.sections,
-            "reads": _READS,
+            "reads": _reads(),
             "beyond": [section.slug for section in SECTIONS[LAB_STEPS:]],
             "idle": _idle(state.now),
             "answered": dragged,

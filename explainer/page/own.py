@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explainer import words
+from explainer.languages import say, say_counted, word
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 from explainer.page import parts
@@ -21,7 +22,7 @@ from explainer.serving import jobs
 
 WATCH_EVERY = 0.5  # seconds between two looks at a measurement that runs
 STEPS, LAG, SCALE = 120, 100, 1.0  # at first
-NOISE, FROM_A_FILE = "Noise", "A file"
+NOISE, FROM_A_FILE = word("Noise"), word("A file")
 TANH, RELU = "tanh", "ReLU"
 
 _SAID = "own-said"
@@ -72,7 +73,7 @@ def _panel(section: Section, is_watched: bool) -> None:
         request = _asked()
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Measure this network",
+                say("Measure this network"),
                 icon=":material/straighten:",
                 key="own-measure",
                 disabled=runs or request is None,
@@ -80,14 +81,14 @@ def _panel(section: Section, is_watched: bool) -> None:
                 args=(slug, request),
             )
             st.button(
-                "Stop",
+                say("Stop"),
                 icon=":material/stop:",
                 key="own-stop",
                 disabled=not runs,
                 on_click=ticket.leave if ticket else None,
             )
             st.button(
-                "Back to the example",
+                say("Back to the example"),
                 icon=":material/restart_alt:",
                 key="own-example",
                 disabled=runs or slug not in page_state().brought,
@@ -113,10 +114,12 @@ def _forget(slug: str) -> None:
 
 def _progress_words(status: jobs.Status) -> str:
     if status.state == jobs.WAITING:
-        return f"In line: {words.counted(status.ahead, 'measurement')} before yours."
+        return say_counted(
+            "In line: {count} measurement before yours.", "In line: {count} measurements before yours.", status.ahead
+        )
     if status.remaining is None:
-        return "Beginning …"
-    return f"About {words.seconds(status.remaining)} to go."
+        return say("Beginning …")
+    return say("About {seconds} to go.", seconds=words.seconds(status.remaining))
 
 
 # --- what is asked for --------------------------------------------------------------------------------------
@@ -125,15 +128,19 @@ def _progress_words(status: jobs.Status) -> str:
 def _asked() -> Request | None:
     """What the reader's files and choices ask for; None while something is missing, after saying what."""
     st.caption(
-        f"Weights as .safetensors, or a state_dict saved by torch.save; at most {MOST_BYTES // 1_000_000} MB. "
-        "Links hold no files."
+        say(
+            "Weights as .safetensors, or a state_dict saved by torch.save; at most {most} MB. Links hold no files.",
+            most=MOST_BYTES // 1_000_000,
+        )
     )
     left, right = st.columns(2, gap="large")
     with left:
-        uploaded = st.file_uploader("Your network's weights", key="own-after", max_upload_size=MOST_BYTES // 1_000_000)
+        uploaded = st.file_uploader(
+            say("Your network's weights"), key="own-after", max_upload_size=MOST_BYTES // 1_000_000
+        )
     with right:
         earlier = st.file_uploader(
-            "The same before training (if you have it)", key="own-before", max_upload_size=MOST_BYTES // 1_000_000
+            say("The same before training (if you have it)"), key="own-before", max_upload_size=MOST_BYTES // 1_000_000
         )
     if uploaded is None:
         return None
@@ -168,14 +175,14 @@ def _network(uploaded: Any, key: str) -> Found:
     if len(found) > 1:
         names = [one.label for one in found]
         chosen = found[
-            st.selectbox("Which of the networks in this file?", range(len(found)), 0, names.__getitem__, key=key)
+            st.selectbox(say("Which of the networks in this file?"), range(len(found)), 0, names.__getitem__, key=key)
         ]
     else:
-        st.markdown(_plain(f"Found {chosen.label}."))
+        st.markdown(_plain(say("Found {network}.", network=chosen.label)))
     if not chosen.is_ambiguous:
         return chosen
     kind = st.segmented_control(
-        "Its activation, which the file does not say", (TANH, RELU), default=TANH, key="own-act"
+        say("Its activation, which the file does not say"), (TANH, RELU), default=TANH, key="own-act"
     )
     return (
         next(one for one in weights.find(tensors, "rnn-relu") if one.prefix == chosen.prefix)
@@ -194,7 +201,12 @@ def _before(uploaded: Any, after: Found) -> Found:
     shapes = [one.shape for one in after.module.parameters()]
     same = [one for one in found if one.cell == after.cell and [w.shape for w in one.module.parameters()] == shapes]
     if not same:
-        raise Unusable(f"The file from before training holds no network like {after.label}; expected is the same one.")
+        raise Unusable(
+            say(
+                "The file from before training holds no network like {network}; expected is the same one.",
+                network=after.label,
+            )
+        )
     return next((one for one in same if one.prefix == after.prefix), same[0])
 
 
@@ -202,27 +214,32 @@ def _request(name: str, found: Found, before_name: str, before: Found | None) ->
     layers = layer_names(found.module)
     first, second, third = st.columns(3, gap="large", vertical_alignment="top")
     with first:
-        layer = (
-            st.selectbox("Layer", range(len(layers)), 0, layers.__getitem__, key="own-layer") if len(layers) > 1 else 0
+        layer = 0
+        if len(layers) > 1:
+            layer = st.selectbox(say("Layer"), range(len(layers)), 0, layers.__getitem__, key="own-layer")
+        kind = st.segmented_control(
+            say("Inputs"), (NOISE, FROM_A_FILE), default=NOISE, required=True, format_func=say, key="own-inputs"
         )
-        kind = st.segmented_control("Inputs", (NOISE, FROM_A_FILE), default=NOISE, required=True, key="own-inputs")
     scale, inputs_name = SCALE, ""
     with second:
         if kind == NOISE:
-            scale = st.number_input("Standard deviation of the noise", 0.0, 100.0, SCALE, 0.1, key="own-scale")
-            length = st.number_input("Steps T", 2, MOST_STEPS, STEPS, 10, key="own-steps")
+            scale = st.number_input(say("Standard deviation of the noise"), 0.0, 100.0, SCALE, 0.1, key="own-scale")
+            length = st.number_input(say("Steps T"), 2, MOST_STEPS, STEPS, 10, key="own-steps")
             inputs = noise(int(length), found.module.input_size, scale, seed=0)
         else:
-            label = f".npy or .csv: one row a step, {words.counted(found.module.input_size, 'number')} in it"
+            label = say(
+                ".npy or .csv: one row a step, {numbers} in it",
+                numbers=words.counted(found.module.input_size, "number"),
+            )
             uploaded = st.file_uploader(label, key="own-inputs-file", max_upload_size=MOST_BYTES // 1_000_000)
             if uploaded is None:
-                raise Unusable("Bring a file of inputs as well, or choose noise.")
+                raise Unusable(say("Bring a file of inputs as well, or choose noise."))
             inputs, inputs_name = files.inputs(uploaded.getvalue(), found.module.input_size), files.shown(uploaded.name)
     if len(inputs) < 2:
-        raise Unusable("These inputs have one step; expected are at least two, so that there is a lag.")
+        raise Unusable(say("These inputs have one step; expected are at least two, so that there is a lag."))
     with third:
         most = len(inputs) - 1
-        lag = st.number_input("The lag you want", 1, most, min(LAG, most), 1, key="own-lag")
+        lag = st.number_input(say("The lag you want"), 1, most, min(LAG, most), 1, key="own-lag")
     return Request(
         files.shown(name),
         found,

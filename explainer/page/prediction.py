@@ -14,6 +14,7 @@ from explainer.choices.keeping import MOST
 from explainer.choices.settings import Settings
 from explainer.figures.compare import differing, said
 from explainer.figures.sweep import Slice
+from explainer.languages import say
 from explainer.lesson.parts import Asked, Prediction, Section, answer, contents
 from explainer.page import memory, parts, values
 from explainer.page.state import Answer, page_state
@@ -48,14 +49,14 @@ def _content(section: Section, settings: Settings) -> Shown:
 def _show(section: Section, shown: Shown) -> None:
     asked, given, told, now = shown
     slug = section.slug
-    st.markdown(f"**Before you look.** {asked.question}")
+    st.markdown(f"**{say('Before you look.')}** {asked.question}")
     key = f"answer-{slug}"
     if given:
         values.draw_at(key, given.chosen, memory.key_of_prediction(slug))
     else:
         values.take(key)
     st.radio(
-        "Your prediction",
+        say("Your prediction"),
         range(len(asked.options)),
         index=None,
         format_func=asked.options.__getitem__,
@@ -69,7 +70,11 @@ def _show(section: Section, shown: Shown) -> None:
             _way_back(section, asked, given, now)
         else:
             st.button(
-                "Show me", icon=":material/visibility:", key=f"show-{slug}", on_click=_answered, args=(section, None)
+                say("Show me"),
+                icon=":material/visibility:",
+                key=f"show-{slug}",
+                on_click=_answered,
+                args=(section, None),
             )
     slot = st.empty()  # also without an answer, so that the figures keep their position
     if given:
@@ -95,8 +100,9 @@ def _told(prediction: Prediction, chosen: int | None) -> str:
         return f":material/visibility: **{right.text}.** {right.told}"
     told = prediction.options[chosen].told
     if chosen == prediction.right:
-        return f":material/check: **Yes.** {told}"
-    return f":material/close: **No.** It is “{right.text}”. {told}"
+        return f":material/check: **{say('Yes.')}** {told}"
+    it_is = say("It is “{answer}”.", answer=right.text)
+    return f":material/close: **{say('No.')}** {it_is} {told}"
 
 
 def _moved_on(section: Section, asked: Asked, given: Answer, now: Settings) -> str:
@@ -104,7 +110,8 @@ def _moved_on(section: Section, asked: Asked, given: Answer, now: Settings) -> s
     if now in (given.before, asked.after(given.before)):
         return ""
     unlike = differing(given.before, now, section.reads)
-    return f" *This was asked at {said(given.before, unlike)}; the settings have moved on since.*"
+    asked_at = said(given.before, unlike)
+    return f" *{say('This was asked at {settings}; the settings have moved on since.', settings=asked_at)}*"
 
 
 # --- the move -----------------------------------------------------------------------------------------------
@@ -116,11 +123,15 @@ def _way_back(section: Section, asked: Asked, given: Answer, now: Settings) -> N
     if _can_move(asked):
         if now == asked.after(given.before):
             st.button(
-                "Take the move back", icon=":material/undo:", key=f"back-{slug}", on_click=_take_back, args=(section,)
+                say("Take the move back"),
+                icon=":material/undo:",
+                key=f"back-{slug}",
+                on_click=_take_back,
+                args=(section,),
             )
         elif now == given.before:
-            st.button("Make the move", icon=":material/redo:", key=f"make-{slug}", on_click=_make, args=(section,))
-    st.button("Ask me again", icon=":material/replay:", key=f"again-{slug}", on_click=_forget, args=(section,))
+            st.button(say("Make the move"), icon=":material/redo:", key=f"make-{slug}", on_click=_make, args=(section,))
+    st.button(say("Ask me again"), icon=":material/replay:", key=f"again-{slug}", on_click=_forget, args=(section,))
 
 
 def _can_move(asked: Asked) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.choices.controls import CONTROL, Number, is_finite
+from explainer.languages import say
 from explainer.lesson import SECTIONS
 from explainer.lesson.opening import FIGURE
 from explainer.page import parts
@@ -33,7 +34,9 @@ def listen() -> None:
 
 def _add(_: None) -> None:
     on_the_page = set(page_state().controls)
-    hands = {title: dataclasses.asdict(hand) for title, hand in _HANDS.items() if on_the_page.issuperset(hand.controls)}
+    hands = {
+        say(title): dataclasses.asdict(hand) for title, hand in _HANDS.items() if on_the_page.issuperset(hand.controls)
+    }
     _component(key=KEY, data={"hands": hands}, on_pressed_change=_pressed, height=0)
 
 

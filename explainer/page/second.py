@@ -10,6 +10,7 @@ import functools
 import streamlit as st
 
 from explainer.choices.controls import CONTROL
+from explainer.languages import say
 from explainer.page import parts, values
 from explainer.page.state import page_state
 
@@ -30,7 +31,7 @@ def _slider(key: str, name: str, value: object) -> None:
     control = CONTROL[name]
     values.draw_at(key, value, drawn_by=key)
     st.select_slider(
-        control.label, control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
+        say(control.label), control.values, format_func=control.text, key=key, on_change=_moved, args=(key, name)
     )
 
 

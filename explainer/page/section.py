@@ -14,6 +14,7 @@ import streamlit as st
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
+from explainer.languages import say, spoken
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Receipt, Section, contents
 from explainer.page import figures, layout, own, parts, prediction, take, tasks, work
@@ -38,7 +39,7 @@ def draw(number: int, section: Section) -> None:
     def body(is_near: bool) -> None:
         if is_near:
             if section.in_torch:
-                st.markdown(section.in_torch)
+                st.markdown(say(section.in_torch))
             tasks.beside(section.slug)
             _moving_parts(number, section)
             st.markdown(_closing(section), unsafe_allow_html=True)
@@ -47,7 +48,8 @@ def draw(number: int, section: Section) -> None:
             st.markdown(f"{_placeholders(number, SECTIONS[number - 1])}\n\n{_closing(section)}", unsafe_allow_html=True)
 
     with st.container(key=f"section-{section.slug}"):
-        layout.text(f"{number}. {section.title}", section.slug, layout.with_symbols(section.argument, section.slug))
+        argument = layout.with_symbols(say(section.argument), section.slug)
+        layout.text(f"{number}. {say(section.title)}", section.slug, argument)
         parts.add(
             f"body-{section.slug}",
             lambda _: section.slug in parts.drawn(),
@@ -62,7 +64,7 @@ def _moving_parts(number: int, section: Section) -> None:
     settings = page_state().now
     if {"n", "d"} & set(section.moved_by):
         # large networks take seconds; says so if it takes longer than half of one
-        with st.spinner("Computing these networks …", show_time=True), parts.turn():
+        with st.spinner(say("Computing these networks …"), show_time=True), parts.turn():
             section.figures_at(settings)
     if section.of_readers_own:
         own.panel(section)
@@ -76,7 +78,7 @@ def _moving_parts(number: int, section: Section) -> None:
     _receipt(section)
 
 
-@once(size=len(SECTIONS))
+@once(3 * len(SECTIONS), also=spoken)
 def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
     boxes = [("", _IN_TORCH, "")] if section.in_torch else []
@@ -87,7 +89,7 @@ def _placeholders(number: int, section: Section) -> str:
         boxes.append(("", _WORK, ""))
     for count, plot in enumerate(section.plots_at(Settings()), 1):
         width = "half" if plot.half else ""
-        boxes.append((width, plot.height + _CAPTION, f"Figure {number}.{count}. {plot.title}"))
+        boxes.append((width, plot.height + _CAPTION, f"{figures.label(number, count)}. {say(plot.title)}"))
     if any(plot.compares for plot in section.plots):
         boxes.append(("", _KEPT, ""))
     if section.follows:
@@ -97,10 +99,11 @@ def _placeholders(number: int, section: Section) -> str:
 
 def _closing(section: Section) -> str:
     """What to remember, and what the lab simplifies in a fold of the browser's own, which costs little, as Markdown."""
-    remember = f"**What to remember.** {section.remember.strip()}"
+    remember = f"**{say('What to remember.')}** {say(section.remember).strip()}"
     if not section.look_closer:
         return remember
-    return f"{remember}\n\n<details><summary>Look closer</summary>\n\n{section.look_closer.strip()}\n\n</details>"
+    closer, summary = say(section.look_closer).strip(), say("Look closer")
+    return f"{remember}\n\n<details><summary>{summary}</summary>\n\n{closer}\n\n</details>"
 
 
 # --- the receipt --------------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ def _receipt(section: Section) -> None:
     def show(equation_and_sides: tuple[str, str]) -> None:
         equation, sides = equation_and_sides  # two elements: new numbers do not set the equation again
         with st.container(key=f"slip-{section.slug}"):
-            st.markdown(f"**Receipt**\n\n$$\n{equation}\n$$")
+            st.markdown(f"**{say('Receipt')}**\n\n$$\n{equation}\n$$")
             st.markdown(sides)
 
     def swept(settings: Settings) -> Slice:
@@ -125,14 +128,14 @@ def _receipt(section: Section) -> None:
 
 def _sides(receipt: Receipt) -> str:
     """Both sides with all their digits, and how far they agree, as Markdown."""
-    apart = f"relative difference {words.number(receipt.difference, 2)}"
+    apart = words.number(receipt.difference, 2)
     if receipt.difference == 0:
-        verdict = ":material/check: The two sides are equal, to the last digit."
+        verdict = f":material/check: {say('The two sides are equal, to the last digit.')}"
     elif receipt.agrees:
-        verdict = f":material/check: The two sides agree: {apart}."
+        verdict = f":material/check: {say('The two sides agree: relative difference {apart}.', apart=apart)}"
     else:
-        verdict = f":material/warning: {apart.capitalize()}."
-    sides = [("left side", receipt.autograd), ("right side", receipt.formula)]
-    sides += [("for comparison", other) for other in receipt.others]
+        verdict = f":material/warning: {say('Relative difference {apart}.', apart=apart)}"
+    sides = [(say("left side"), receipt.autograd), (say("right side"), receipt.formula)]
+    sides += [(say("for comparison"), other) for other in receipt.others]
     rows = "\n".join(f"- **{words.all_digits(side.value)}**, {role}: {side.what}" for role, side in sides)
     return f"{rows}\n\n{verdict} {receipt.remark}"

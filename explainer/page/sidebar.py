@@ -13,6 +13,7 @@ from explainer.choices.controls import CONTROL, GATED, VANILLA, Choice, Control,
 from explainer.choices.presets import PRESETS, Preset
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
+from explainer.languages import say
 from explainer.lesson import SECTIONS
 from explainer.page import parts, values
 from explainer.page.state import page_state
@@ -58,21 +59,20 @@ def _control(control: Control) -> None:
 
 def _widget(control: Control) -> None:
     values.take(control.name)
+    label = say(control.label)
     shared = {
         "key": control.name,
         "bind": "query-params",
-        "help": f"{control.help} Moves {_sections_moved_by(control)}.",
+        "help": f"{say(control.help)} {say('Moves {sections}.', sections=_sections_moved_by(control))}",
         "on_change": parts.control_moved,
         "args": (control.name,),
     }
     if isinstance(control, Choice):
-        value = st.pills(control.label, control.values, default=control.default, required=True, **shared)
+        value = st.pills(label, control.values, default=control.default, required=True, **shared)
     elif isinstance(control, Several):
-        value = st.pills(control.label, control.values, default=control.default, selection_mode="multi", **shared)
+        value = st.pills(label, control.values, default=control.default, selection_mode="multi", **shared)
     else:
-        value = st.select_slider(
-            control.label, control.values, value=control.default, format_func=control.text, **shared
-        )
+        value = st.select_slider(label, control.values, value=control.default, format_func=control.text, **shared)
     values.has_drawn(control.name, value)
     if control.only_with:
         other, _ = control.only_with
@@ -96,11 +96,14 @@ def _why_idle(control: Control) -> Callable[[Settings], str]:
         for number, section in enumerate(SECTIONS, 1)
         if any(control.name in plot.reads and other not in plot.reads for plot in section.plots)
     ]
-    still = f"moves only {words.sections(always)}" if always else "changes nothing"
 
     def why(settings: Settings) -> str:
-        present = getattr(settings, other)
-        return "" if present == value else f"While “{CONTROL[other].label}” is {present}, it {still}."
+        said = {"control": say(CONTROL[other].label), "value": getattr(settings, other)}
+        if said["value"] == value:
+            return ""
+        if not always:
+            return say("While “{control}” is {value}, it changes nothing.", **said)
+        return say("While “{control}” is {value}, it moves only {sections}.", sections=words.sections(always), **said)
 
     return why
 
@@ -111,7 +114,7 @@ def _say_why_idle(why: str) -> None:
 
 
 def _bias_in_words(bias: float) -> str:
-    return f"As a forget bias: b = log(f/(1−f)) = {words.number(bias)}."
+    return say("As a forget bias: b = log(f/(1−f)) = {bias}.", bias=words.number(bias))
 
 
 def _sections_moved_by(control: Control) -> str:
@@ -131,20 +134,20 @@ def _sidebar() -> None:
     """Every control, by group. The browser folds away what does not move the section in sight: see follow.js."""
     for group, members in _by_group(CONTROL):
         with st.container(key=f"group-{group.lower().replace(' ', '-')}"):
-            st.html(f'<details class="group"><summary class="{_CLASS.get(group, "")}">{group}</summary></details>')
+            st.html(f'<details class="group"><summary class="{_CLASS.get(group, "")}">{say(group)}</summary></details>')
             for control in members:
                 _control(control)
-    st.markdown("### Try a fact")
+    st.markdown(f"### {say('Try a fact')}")
     parts.add("presets", lambda _: (page_state().preset or (None,))[0], _presets, moved_by=())
-    _reset_button("Reset everything", Settings(), width="stretch")
+    _reset_button(say("Reset everything"), Settings(), width="stretch")
 
 
 def _presets(taken: Preset | None) -> None:
-    fold = st.expander("Presets", icon=":material/bolt:", key="presets", on_change=parts.rerun, args=("presets",))
+    fold = st.expander(say("Presets"), icon=":material/bolt:", key="presets", on_change=parts.rerun, args=("presets",))
     with fold:
         if fold.open:
             st.markdown(_fact(taken))
-            st.button("Undo", icon=":material/undo:", key="preset-undo", disabled=not taken, on_click=_undo)
+            st.button(say("Undo"), icon=":material/undo:", key="preset-undo", disabled=not taken, on_click=_undo)
             for preset in PRESETS:
                 _preset(preset)
 
@@ -152,8 +155,14 @@ def _presets(taken: Preset | None) -> None:
 def _fact(preset: Preset | None) -> str:
     """What the preset that has been taken shows, and where, as Markdown."""
     if preset is None:
-        return "Each sets up one fact."
-    return f"**{preset.name}**: {preset.fact}. [Section {_section(preset)}](#{preset.section}) shows it."
+        return say("Each sets up one fact.")
+    return say(
+        "**{name}**: {fact}. [Section {number}](#{slug}) shows it.",
+        name=say(preset.name),
+        fact=say(preset.fact),
+        number=_section(preset),
+        slug=preset.section,
+    )
 
 
 def _section(preset: Preset) -> int:
@@ -165,7 +174,9 @@ def _preset(preset: Preset) -> None:
     """One line: the preset, and the section that shows its fact, which is its link too."""
     key = f"preset-{preset.name.lower().replace(' ', '-')}"
     with st.container(key=f"{key}-line", horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(preset.name, on_click=_take_preset, args=(preset,), width="stretch", key=key, help=preset.fact)
+        st.button(
+            say(preset.name), on_click=_take_preset, args=(preset,), width="stretch", key=key, help=say(preset.fact)
+        )
         link = links.address("", links.query(preset.settings) or "k=50", preset.section)
         st.markdown(f"[§ {_section(preset)}]({link})", width="content")
 
@@ -203,11 +214,11 @@ def _reset(settings: Settings, names: Collection[str] = tuple(CONTROL)) -> None:
 
 
 def _above_the_sections(names: Sequence[str]) -> None:
-    with st.expander("Controls", icon=":material/tune:", expanded=len(names) <= _FEW):
+    with st.expander(say("Controls"), icon=":material/tune:", expanded=len(names) <= _FEW):
         for group, members in _by_group(names):
-            st.markdown(f"**:{_COLOR.get(group, 'gray')}[{group}]**")
+            st.markdown(f"**:{_COLOR.get(group, 'gray')}[{say(group)}]**")
             with st.container(horizontal=True, gap="medium"):  # as many abreast as there is room for
                 for control in members:
                     with st.container(width=_WIDTH):
                         _control(control)
-        _reset_button("Back to the link's values", page_state().linked, names)
+        _reset_button(say("Back to the link's values"), page_state().linked, names)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from explainer import languages, words
 from explainer.choices import spelling
 from explainer.choices.controls import CONTROL
 from explainer.choices.keeping import KEEP
@@ -19,9 +20,11 @@ from explainer.choices.settings import Settings, from_query
 from explainer.course.hand_in import HandIn
 from explainer.course.tasks import Assignment
 from explainer.figures.sweep import Slice
+from explainer.languages import LANGUAGES, say
 from explainer.lesson.parts import Section
 from explainer.serving.jobs import Ticket
-from explainer.take.links import CONTROLS_PARAMETER, PROJECTOR, SECTION, TASKS, VIEW
+from explainer.take import links
+from explainer.take.links import CONTROLS_PARAMETER, LANGUAGE, PROJECTOR, SECTION, TASKS, VIEW
 
 KEY = "page-state"
 PAUSE = 30  # milliseconds without a move after which the browser asks for what is late
@@ -147,6 +150,7 @@ class PageState:
         recalls: whether the answers that the browser keeps have been asked for, or are known.
         brought: the sections about what this reader has brought, by their slugs; gone with the session.
         desk: the assignment that the link names, and the answers to it; None where it names none.
+        language: that the reader reads.
         reader: tells this session from others.
     """
 
@@ -184,33 +188,45 @@ class PageState:
     recalls: bool = False
     brought: dict[str, Section] = field(default_factory=dict)
     desk: Desk | None = None
+    language: str = languages.ENGLISH
     reader: object = field(default_factory=object)
 
 
 def page_state() -> PageState:
-    """The state of the reader whose script runs."""
+    """The state of the reader whose script runs. This thread speaks the reader's language from now on."""
     if KEY not in st.session_state:
         st.session_state[KEY] = PageState()
-    return st.session_state[KEY]
+    state = st.session_state[KEY]
+    languages.speak(state.language)
+    return state
 
 
 # --- the link -----------------------------------------------------------------------------------------------
 
 
 def read_link() -> None:
-    """On a reader's first run, put the URL right where it asks for what cannot be, and keep a note of it."""
+    """Take the language from the URL.
+
+    On a reader's first run, put the URL right where it asks for what cannot be, and keep a note of it.
+    """
     state = page_state()
+    take_language(st.query_params.get_all(LANGUAGE))
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
-    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER, TASKS, VIEW))
+    respelt = spelling.respelt(asked, (*CONTROL, KEEP, SECTION, CONTROLS_PARAMETER, TASKS, VIEW, LANGUAGE))
     meant = {respelt.get(name, name): texts for name, texts in asked.items()}
+    take_language(meant.get(LANGUAGE, ()))
     state.linked, state.notes = from_query(meant)
     if respelt:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(respelt.values()))
-        state.notes = (f"the link spells {names} otherwise, and has been read so", *state.notes)
+        said = say("the link spells {names} otherwise, and has been read so", names=names)
+        state.notes = (said, *state.notes)
     if set(meant.get(VIEW, ())) - {PROJECTOR}:
-        state.notes = (*state.notes, f"`{VIEW}` takes `{PROJECTOR}` alone")
+        state.notes = (*state.notes, say("`{name}` takes `{value}` alone", name=VIEW, value=PROJECTOR))
+    if links.language(meant.get(LANGUAGE, ())) is None:
+        named = words.listed([f"`{one}` ({name})" for one, name in LANGUAGES.items()])
+        state.notes = (*state.notes, say("`{name}` takes {languages}", name=LANGUAGE, languages=named))
     others = {name: texts for name, texts in meant.items() if name not in (*CONTROL, KEEP)}
     canonical = others | state.linked.to_query()
     unlike = [name for name in {**asked, **canonical} if asked.get(name) != canonical.get(name)]
@@ -221,6 +237,12 @@ def read_link() -> None:
             del st.query_params[name]
     if unlike:
         st.rerun()
+
+
+def take_language(texts: Sequence[str]) -> None:
+    """From now on speak the language that these values of ``lang=`` ask for; English where the page has none such."""
+    page_state().language = links.language(texts) or languages.ENGLISH
+    languages.speak(page_state().language)
 
 
 def keep(states: Sequence[Settings]) -> None:

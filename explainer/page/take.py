@@ -10,9 +10,10 @@ import streamlit as st
 
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
+from explainer.languages import bound, say
 from explainer.lesson import citation
 from explainer.lesson.parts import Section
-from explainer.page import layout, own, parts, share
+from explainer.page import figures, layout, own, parts, share
 from explainer.page.state import page_state
 from explainer.take import data, handout, notebook
 
@@ -36,11 +37,13 @@ def below_a_section(number: int, section: Section) -> None:
 
 def _fold(number: int, section: Section, key: str, _: Settings | None) -> None:
     settings = page_state().now
-    fold = st.expander("Link, code and data", icon=":material/ios_share:", key=key, on_change=parts.rerun, args=(key,))
+    fold = st.expander(
+        say("Link, code and data"), icon=":material/ios_share:", key=key, on_change=parts.rerun, args=(key,)
+    )
     with fold:
         if not fold.open:  # a new session knows only now what the browser has kept open
             return
-        st.markdown("**A link to this section in this state**")
+        st.markdown(f"**{say('A link to this section in this state')}**")
         layout.code(share.link(settings, section.slug))
         share.embed_button((section.slug,), f"embed-{section.slug}")()
         shown = zip(section.plots_at(settings), section.figures_at(settings), strict=True)
@@ -49,13 +52,13 @@ def _fold(number: int, section: Section, key: str, _: Settings | None) -> None:
 
 
 def _code_and_data(number: int, count: int, section: Section, plot: Plot, figure: Figure, settings: Settings) -> None:
-    st.markdown(f"**Figure {number}.{count}. {figure.title}**")
-    takes = " It trains networks, which takes minutes." if plot.program.minutes else ""
-    st.caption(f"The code behind it, in plain torch at your settings, ready to run.{takes}")
+    st.markdown(f"**{figures.label(number, count)}. {say(figure.title)}**")
+    takes = f" {say('It trains networks, which takes minutes.')}" if plot.program.minutes else ""
+    st.caption(f"{say('The code behind it, in plain torch at your settings, ready to run.')}{takes}")
     layout.code(plot.program.code(settings))
     table = data.table_of(figure)
     st.download_button(
-        "Data (CSV)" if len(table) else "Data (CSV): no numbers yet",
+        say("Data (CSV)") if len(table) else say("Data (CSV): no numbers yet"),
         functools.partial(data.csv, table),
         data.file_name(number, count, figure, section, settings),
         "text/csv",
@@ -73,10 +76,10 @@ def panel() -> None:
     """Links, code and files for the whole lesson in its present state."""
     with st.container(key=f"section-{ANCHOR}"):
         layout.text(
-            share.PANEL,
+            say(share.PANEL),
             ANCHOR,
-            "Everything here holds the state that you see: every control as it stands now.\n\n"
-            "**A link to exactly this state**",
+            f"{say('Everything here holds the state that you see: every control as it stands now.')}\n\n"
+            f"**{say('A link to exactly this state')}**",
         )
         # what the files hold; they are made in no reader's run, which alone knows the page's address
         shown, address, lesson = page_state().chosen, share.link(page_state().chosen), own.lesson()
@@ -95,38 +98,44 @@ def panel() -> None:
         with st.container(horizontal=True, key="take-files"):
             place_of_the_code = share.embed_button((), "embed-lesson")
             _file(
-                "Notebook",
+                "notebook",
+                say("Notebook"),
                 lambda: notebook.written(shown, address, lesson),
                 notebook.FILE_NAME,
                 "application/x-ipynb+json",
                 ":material/note_stack:",
-                "The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab.",
+                say("The lesson as a Jupyter notebook at your settings. Needs torch, numpy and altair, as on Colab."),
             )
             _file(
-                "Handout",
+                "handout",
+                say("Handout"),
                 lambda: handout.page(shown, address, lesson),
                 handout.FILE_NAME,
                 "text/html",
                 ":material/docs:",
-                "The whole lesson at your settings as one HTML file that needs no network and no server.",
+                say("The whole lesson at your settings as one HTML file that needs no network and no server."),
             )
             _file(
-                "All data",
+                "data",
+                say("All data"),
                 lambda: data.all_tables(lesson, shown, address),
                 data.ZIP_NAME,
                 "application/zip",
                 ":material/folder_zip:",
-                "The numbers of every figure as CSV, in one zip with the settings.",
+                say("The numbers of every figure as CSV, in one zip with the settings."),
             )
         place_of_the_code()
-        with st.expander("Cite", icon=":material/format_quote:", key="cite"):
+        with st.expander(say("Cite"), icon=":material/format_quote:", key="cite"):
             _add("citation", share.link, _cite)
 
 
-def _file(label: str, make: Callable[[], str | bytes], name: str, kind: str, icon: str, explanation: str) -> None:
-    """A button that saves a file, which is made when it is pressed."""
-    key = f"take-{label.lower().split()[-1]}"
-    st.download_button(label, make, name, kind, key=key, on_click="ignore", icon=icon, help=explanation)
+def _file(
+    what: str, label: str, make: Callable[[], str | bytes], name: str, kind: str, icon: str, explanation: str
+) -> None:
+    """A button that saves a file, which is made when it is pressed, in the reader's language."""
+    st.download_button(
+        label, bound(make), name, kind, key=f"take-{what}", on_click="ignore", icon=icon, help=explanation
+    )
 
 
 def _add(key: str, content: Callable[[Settings], Any], show: Callable[[tuple[Any, bool]], None]) -> None:

@@ -21,6 +21,7 @@ from explainer.course.claims import Standing
 from explainer.course.hand_in import LONGEST_NAME, LONGEST_REASON, PredictionAnswer, StateAnswer, UnusableError
 from explainer.course.tasks import DamagedError, PredictionTask, StateTask, Task
 from explainer.figures.sweep import Slice
+from explainer.languages import day_and_time, say, say_counted
 from explainer.lesson import SECTIONS
 from explainer.page import layout, parts, values
 from explainer.page.state import Desk, page_state
@@ -29,7 +30,7 @@ from explainer.take.links import View
 
 KEY, HEAD, PANEL = "tasks-kept", "tasks-head", "hand-in"
 _SCRIPT = Path(__file__).with_name("tasks.js").read_text(encoding="utf-8")
-_TITLES = {section.slug: f"Section {number}, {section.title}" for number, section in enumerate(SECTIONS, 1)}
+_NUMBERS = {section.slug: number for number, section in enumerate(SECTIONS, 1)}
 
 _component = st.components.v2.component("explainer.tasks", js=_SCRIPT)
 
@@ -61,15 +62,15 @@ def head(view: View) -> None:
         desk = _desk()
     except DamagedError as error:
         page_state().desk = None
-        st.warning(
-            f"This assignment cannot be used as it is. Tell who has set it: {error}", icon=":material/assignment:"
-        )
+        said = say("This assignment cannot be used as it is. Tell who has set it: {error}", error=error)
+        st.warning(said, icon=":material/assignment:")
         return
     if desk is None:
         known = "\n".join(f"- [{name}](?{links.TASKS}={name})" for name in shelf.names())
-        st.info(f"There is no assignment of this name. These are there:\n\n{known}", icon=":material/assignment:")
+        said = say("There is no assignment of this name. These are there:")
+        st.info(f"{said}\n\n{known}", icon=":material/assignment:")
         return
-    layout.text(desk.assignment.title, "assignment", desk.assignment.intro)
+    layout.text(say(desk.assignment.title), "assignment", say(desk.assignment.intro))
     parts.add(HEAD, lambda _: _list(desk, view), st.markdown, moved_by=())
 
 
@@ -77,15 +78,16 @@ def _list(desk: Desk, view: View) -> str:
     """The tasks in order, each with the way to it and what has become of it, as Markdown."""
     lines = []
     for number, task in enumerate(desk.assignment.tasks, 1):
-        title = _TITLES[task.section.slug]
-        where = f"[{title}](#{task.section.slug})" if view.shows(task.section.slug) else f"{title}, not on this page"
-        done = ":material/check: answered" if task.name in desk.hand_in.answers else "open"
+        slug = task.section.slug
+        title = say("Section {number}, {title}", number=_NUMBERS[slug], title=say(task.section.title))
+        where = f"[{title}](#{slug})" if view.shows(slug) else say("{section}, not on this page", section=title)
+        done = f":material/check: {say('answered')}" if task.name in desk.hand_in.answers else say("open")
         lines.append(f"{number}. {where}: {_kind(task)}, {words.counted(task.points, 'point')}, {done}")
-    return "\n".join([*lines, "", "At the end of the page: [Hand in](#hand-in)."])
+    return "\n".join([*lines, "", say("At the end of the page: [Hand in](#hand-in).")])
 
 
 def _kind(task: Task) -> str:
-    return "a state to find" if isinstance(task, StateTask) else "a prediction"
+    return say("a state to find") if isinstance(task, StateTask) else say("a prediction")
 
 
 # --- beside a section ---------------------------------------------------------------------------------------
@@ -98,9 +100,9 @@ def beside(slug: str) -> None:
         if task.section.slug != slug:
             continue
         with st.container(border=True, key=f"task-box-{task.name}"):
-            st.markdown(
-                f"**Task {number} of {len(desk.assignment.tasks)}, {words.counted(task.points, 'point')}.** {task.text}"
-            )
+            points, count = words.counted(task.points, "point"), len(desk.assignment.tasks)
+            head = say("Task {number} of {count}, {points}.", number=number, count=count, points=points)
+            st.markdown(f"**{head}** {say(task.text)}")
             if isinstance(task, StateTask):
                 _add_state(desk, task)
             else:
@@ -129,9 +131,9 @@ def _add_state(desk: Desk, task: StateTask) -> None:
         said, is_met, kept = said_met_and_kept
         st.markdown(said)
         with st.container(horizontal=True, key=f"task-buttons-{task.name}"):
-            _set_up_button(task, "Set the controls as it begins")
+            _set_up_button(task, say("Set the controls as it begins"))
             st.button(
-                "Hand in this state",
+                say("Hand in this state"),
                 key=f"task-keep-{task.name}",
                 icon=":material/check:",
                 disabled=not is_met,
@@ -140,7 +142,8 @@ def _add_state(desk: Desk, task: StateTask) -> None:
             )
         slot = st.empty()
         if isinstance(kept, StateAnswer):
-            slot.markdown(f"Your answer, {_clock(kept.at)}: {_state_in_words(kept)}: {kept.reads}.")
+            answer = {"time": _clock(kept.at), "state": _state_in_words(kept), "reads": kept.reads}
+            slot.markdown(say("Your answer, {time}: {state}: {reads}.", **answer))
 
     def swept(settings: Settings) -> Slice:
         return Slice((words.pieces(_standing_in_words(task, claims.standing(task, settings))),))
@@ -154,21 +157,22 @@ def _add_state(desk: Desk, task: StateTask) -> None:
 def _standing_in_words(task: StateTask, standing: Standing) -> str:
     """What a student is told of the present state, as Markdown."""
     if standing.moved:
-        return f":material/info: **Not yet.** The task asks for {claims.controls_in_words(task.at, standing.moved)}."
+        controls = claims.controls_in_words(task.at, standing.moved)
+        return f":material/info: {say('**Not yet.** The task asks for {controls}.', controls=controls)}"
     said = "; ".join(standing.reads)
     if standing.is_met:
-        return f":material/check: **Met.** Now {said}."
+        return f":material/check: {say('**Met.** Now {said}.', said=said)}"
     wanted = words.listed([one.wanted for one in task.meets])
-    return f":material/close: **Not met.** Now {said}; asked for: {wanted}."
+    return f":material/close: {say('**Not met.** Now {said}; asked for: {wanted}.', said=said, wanted=wanted)}"
 
 
 def _state_in_words(answer: StateAnswer) -> str:
     try:
         settings = hand_in.settings_of(answer.state)
     except UnusableError:  # what a browser has kept may have been written by anybody
-        return "a state that the page does not have"
+        return say("a state that the page does not have")
     elsewhere = tuple(name for name in CONTROL if getattr(settings, name) != CONTROL[name].default)
-    return claims.controls_in_words(settings, elsewhere) if elsewhere else "every control at its default"
+    return claims.controls_in_words(settings, elsewhere) if elsewhere else say("every control at its default")
 
 
 def _keep(desk: Desk, task: StateTask) -> None:
@@ -182,27 +186,28 @@ def _keep(desk: Desk, task: StateTask) -> None:
 
 def _add_prediction(desk: Desk, task: PredictionTask) -> None:
     shown = tuple(name for name in CONTROL if getattr(task.at, name) != CONTROL[name].default)
-    at = (
-        f"{claims.controls_in_words(task.at, shown)}, the rest at its default"
-        if shown
-        else "every control at its default"
-    )
     choice, why = f"task-choice-{task.name}", f"task-why-{task.name}"
 
     def show(answer_and_missing: tuple[PredictionAnswer | None, str]) -> None:
         answer, missing = answer_and_missing
         prediction = claims.asked(task)
-        st.markdown(f"At {at}: {prediction.question}")
+        if shown:
+            at = say("At {controls}, the rest at its default:", controls=claims.controls_in_words(task.at, shown))
+        else:
+            at = say("At every control at its default:")
+        st.markdown(f"{at} {prediction.question}")
         if isinstance(answer, PredictionAnswer):
             st.markdown(_recorded(task, answer))
-            _set_up_button(task, "Look at this state")
+            _set_up_button(task, say("Look at this state"))
             return
         options = [option.text for option in prediction.options]
         with st.form(f"task-form-{task.name}", border=False):
-            st.radio("Your prediction", range(len(options)), index=None, format_func=options.__getitem__, key=choice)
-            st.text_area("Why?", key=why, max_chars=LONGEST_REASON, height=80)
+            st.radio(
+                say("Your prediction"), range(len(options)), index=None, format_func=options.__getitem__, key=choice
+            )
+            st.text_area(say("Why?"), key=why, max_chars=LONGEST_REASON, height=80)
             st.form_submit_button(
-                "Record this prediction, for good", icon=":material/lock:", on_click=_predict, args=(desk, task)
+                say("Record this prediction, for good"), icon=":material/lock:", on_click=_predict, args=(desk, task)
             )
         slot = st.empty()
         if missing:
@@ -219,12 +224,13 @@ def _recorded(task: PredictionTask, answer: PredictionAnswer) -> str:
     prediction = claims.asked(task)
     right = prediction.options[prediction.right]
     verdict = (
-        ":material/check: **Yes.**"
+        f":material/check: **{say('Yes.')}**"
         if answer.chosen == prediction.right
-        else f":material/close: **It is “{right.text}”.**"
+        else f":material/close: **{say('It is “{answer}”.', answer=right.text)}**"
     )
     chosen = prediction.options[min(answer.chosen, len(prediction.options) - 1)]
-    return f"Recorded, {_clock(answer.at)}: “{answer.option}”.\n\n{verdict} {chosen.told}"
+    recorded = say("Recorded, {time}: “{option}”.", time=_clock(answer.at), option=answer.option)
+    return f"{recorded}\n\n{verdict} {chosen.told}"
 
 
 def _predict(desk: Desk, task: PredictionTask) -> None:
@@ -232,7 +238,11 @@ def _predict(desk: Desk, task: PredictionTask) -> None:
     why = hand_in.plain(st.session_state.get(f"task-why-{task.name}") or "", LONGEST_REASON)
     desk.missing.pop(task.name, None)
     if chosen is None or len(why.split()) < task.words:
-        desk.missing[task.name] = f"Choose one, and give a reason of at least {words.counted(task.words, 'word')}."
+        desk.missing[task.name] = say_counted(
+            "Choose one, and give a reason of at least {count} word.",
+            "Choose one, and give a reason of at least {count} words.",
+            task.words,
+        )
     else:
         option = claims.asked(task).options[chosen].text
         desk.hand_in = desk.hand_in.with_answer(task.name, PredictionAnswer(chosen, option, why, hand_in.now()))
@@ -241,8 +251,7 @@ def _predict(desk: Desk, task: PredictionTask) -> None:
 
 def _clock(at: str) -> str:
     """A time of a hand-in for a reader: ``25 November, 09:30 UTC``."""
-    time = datetime.datetime.fromisoformat(at)
-    return f"{time.day} {time:%B, %H:%M} UTC"
+    return day_and_time(datetime.datetime.fromisoformat(at))
 
 
 # --- the end ------------------------------------------------------------------------------------------------
@@ -254,10 +263,12 @@ def hand_in_panel() -> None:
     if desk is None:
         return
     layout.text(
-        "Hand in",
+        say("Hand in"),
         PANEL,
-        "Save the file and hand it in where your course asks for it. It holds your name, your states, your predictions "
-        "as they were made, and the times. This browser keeps your answers; the server stores nothing.",
+        say(
+            "Save the file and hand it in where your course asks for it. It holds your name, your states, your "
+            "predictions as they were made, and the times. This browser keeps your answers; the server stores nothing."
+        ),
     )
     parts.add(PANEL, lambda _: (desk.hand_in, desk.keeps), lambda _: _panel(desk), moved_by=())
 
@@ -265,15 +276,16 @@ def hand_in_panel() -> None:
 def _panel(desk: Desk) -> None:
     made, assignment, key = desk.hand_in, desk.assignment, "student-name"
     if not desk.keeps:
-        st.warning("This browser keeps nothing here: save the file before you leave the page.")
+        st.warning(say("This browser keeps nothing here: save the file before you leave the page."))
     values.draw_at(key, made.student, drawn_by=PANEL)
-    st.text_input("Your name", key=key, max_chars=LONGEST_NAME, on_change=_named, args=(desk, key))
+    st.text_input(say("Your name"), key=key, max_chars=LONGEST_NAME, on_change=_named, args=(desk, key))
     answered = sum(task.name in made.answers for task in assignment.tasks)
-    st.markdown(f"{answered} of {words.counted(len(assignment.tasks), 'task')} answered.")
+    tasks = words.counted(len(assignment.tasks), "task")
+    st.markdown(say("{answered} of {tasks} answered.", answered=answered, tasks=tasks))
     slug = re.sub(r"[^a-z0-9]+", "-", made.student.lower()).strip("-") or "nameless"
     with st.container(horizontal=True, key="hand-in-buttons"):
         st.download_button(
-            "Save the hand-in",
+            say("Save the hand-in"),
             lambda: hand_in.written(hand_in.saved(made)),
             f"{assignment.name}-{slug}.json",
             "application/json",
@@ -281,9 +293,9 @@ def _panel(desk: Desk) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-        with st.popover("Forget my answers …"):
-            st.markdown("For the next student at this computer. What has not been saved is lost.")
-            st.button("Forget them", key="hand-in-forget", on_click=_forget, args=(desk,))
+        with st.popover(say("Forget my answers …")):
+            st.markdown(say("For the next student at this computer. What has not been saved is lost."))
+            st.button(say("Forget them"), key="hand-in-forget", on_click=_forget, args=(desk,))
 
 
 def _named(desk: Desk, key: str) -> None:

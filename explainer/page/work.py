@@ -11,6 +11,7 @@ from explainer import words
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure
+from explainer.languages import say
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 from explainer.page import parts, second
@@ -62,7 +63,7 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
     result = known if known is not None else status.value if status else None
     with st.container(horizontal=True, vertical_alignment="center", key=f"work-{section.slug}"):
         st.button(
-            "Go on" if status and status.state == jobs.STOPPED else section.work.title,
+            say("Go on") if status and status.state == jobs.STOPPED else say(section.work.title),
             icon=":material/play_arrow:",
             key=f"train-{section.slug}",
             disabled=runs or known is not None,
@@ -70,7 +71,7 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
             args=(section, plan),
         )
         st.button(
-            "Stop",
+            say("Stop"),
             icon=":material/stop:",
             key=f"stop-{section.slug}",
             disabled=not runs,
@@ -78,7 +79,7 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
         )
     fraction = 1.0 if known is not None else result.fraction if result is not None else 0.0
     st.progress(fraction, text=_progress_words(status, known is not None))
-    verdict = section.work.verdict(result) if result is not None else "Nothing is trained yet."
+    verdict = section.work.verdict(result) if result is not None else say("Nothing is trained yet.")
     st.html(f'<p class="says">{html.escape(verdict)}</p>')
     with parts.turn():
         draw(section.figures_of(settings, result))
@@ -89,13 +90,13 @@ def _watch(section: Section, settings: Settings, draw: Callable[[tuple[Figure, .
 
 def _progress_words(status: jobs.Status | None, is_known: bool) -> str:
     if is_known:
-        return "Done. The result is kept: the same choice again costs nothing."
+        return say("Done. The result is kept: the same choice again costs nothing.")
     if status is None:
-        return "Not begun."
+        return say("Not begun.")
     if status.state == jobs.WAITING:
-        return f"In line behind {words.others(status.ahead)}."
+        return say("In line behind {others}.", others=words.others(status.ahead))
     if status.state == jobs.STOPPED:
-        return "Stopped. What was reached stays in the figures, and the training can go on from there."
+        return say("Stopped. What was reached stays in the figures, and the training can go on from there.")
     if status.remaining is None:
-        return "Beginning …"
-    return f"About {words.seconds(status.remaining)} to go."
+        return say("Beginning …")
+    return say("About {seconds} to go.", seconds=words.seconds(status.remaining))

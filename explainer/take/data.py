@@ -16,6 +16,7 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures import compare
 from explainer.figures.figure import Figure, unit
+from explainer.languages import say
 from explainer.lesson.parts import Section
 
 ZIP_NAME = "why-gates-remember-data.zip"
@@ -79,8 +80,8 @@ def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> by
                 name, table = f"{stem(number, count, figure)}.csv", table_of(figure)
                 if len(table):
                     _add(archive, name, csv(table))
-                there = name if len(table) else f"(no {name}: there is nothing to save yet)"
-                listed.append(f"{there}\n    {number}. {section.title}: {figure.title}. {figure.caption}")
+                there = name if len(table) else say("(no {name}: there is nothing to save yet)", name=name)
+                listed.append(f"{there}\n    {number}. {say(section.title)}: {say(figure.title)}. {figure.caption}")
         _add(archive, "README.txt", _note(listed, settings, link).encode())
     return out.getvalue()
 
@@ -95,14 +96,18 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def _note(listed: Sequence[str], settings: Settings, link: str) -> str:
     """The text of the zip's README."""
     values = "\n".join(
-        f"  {control.name} = {', '.join(control.texts(getattr(settings, control.name)))}: {control.label}"
+        f"  {control.name} = {', '.join(control.texts(getattr(settings, control.name)))}: {say(control.label)}"
         for control in CONTROLS
     )
     return (
-        f"Why gates remember: the numbers of every figure, computed by torch autograd.\n{link}\n\n"
-        f"Settings\n{values}\n\n"
-        "Units stand in the headers: steps are time steps, log10 is a power of ten, 1 is a pure number.\n"
-        "An empty field is not finite; the column status says which kind.\n"
-        "The files are UTF-8, with a byte order mark: in Python, open(..., encoding='utf-8-sig').\n\n"
-        "Figures\n" + "\n".join(listed) + "\n"
+        f"{say('Why gates remember: the numbers of every figure, computed by torch autograd.')}\n{link}\n\n"
+        f"{say('Settings')}\n{values}\n\n"
+        + say("Units stand in the headers: steps are time steps, log10 is a power of ten, 1 is a pure number.")
+        + "\n"
+        + say("An empty field is not finite; the column status says which kind.")
+        + "\n"
+        + say("The files are UTF-8, with a byte order mark: in Python, open(..., encoding='utf-8-sig').")
+        + f"\n\n{say('Figures')}\n"
+        + "\n".join(listed)
+        + "\n"
     )

@@ -25,6 +25,7 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures import compare
 from explainer.figures.figure import Figure
+from explainer.languages import say, spoken
 from explainer.lesson import SECTIONS, notation, prose
 from explainer.lesson.citation import SHORT_TITLE
 from explainer.lesson.parts import Section
@@ -98,7 +99,9 @@ def page(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) ->
         lesson: its sections.
     """
     return _templates.get_template("handout.html.jinja").render(
-        title=SHORT_TITLE,
+        title=say(SHORT_TITLE),
+        language=spoken(),
+        say=say,
         link=link,
         prose=prose,
         notation=notation,
@@ -126,7 +129,7 @@ def _section(number: int, section: Section, settings: Settings) -> dict:
     plots, figures = section.plots_at(settings), section.figures_at(settings)
     shown = [
         {
-            "label": f"Figure {number}.{count}",
+            "label": say("Figure {section}.{count}", section=number, count=count),
             "id": f"figure-{number}-{count}",
             "figure": figure,
             "code": plot.program.code(settings),
@@ -150,7 +153,7 @@ def _specification(figure: Figure) -> dict:
     else:
         drawing["autosize"] = {"type": "fit", "contains": "padding"}
     datasets = {name: table.to_pylist() for name, table in figure.tables.items()}
-    return {**drawing, "description": figure.title, "datasets": datasets}
+    return {**drawing, "description": say(figure.title), "datasets": datasets}
 
 
 def _script(data: object) -> Markup:

@@ -14,9 +14,11 @@ from urllib.parse import urlencode
 from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.choices.spelling import meant
+from explainer.languages import ENGLISH, LANGUAGES, spoken
 
 SECTION, CONTROLS_PARAMETER, NO_CONTROL = "section", "controls", "none"
 TASKS = "tasks"  # names an assignment
+LANGUAGE = "lang"
 VIEW, PROJECTOR = "view", "projector"
 # what the page needs of a site that puts frames into a sandbox: its script, its own address, files, links to elsewhere
 SANDBOX = 'sandbox="allow-scripts allow-same-origin allow-downloads allow-popups"'
@@ -79,6 +81,17 @@ def view(sections: Sequence[str], controls: Sequence[str], slugs: Sequence[str])
     )
 
 
+def language(texts: Sequence[str]) -> str | None:
+    """The language that ``lang=`` asks for: English where nothing does, None where the page does not speak it.
+
+    A region does not count: ``de-AT`` is German.
+    """
+    if not texts:
+        return ENGLISH
+    asked = texts[-1].strip().lower().replace("_", "-").partition("-")[0]
+    return asked if asked in LANGUAGES else None
+
+
 def query(
     settings: Settings,
     sections: Sequence[str] = (),
@@ -86,7 +99,7 @@ def query(
     embed: bool = False,
     theme: str | None = None,
 ) -> str:
-    """The part of a link after the question mark; empty if everything is at its default.
+    """The part of a link after the question mark, which keeps the language; empty if everything is at its default.
 
     Args:
         settings: the state of the page.
@@ -96,6 +109,8 @@ def query(
         theme: ``LIGHT``, ``DARK``, or None for the reader's own.
     """
     parameters: list[tuple[str, str]] = []
+    if spoken() != ENGLISH:
+        parameters.append((LANGUAGE, spoken()))
     if embed:
         parameters.append(("embed", "true"))
     if theme:

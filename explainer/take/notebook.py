@@ -19,6 +19,7 @@ from explainer.choices.controls import CONTROLS, Choice, Several
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
 from explainer.figures.program import Piece, imports, literal, needed, text
+from explainer.languages import say, word
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 from explainer.take.data import table_of
@@ -31,13 +32,13 @@ WIDTH, HALF_WIDTH = 640, 480
 LINES = ("cell", "series", "format", "learner")
 """The columns of the figures' tables that say which line a row belongs to."""
 
-_INTRODUCTION = """# Why gates remember
+_INTRODUCTION = word("""# Why gates remember
 
 Vanishing and exploding gradients, and what a gate changes, computed by torch autograd. This notebook holds the lesson
 in the state of [this page]({link}). It needs torch, numpy and altair, and runs on Colab as it is.
 
 Run all cells from the top. You may change the settings and run it again: the lines follow. Labels, grey references and
-the ends of an axis stay as on the page; for all of it in another state, take the notebook from the page again."""
+the ends of an axis stay as on the page; for all of it in another state, take the notebook from the page again.""")
 
 _COLOURED = re.compile(r":(?:orange|blue|gray)\[((?:[^\[\]]|\[[^\]]*\])*)\]")
 
@@ -69,15 +70,15 @@ def build(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -
     shared = [piece for piece in pieces if piece.module not in homes]
     shown = set(shared)
     cells = [
-        new_markdown_cell(_INTRODUCTION.format(link=link)),
+        new_markdown_cell(say(_INTRODUCTION, link=link)),
         new_code_cell(_settings(settings)),
-        new_markdown_cell("## What several figures share"),
+        new_markdown_cell(f"## {say('What several figures share')}"),
         new_code_cell(imports([*pieces, *helper])),
     ]
     for module in dict.fromkeys(piece.module for piece in shared):
         what = inspect.getdoc(importlib.import_module(module))
         cells += [new_markdown_cell(what), new_code_cell(text(one for one in shared if one.module == module))]
-    cells.append(_hidden_cell("what draws the figures", text(helper)))
+    cells.append(_hidden_cell(say("what draws the figures"), text(helper)))
     for number, section in enumerate(lesson, 1):
         cells += _section(number, section, settings, shown)
     notebook = new_notebook(
@@ -95,10 +96,11 @@ def build(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -
 
 def _settings(settings: Settings) -> str:
     """One variable for each control, with its label, and its values where they are names."""
-    lines = ["# the page's settings: change one, and run the cells below again"]
+    what = say("the page's settings: change one, and run the cells below again")
+    lines = [f"# {what}"]
     for control in CONTROLS:
         names = f": {', '.join(control.values)}" if isinstance(control, Choice | Several) else ""
-        lines.append(f"{control.name} = {literal(getattr(settings, control.name))}  # {control.label}{names}")
+        lines.append(f"{control.name} = {literal(getattr(settings, control.name))}  # {say(control.label)}{names}")
     return "\n".join(lines)
 
 
@@ -107,20 +109,21 @@ def _hidden_cell(title: str, code: str) -> nbformat.NotebookNode:
 
 
 def _section(number: int, section: Section, settings: Settings, shown: set[Piece]) -> Iterator[nbformat.NotebookNode]:
-    argument = plain_markdown(section.argument + section.in_torch)
-    yield new_markdown_cell(f"## {number}. {section.title}\n\n{argument}")
+    argument = plain_markdown(say(section.argument) + say(section.in_torch))
+    yield new_markdown_cell(f"## {number}. {say(section.title)}\n\n{argument}")
     for count, plot in enumerate(section.plots_at(settings), 1):
-        name, title = f"figure_{number}_{count}", f"Figure {number}.{count}. {plot.title}"
+        label = say("Figure {section}.{count}", section=number, count=count)
+        name, title = f"figure_{number}_{count}", f"{label}. {say(plot.title)}"
         new = [piece for piece in needed(plot.program.function) if piece not in shown]
         shown.update(new)
         call = f"{name} = {plot.program.call(settings, by_name=True)}"
-        minutes = "\n# it trains networks, which takes minutes" if plot.program.minutes else ""
+        minutes = f"\n# {say('it trains networks, which takes minutes')}" if plot.program.minutes else ""
         yield new_code_cell(f"# {title}{minutes}\n" + "\n\n\n".join([text(new), call] if new else [call]))
         drawn = f"redraw({name}, {_drawn(plot, settings)})"
-        yield _hidden_cell(f"the page's drawing of {name}", drawn)
+        yield _hidden_cell(say("the page's drawing of {name}", name=name), drawn)
     if section.follows:
         yield new_markdown_cell(plain_markdown(section.follows(settings)))
-    yield new_markdown_cell(f"**What to remember.** {plain_markdown(section.remember)}")
+    yield new_markdown_cell(f"**{say('What to remember.')}** {plain_markdown(say(section.remember))}")
 
 
 def _drawn(plot: Plot, settings: Settings) -> str:
@@ -140,5 +143,5 @@ def _drawing(figure: Figure) -> str:
     else:
         drawing["width"] = WIDTH
     tables = {name: table.to_pydict() for name, table in figure.tables.items()}
-    whole = drawing | {"description": figure.title, "datasets": tables}
+    whole = drawing | {"description": say(figure.title), "datasets": tables}
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
