@@ -88,7 +88,7 @@ def pieces(markdown: str) -> tuple[str, ...]:
 
 
 def lags(count: int) -> str:
-    return say_counted("lag", "{count} lags", count)
+    return say("lag") if count == 1 else say_counted("{count} lag", "{count} lags", count)
 
 
 def sections(numbers: Sequence[int]) -> str:

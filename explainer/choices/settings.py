@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from explainer.choices import keeping
 from explainer.choices.controls import CONTROL, CONTROLS, Several
 from explainer.choices.keeping import KEEP, MOST
+from explainer.languages import say
 
 _Fields = dataclasses.make_dataclass(
     "_Fields", [*((control.name, object, control.default) for control in CONTROLS), ("kept", tuple, ())], frozen=True
@@ -121,9 +122,12 @@ def from_query(query: Mapping[str, Sequence[str]]) -> tuple[Settings, tuple[str,
     known = [one for text in asked if (one := from_text(text)) is not None]
     kept = tuple(dict.fromkeys(known))[:MOST]
     if len(known) < len(asked):
-        notes.append(f"`{KEEP}` has a curve that cannot be read, which has been left out")
+        notes.append(say("`{name}` has a curve that cannot be read, which has been left out", name=KEEP))
     elif len(kept) < len(asked):
-        notes.append(f"`{KEEP}` takes at most {MOST} different curves; the others have been left out")
+        most = say(
+            "`{name}` takes at most {most} different curves; the others have been left out", name=KEEP, most=MOST
+        )
+        notes.append(most)
     return Settings(**values, kept=kept), tuple(notes)
 
 

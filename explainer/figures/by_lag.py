@@ -10,11 +10,13 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from explainer import words
+from explainer import languages, words
 from explainer.figures import compare, figure, hands, readings, rows, style
 from explainer.figures.figure import Drawing, InWords, Plot, Stop, Stops, decades, stack, steps, table, text
+from explainer.languages import say, word
 from explainer.maths import gradients
 from explainer.maths.gradients import Gradient
+from explainer.serving.once import once
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def line_of(name: str, gradient: Gradient) -> pa.Table:
     return _kept_line(name, gradient, rows.are_bare())
 
 
-@functools.lru_cache(64)  # while one cell's parameter moves, the other cell's line stays
+@once(64, also=languages.spoken)  # while one cell's parameter moves, the other cell's line stays
 def _kept_line(name: str, gradient: Gradient, _: bool) -> pa.Table:
     def reads() -> list[str]:
         return readings.magnitudes(gradient.log10_magnitude, gradient.sign)
@@ -203,10 +205,10 @@ def lag_mark(k: int, last_lag: int) -> pa.Table:
 
 
 _STATUS_WORDS = {
-    gradients.ROUNDED_TO_ZERO: "float64 rounds to 0 from here",
-    gradients.OVERFLOW: "float64 overflows from here",
-    gradients.EXACTLY_ZERO: "exactly 0",
-    gradients.UNDEFINED: "undefined",
+    gradients.ROUNDED_TO_ZERO: word("float64 rounds to 0 from here"),
+    gradients.OVERFLOW: word("float64 overflows from here"),
+    gradients.EXACTLY_ZERO: gradients.EXACTLY_ZERO,
+    gradients.UNDEFINED: gradients.UNDEFINED,
 }
 
 
@@ -218,7 +220,7 @@ def _first_of_each_status(lines: Sequence[pa.Table]) -> pa.Table:
         for said in [said for said in _STATUS_WORDS if said in seen]:
             first = status.index(said)
             place, lag = (one[name].slice(first, 1).to_pylist()[0] for name in ("log10_magnitude", "lag"))
-            notes.append((lag, np.nan if place is None else place, said, _STATUS_WORDS[said]))
+            notes.append((lag, np.nan if place is None else place, said, say(_STATUS_WORDS[said])))
     lag, place, status, label = zip(*notes, strict=True) if notes else [()] * 4
     return table(
         lag=np.array(lag, dtype=float),
@@ -249,12 +251,16 @@ def walk(lines: Mapping[Series, Gradient]) -> Stops:
     def stop(place: int) -> Stop:
         lag = place + 1
         said = [
-            f"{series.name} × {words.number(float(one.factor[lag - 1]))} gives "
-            f"{words.magnitude(one.log10_magnitude[lag], one.sign[lag])}"
+            say(
+                "{series} × {factor} gives {product}",
+                series=say(series.name),
+                factor=words.number(float(one.factor[lag - 1])),
+                product=words.magnitude(one.log10_magnitude[lag], one.sign[lag]),
+            )
             for series, one in lines.items()
         ]
         heights = [one.drawn[0][lag] for one in lines.values()]
         marks = figure.marks("lag", [lag] * len(lines), "series", [series.name for series in lines], heights)
-        return Stop(f"Lag {lag}: {'; '.join(said)}.", marks)
+        return Stop(say("Lag {lag}: {products}.", lag=lag, products="; ".join(said)), marks)
 
     return Stops(len(next(iter(lines.values())).lag) - 1, stop)

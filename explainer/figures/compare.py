@@ -16,12 +16,14 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from explainer import words
-from explainer.choices.controls import CONTROL
+from explainer import languages, words
+from explainer.choices.controls import CONTROL, Number
 from explainer.choices.settings import Settings
 from explainer.figures import figure, rows, style
 from explainer.figures.figure import Plot, Table, decades, stack, steps, table, text
+from explainer.languages import say
 from explainer.maths.results import one_by_one
+from explainer.serving.once import once
 
 KEPT = "kept"  # the dataset of the kept curves
 SHAPES = ("circle", "square", "triangle-up")  # at the end of the first, second and third kept state's lines
@@ -37,9 +39,10 @@ Tables = Callable[[Settings], Mapping[str, Table]]
 def said(settings: Settings, names: Collection[str]) -> str:
     """These controls' values in words: ``w = 1.2, f = 0.95``."""
     shown = []
-    for name in (one for one in CONTROL if one in names):
-        value = ", ".join(CONTROL[name].texts(getattr(settings, name)))
-        shown.append(f"{name} = {value.replace('-', '−') if value[:1] == '-' else value}")
+    for name, control in CONTROL.items():
+        if name in names:
+            value = ", ".join(control.texts(getattr(settings, name)))
+            shown.append(f"{name} = {words.plain(value) if isinstance(control, Number) else value}")
     return ", ".join(shown)
 
 
@@ -150,7 +153,7 @@ def compared(plot: Plot, reads: Mapping[str, Collection[str]], height: int) -> P
         height: of the drawing, in pixels.
     """
 
-    @functools.lru_cache(8)  # a table and a caption ask for the same
+    @once(8, also=languages.spoken)  # a table and a caption ask for the same
     def drawn(own: Settings, _: bool) -> list[_Line]:
         return _lines(plot.tables, reads, own)
 
@@ -189,7 +192,7 @@ def _lines(tables: Tables, reads: Mapping[str, Collection[str]], settings: Setti
     return lines
 
 
-@functools.lru_cache(64)  # while a control moves, the kept curves stay
+@once(64, also=languages.spoken)  # while a control moves, the kept curves stay
 def _kept_lines(tables: Tables, state: Settings, _: bool) -> dict[str, Table]:
     with one_by_one():
         return _by_line(tables(state)["gradients"])
@@ -208,12 +211,13 @@ def _numbers(line: Table) -> bytes:
 
 
 def _short(names: Collection[str]) -> dict[str, str]:
-    """For each name of a line the part before its colon, or else the part after it, if that is no other's."""
+    """For each name of a line what it says before its colon, or else after it, if that is no other's."""
+    said = {name: say(name) for name in names}
     for place in (0, -1):
-        parts = {name: name.split(": ")[place] for name in names}
+        parts = {name: one.split(": ")[place] for name, one in said.items()}
         if len(set(parts.values())) == len(parts):
             return parts
-    return {name: name for name in names}
+    return said
 
 
 def _frame(frame: Table, lines: Sequence[_Line]) -> Table:
@@ -290,10 +294,16 @@ def _nothing(_: bool) -> Table:
 def _in_words(lines: Sequence[_Line]) -> str:
     """Where each kept curve ends, as a sentence."""
     ends = [
-        f"{line.name} with {line.unlike}: {words.magnitude(float(line.places[line.end]))} at lag {line.end}"
+        say(
+            "{line} with {changes}: {size} at lag {lag}",
+            line=say(line.name),
+            changes=line.unlike,
+            size=words.magnitude(float(line.places[line.end])),
+            lag=line.end,
+        )
         for line in lines
     ]
-    return f"Kept: {'; '.join(ends)}."
+    return say("Kept: {ends}.", ends="; ".join(ends))
 
 
 def with_kept(tables: Mapping[str, Table]) -> pa.Table:

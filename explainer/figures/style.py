@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
+from explainer.languages import word
 from explainer.maths import gradients
 
-VANILLA, GATED = "vanilla", "gated"
+VANILLA, GATED = word("vanilla"), word("gated")
 CELLS = (VANILLA, GATED)
 
 VERMILION, BLUE = "#D55E00", "#0072B2"  # Okabe and Ito; as marks both hold 3:1 on the light and the dark page

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from explainer.languages import word
 from explainer.maths.squashing import WITHOUT_CANCELLING
 
 TOKENS = 4
@@ -142,22 +143,22 @@ _TRANSFORMER = {"shapes": _attention_and_mlp, "writes": ("output", "down"), "tok
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "plain": Kind("plain", "Glorot & Bengio 2010", _plain, _one),
+        "plain": Kind(word("plain"), "Glorot & Bengio 2010", _plain, _one),
         "highway": Kind(
-            "highway",
+            word("highway"),
             "Srivastava, Greff & Schmidhuber 2015",
             _highway,
             lambda d: {"layer": (d, d), "gate": (d, d)},
         ),
-        "residual": Kind("residual", "He et al. 2016", _residual, _one),
+        "residual": Kind(word("residual"), "He et al. 2016", _residual, _one),
         "pre-norm": Kind(
-            "pre-norm transformer",
+            word("pre-norm transformer"),
             "Vaswani et al. 2017; the norm before each branch: Xiong et al. 2020",
             _transformer(_normalised),
             **_TRANSFORMER,
         ),
         "no-norm": Kind(
-            "transformer without norm",
+            word("transformer without norm"),
             "Vaswani et al. 2017",
             _transformer(lambda x: x),
             **_TRANSFORMER,

@@ -29,6 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from explainer.languages import word
 from explainer.maths import equations
 from explainer.maths import linear_recurrences as linear
 from explainer.maths.equations import RECURRENT_WEIGHT, Equation, Weights
@@ -196,7 +197,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             "GRU", "Cho et al. 2014", nn.GRU, equations.gru_update, blocks=3, set_keep=equations.keep_block(1, 3)
         ),
         "peephole": CellType(
-            "Peephole LSTM",
+            word("Peephole LSTM"),
             "Gers & Schmidhuber 2000",
             _stepped("peephole", 4, "weight_ci_l0", "weight_cf_l0", "weight_co_l0"),
             equations.peephole_update,
@@ -205,7 +206,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             set_keep=equations.keep_block(1, 4),
         ),
         "mgu": CellType(
-            "Minimal gated unit",
+            word("Minimal gated unit"),
             "Zhou, Wu, Zhang & Zhou 2016",
             _stepped("mgu", 2),
             equations.mgu_update,
@@ -219,14 +220,14 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             equations.relu_update,
         ),
         "leaky": CellType(
-            "Leaky units",
+            word("Leaky units"),
             "Jaeger, Lukoševičius, Popovici & Siewert 2007",
             _stepped("leaky", 1, "keep_l0"),
             equations.leaky_update,
             set_keep=linear.keep_by_parameter,
         ),
         "coupled": CellType(
-            "LSTM, coupled gates",
+            word("LSTM, coupled gates"),
             "Greff, Srivastava, Koutník, Steunebrink & Schmidhuber 2017",
             _stepped("coupled", 3),
             equations.coupled_update,
@@ -235,7 +236,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             set_keep=equations.keep_block(0, 3),
         ),
         "linear": CellType(
-            "Linear, fixed a",
+            word("Linear, fixed a"),
             "Orvieto et al. 2023",
             _scanned(linear.fixed_terms, 1, lambda n: {"keep_l0": (n,)}),
             _linear_update(linear.fixed_terms),
@@ -244,7 +245,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             reads_input=False,
         ),
         "lru": CellType(
-            "LRU, complex a",
+            word("LRU, complex a"),
             "Orvieto et al. 2023",
             _scanned(linear.complex_terms, 1, lambda n: {"keep_l0": ((n + 1) // 2,), "angle_l0": (n // 2,)}),
             _linear_update(linear.complex_terms),
@@ -272,7 +273,7 @@ CELLS: Mapping[str, CellType] = MappingProxyType(
             reads_state=False,
         ),
         "ssm": CellType(
-            "Selective state space",
+            word("Selective state space"),
             "Gu & Dao 2023",
             _scanned(linear.state_space_terms, 2, lambda n: {"rate_l0": (n,)}),
             _linear_update(linear.state_space_terms),

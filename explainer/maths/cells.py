@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from explainer.choices.settings import Settings
+from explainer.languages import word
 
 torch.set_num_threads(1)  # the tensors are tiny and the readers many
 
@@ -138,7 +139,7 @@ def _largest_factor_of_state(settings: Settings) -> float:
 
 GATES: Mapping[str, Gate] = {
     "constant": Gate(
-        "constant",
+        word("constant"),
         "f(t) = f",
         lambda inputs, c, step: inputs.f.expand_as(c),
         _no_slope,
@@ -146,7 +147,7 @@ GATES: Mapping[str, Gate] = {
         lambda settings: settings.f,
     ),
     "varying": Gate(
-        "varying",
+        word("varying"),
         r"f(t) = \mathrm{logistic}(b + s\,\varepsilon_t)",
         lambda inputs, c, step: torch.sigmoid(inputs.bias + inputs.swing[step]).expand_as(c),
         _no_slope,
@@ -154,7 +155,7 @@ GATES: Mapping[str, Gate] = {
         lambda settings: 1.0 if settings.spread and 0 < settings.f < 1 else settings.f,
     ),
     "state": Gate(
-        "state-dependent",
+        word("state-dependent"),
         r"f(t) = \mathrm{logistic}(u\,c^{(t)} + b)",
         lambda inputs, c, step: torch.sigmoid(inputs.u * c + inputs.bias),
         lambda inputs, c: inputs.u * _log_slope_logistic(inputs.u * c + inputs.bias).exp(),

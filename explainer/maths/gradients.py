@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from explainer.choices.settings import Settings
+from explainer.languages import word
 from explainer.maths import cells
 from explainer.maths.batches import (
     elementwise,
@@ -35,11 +36,11 @@ HORIZON = 0.01  # the share of a gradient below which a lag counts as out of rea
 EXPLODED = 100.0  # and its mirror image, above which it counts as exploding
 
 # How a magnitude is to be drawn and read
-VALUE = "value"
-ROUNDED_TO_ZERO = "rounds to 0"  # not 0, but float64 cannot hold it (or torch lost it on the way)
-OVERFLOW = "overflows"
-EXACTLY_ZERO = "exactly 0"
-UNDEFINED = "undefined"
+VALUE = word("value")
+ROUNDED_TO_ZERO = word("rounds to 0")  # not 0, but float64 cannot hold it (or torch lost it on the way)
+OVERFLOW = word("overflows")
+EXACTLY_ZERO = word("exactly 0")
+UNDEFINED = word("undefined")
 
 VANILLA_FIELDS = ("act", "w", "h0", "k")
 _OF_GATE = ("f", "u", "spread")  # what a batch of one kind of gate may differ in
