@@ -12,6 +12,7 @@ import pyarrow as pa
 from explainer import words
 from explainer.figures import by_lag, figure, hands, style
 from explainer.figures.figure import Drawing, InWords, decades, stack, steps, table, text
+from explainer.languages import say, word
 from explainer.maths import gradients
 from explainer.maths.number_formats import FORMATS, Comparison
 
@@ -105,9 +106,11 @@ def tables(comparison: Comparison, k: int) -> dict[str, pa.Table]:
             )
         )
         if one.zero_from is not None:
-            ends.append((one.zero_from, f"{name}: 0 from lag {one.zero_from}", row, _BOTTOM))
+            label = say("{name}: 0 from lag {lag}", name=name, lag=one.zero_from)
+            ends.append((one.zero_from, label, row, _BOTTOM))
         if one.not_finite_from is not None:
-            ends.append((one.not_finite_from, f"{name}: overflows at lag {one.not_finite_from}", row, _TOP))
+            label = say("{name}: overflows at lag {lag}", name=name, lag=one.not_finite_from)
+            ends.append((one.not_finite_from, label, row, _TOP))
     formats = stack(*lines)
     frame = figure.frame((0, k), [formats["log10_magnitude"].to_numpy(zero_copy_only=False)])
     limits = _limits(*frame["log10_magnitude"].to_pylist())
@@ -170,13 +173,13 @@ def tables_of_differences(comparison: Comparison, k: int) -> dict[str, pa.Table]
             )
         )
         for edge, said, is_so in (
-            (_BOTTOM, "all digits right at lag", difference == 0),
-            (_BOTTOM, "float64 has none from lag", np.isnan(difference)),
-            (_TOP, "overflows at lag", np.isinf(difference)),
+            (_BOTTOM, word("{name}: all digits right at lag {lag}"), difference == 0),
+            (_BOTTOM, word("{name}: float64 has none from lag {lag}"), np.isnan(difference)),
+            (_TOP, word("{name}: overflows at lag {lag}"), np.isinf(difference)),
         ):
             lags = np.flatnonzero(is_so[1:]) + 1  # at lag 0 all are 1
             if len(lags):
-                ends.append((int(lags[0]), f"{name}: {said} {lags[0]}", row, edge))
+                ends.append((int(lags[0]), say(said, name=name, lag=lags[0]), row, edge))
     made = stack(*lines)
     nothing_left = np.zeros(1)  # log10 of 100 %
     return {
@@ -190,9 +193,12 @@ def tables_of_differences(comparison: Comparison, k: int) -> dict[str, pa.Table]
 def _limits(lowest: float, highest: float) -> list[tuple[float, str | None]]:
     """The ends of the formats within the axis, from the bottom; labelled where there is room for it."""
     ends = sorted(
-        (float(np.log10(value)), f"{kind} of {name}")
+        (float(np.log10(value)), said)
         for name, one in FORMATS.items()
-        for kind, value in (("smallest normal", one.smallest_normal), ("smallest subnormal", one.smallest_subnormal))
+        for said, value in (
+            (say("smallest normal of {name}", name=name), one.smallest_normal),
+            (say("smallest subnormal of {name}", name=name), one.smallest_subnormal),
+        )
     )
     shown, last = [], -np.inf
     for place, label in ends:

@@ -12,12 +12,14 @@ from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Stop, Stops, decades, stack, steps, table, text
+from explainer.languages import say, word
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 
-_START = "start"  # in place of a factor, where nothing has been multiplied yet
+_START = word("start")  # in place of a factor, where nothing has been multiplied yet
 _BAR = 12  # pixels: how thick a bar is
 _GAP = 0.4  # of a row, between the two cells
+_READING_GATE = ["× f(t−1)", word("× what f's slope adds"), "× f(t−2)", word("× what its slope adds")]
 
 
 @figure.drawing
@@ -62,7 +64,7 @@ def tables(settings: Settings, gated_first: bool) -> dict[str, pa.Table]:
     halves = [0.5, 1.0, 1.5, 2.0]
     climbs = [
         (style.VANILLA, ["× w", "× σ′", "× w", "× σ′"], halves, vanilla.ravel()),
-        (style.GATED, ["× f(t−1)", "× what f's slope adds", "× f(t−2)", "× what its slope adds"], halves, gated.ravel())
+        (style.GATED, _READING_GATE, halves, gated.ravel())
         if GATES[settings.gate].reads_state
         else (style.GATED, ["× f(t−1)", "× f(t−2)"], [1.0, 2.0], gated[:, 0]),
     ]
@@ -87,19 +89,22 @@ def _marks(rungs: Sequence[Mapping]) -> pa.Table:
 
 
 def _rungs(row: float, cell: str, names: list[str], steps_back: list[float], factors: np.ndarray) -> pa.Table:
-    said, factors = factors.tolist(), np.append(1.0, factors)
+    values, factors = factors.tolist(), np.append(1.0, factors)
     running = np.cumprod(factors)
     with np.errstate(divide="ignore"):
         log10 = np.log10(np.abs(running))
+    names = [say(name) for name in names]
     return table(
         cell=[cell] * len(running),
-        rung=[_START, *names],
+        rung=[say(_START), *names],
         steps_back=steps([0.0, *steps_back]),
         factor=factors,
         running_product=running,
         before=np.append(1.0, running[:-1]),
         row=row + np.arange(len(running)),
-        label=text([f"{cell}: 1", *(f"{name} = {words.number(one)}" for name, one in zip(names, said, strict=True))]),
+        label=text(
+            [f"{say(cell)}: 1", *(f"{name} = {words.number(one)}" for name, one in zip(names, values, strict=True))]
+        ),
         log10_magnitude=decades(log10),
         status=gradients.status_of(log10),
         reads=readings.magnitudes(log10, np.sign(running)),
@@ -114,7 +119,17 @@ def walk(settings: Settings, gated_first: bool) -> Stops:
     def stop(at: int) -> Stop:
         place = places[at]
         here = [rung for rung in rungs if rung["steps_back"] == place]
-        said = [f"{r['cell']} {r['rung']} = × {words.number(r['factor'])} gives {r['reads']}" for r in here]
-        return Stop(f"{words.number(place)} step{'' if place == 1 else 's'} back: {'; '.join(said)}.", _marks(here))
+        said = [
+            say(
+                "{cell} {rung} = × {factor} gives {product}",
+                cell=say(rung["cell"]),
+                rung=rung["rung"],
+                factor=words.number(rung["factor"]),
+                product=rung["reads"],
+            )
+            for rung in here
+        ]
+        back = word("{place} step back: {said}.") if place == 1 else word("{place} steps back: {said}.")
+        return Stop(say(back, place=words.number(place), said="; ".join(said)), _marks(here))
 
     return Stops(len(places), stop)

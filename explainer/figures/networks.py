@@ -9,12 +9,13 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from explainer import words
+from explainer import languages, words
 from explainer.choices.controls import NETWORKS, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import figure, hands, rows, style
 from explainer.figures.by_lag import lag_mark
 from explainer.figures.figure import decades, stack, steps, table
+from explainer.languages import say
 from explainer.maths import gradients, jacobians
 from explainer.maths.cell_types import CELLS
 from explainer.maths.jacobians import ByLag, Shares
@@ -72,21 +73,28 @@ def lost_in_norms(cell: str, norms: ByLag) -> str:
     lost, worst = int((off > words.AGREE).sum()), int(off.argmax())
     if not lost:
         return ""
-    return (
-        f" In {lost} of {len(off)} draws of the {label(cell)} a function is saturated: torch forms its slope as 1 − y² "
-        f"and loses digits of it. Its own backward pass gives {words.magnitude(torchs_own[worst], 1, 2)} in one, "
-        f"a relative {words.number(off[worst], 2)} off; what is drawn keeps the digits."
+    said = say(
+        "In {lost} of {draws} draws of the {cell} a function is saturated: torch forms its slope as 1 − y² and loses "
+        "digits of it. Its own backward pass gives {size} in one, a relative {off} off; what is drawn keeps the "
+        "digits.",
+        lost=lost,
+        draws=len(off),
+        cell=say(label(cell)),
+        size=words.magnitude(torchs_own[worst], 1, 2),
+        off=words.number(off[worst], 2),
     )
+    return f" {said}"
 
 
 def lost_in_shares(shares: Shares) -> str:
     """A sentence for a receipt where ``backward()`` has lost digits that show; else nothing."""
     if shares.relative_difference[0] <= words.AGREE:
         return ""
-    return (
-        " Here tanh is saturated: backward() forms its slope as 1 − y² and loses digits of it. The sum takes the slope "
+    said = say(
+        "Here tanh is saturated: backward() forms its slope as 1 − y² and loses digits of it. The sum takes the slope "
         "in a form that keeps them."
     )
+    return f" {said}"
 
 
 def with_lag_mark(build: Tables) -> Tables:
@@ -94,7 +102,7 @@ def with_lag_mark(build: Tables) -> Tables:
 
     They are built once, whatever becomes of the scalar cells; only the mark moves with k.
     """
-    kept = once(64)(lambda own, _: build(own))
+    kept = once(64, also=languages.spoken)(lambda own, _: build(own))
 
     @functools.wraps(build)
     def tables(settings: Settings) -> dict[str, pa.Table]:
@@ -113,8 +121,10 @@ def moves(cell: str) -> tuple[str, ...]:
 
 
 def bias_words(bias: float | None) -> str:
-    """The forget bias in words."""
-    return "the biases that torch draws" if bias is None else f"a forget bias of {bias:g}"
+    """The forget bias in words, to follow a "with"."""
+    if bias is None:
+        return say("the biases that torch draws")
+    return say("a forget bias of {bias}", bias=languages.decimal(f"{bias:g}"))
 
 
 def _dashes(gated: bool) -> dict[str, list[int]]:

@@ -13,6 +13,7 @@ from explainer.figures import by_lag, hands, networks, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, jacobians
@@ -121,9 +122,12 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"h0": -0.5}, {"h0": 0.5}, {"u": -2.0}, {"u": 2.0, "h0": 0.5, "f": 0.9})
     move = moves.first(settings, *candidates, teaches=teaches)
     return Asked(
-        f"{move.in_words(settings)}. For the gate that reads its state: is the whole derivative then larger or smaller "
-        "than its direct path ∏ f?",
-        ("Larger in size", "Smaller in size", "Equal, to within 1 %"),
+        say(
+            "{move}. For the gate that reads its state: is the whole derivative then larger or smaller than its direct "
+            "path ∏ f?",
+            move=move.in_words(settings),
+        ),
+        (say("Larger in size"), say("Smaller in size"), say("Equal, to within 1 %")),
         move,
     )
 
@@ -134,12 +138,17 @@ def _question(settings: Settings) -> Prediction:
     whole, direct = _whole_and_direct(after)
     return asked.answered(
         _beside_direct(after),
-        f"At k = {after.k} the whole is {words.number(whole)} and the direct path {words.number(direct)} in size. One "
-        "step is f + c·∂f/∂c, and f reads u·c: the second term has the sign of u·c, "
-        f"here of {words.number(after.u * after.h0)}.",
+        say(
+            "At k = {lag} the whole is {whole} and the direct path {direct} in size. One step is f + c·∂f/∂c, and f "
+            "reads u·c: the second term has the sign of u·c, here of {product}.",
+            lag=after.k,
+            whole=words.number(whole),
+            direct=words.number(direct),
+            product=words.number(after.u * after.h0),
+        ),
         "",
-        "A gate that closes as c grows works against the direct path." if _beside_direct(after) == 1 else "",
-        "They are equal where the gate does not react: u = 0, c = 0, or f = 0 or 1.",
+        say("A gate that closes as c grows works against the direct path.") if _beside_direct(after) == 1 else "",
+        say("They are equal where the gate does not react: u = 0, c = 0, or f = 0 or 1."),
     )
 
 
@@ -164,11 +173,17 @@ def _in_words(values: np.ndarray) -> list[str]:
 def _paths_caption(settings: Settings) -> str:
     paths = by_path(_reading_gate(settings))
     whole, direct = float(paths.whole[-1]), float(paths.direct[-1])
-    share = f"{words.percent(direct / whole)} of the whole" if whole else "and the whole is exactly 0"
-    return (
-        f"With f = logistic(u·c + b) and u = {words.number(settings.u)}, the whole derivative at lag {settings.k} "
-        f"is {words.number(whole)}. The direct path is {words.number(direct)}, {share}."
+    said = say(
+        "With f = logistic(u·c + b) and u = {u}, the whole derivative at lag {lag} is {whole}.",
+        u=words.number(settings.u),
+        lag=settings.k,
+        whole=words.number(whole),
     )
+    values = {"direct": words.number(direct)}
+    if not whole:
+        return f"{said} {say('The direct path is {direct}, and the whole is exactly 0.', **values)}"
+    values["share"] = words.percent(direct / whole)
+    return f"{said} {say('The direct path is {direct}, {share} of the whole.', **values)}"
 
 
 PATHS = by_lag.compared(
@@ -189,26 +204,42 @@ PATHS = by_lag.compared(
 
 def _norms_caption(settings: Settings) -> str:
     lost = "".join(networks.lost_in_norms(cell, networks.by_lag(cell, settings)) for cell in settings.nets)
-    return (
-        f"Networks with {words.counted(settings.n, 'unit')}, gain {words.number(settings.gain)} and "
-        f"{networks.bias_words(settings.bf)}{_also_of_z(settings)}. At lag {settings.T - 1}: "
-        f"{'; '.join(_end(cell, networks.by_lag(cell, settings)) for cell in settings.nets)}. "
-        f"Line and band: middle and range of {networks.SEEDS} draws.{lost}"
+    said = say(
+        "Networks with {units}, gain {gain} and {bias}. At lag {lag}: {ends}. Line and band: middle and range of "
+        "{draws} draws.",
+        units=words.counted(settings.n, "unit"),
+        gain=words.number(settings.gain),
+        bias=_bias_words(settings),
+        lag=settings.T - 1,
+        ends="; ".join(_end(cell, networks.by_lag(cell, settings)) for cell in settings.nets),
+        draws=networks.SEEDS,
     )
+    return said + lost
 
 
-def _also_of_z(settings: Settings) -> str:
-    return "" if settings.bf is None or "gru" not in settings.nets else ", in the GRU of the update gate"
+def _bias_words(settings: Settings) -> str:
+    said = networks.bias_words(settings.bf)
+    if settings.bf is None or "gru" not in settings.nets:
+        return said
+    return say("{bias}, in the GRU of the update gate", bias=said)
 
 
 def _end(cell: str, norms: ByLag) -> str:
     """A network at its longest lag: the middle of its seeds, how many explode, and the growth per step."""
     last = norms.spectral.whole[:, -1]
     explode = int((last > np.log10(gradients.EXPLODED)).sum())
-    return (
-        f"{networks.label(cell)} {words.magnitude(float(np.median(last)), 1, 2)}"
-        + (f" with {explode} of {len(last)} draws exploding" if explode else "")
-        + f" ({words.number(float(np.median(norms.growth_rate)), 2)} decades a step)"
+    values = {
+        "cell": say(networks.label(cell)),
+        "size": words.magnitude(float(np.median(last)), 1, 2),
+        "rate": words.number(float(np.median(norms.growth_rate)), 2),
+    }
+    if not explode:
+        return say("{cell} {size} ({rate} decades a step)", **values)
+    return say(
+        "{cell} {size} with {explode} of {draws} draws exploding ({rate} decades a step)",
+        explode=explode,
+        draws=len(last),
+        **values,
     )
 
 
@@ -238,12 +269,18 @@ def _lstm_tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _lstm_caption(settings: Settings) -> str:
     whole, direct, direct_by_default = (readings.where_below(log10) for log10 in _lstm(settings))
-    return (
-        f"An nn.LSTM with {networks.bias_words(settings.bf)}, spectral norms, middle of {networks.SEEDS} draws. "
-        f"Less than {words.percent(gradients.HORIZON)} is left of the direct path {direct}, and of the whole "
-        f"derivative {whole}. With torch's own biases less than that is left of the direct path {direct_by_default}."
-        + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
+    said = say(
+        "An nn.LSTM with {bias}, spectral norms, middle of {draws} draws. Less than {share} is left of the direct path "
+        "{direct}, and of the whole derivative {whole}. With torch's own biases less than that is left of the direct "
+        "path {by_default}.",
+        bias=networks.bias_words(settings.bf),
+        draws=networks.SEEDS,
+        share=words.percent(gradients.HORIZON),
+        direct=direct,
+        whole=whole,
+        by_default=direct_by_default,
     )
+    return said + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
 
 
 LSTM_PATHS = by_lag.compared(
@@ -265,9 +302,10 @@ def _square(cell: str) -> Plot:
         return jacobians.pairs(networks.network(cell, settings))
 
     def caption(settings: Settings) -> str:
-        return (
-            "Frobenius norms of one draw; the colours mean the same in every square. "
-            f"From the first state to the last: {words.magnitude(float(pairs(settings).log10_norm[-1, 0]), 1, 2)}."
+        return say(
+            "Frobenius norms of one draw; the colours mean the same in every square. From the first state to the last: "
+            "{size}.",
+            size=words.magnitude(float(pairs(settings).log10_norm[-1, 0]), 1, 2),
         )
 
     return Plot(
@@ -289,10 +327,12 @@ def _receipt(settings: Settings) -> Receipt:
     paths = by_path(settings)
     return Receipt(
         r"\left.\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right|_{\text{gates held fixed}} = \prod_{i=1}^{k} f(t-i)",
-        Side("autograd, every gate held fixed", float(paths.direct[-1])),
+        Side(say("autograd, every gate held fixed"), float(paths.direct[-1])),
         Side("∏ f(t−i)", float(paths.product_of_gates[-1])),
-        others=(Side("autograd, all paths", float(paths.whole[-1])),),
-        remark=f"With your kind of gate the other paths contribute {words.number(float(paths.around[-1]))}.",
+        others=(Side(say("autograd, all paths"), float(paths.whole[-1])),),
+        remark=say(
+            "With your kind of gate the other paths contribute {size}.", size=words.number(float(paths.around[-1]))
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import formats, hands, readings, style
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, number_formats
@@ -59,18 +60,22 @@ def _gated(settings: Settings) -> Comparison:
 
 def _asked(settings: Settings) -> Asked:
     if "float16" in number_formats.compare(number_formats.vanilla, Settings(k=1), {}).missing:
-        return Asked("Can torch on this computer run your cell in float16?", ("Yes", "No"), None)
+        return Asked(say("Can torch on this computer run your cell in float16?"), (say("Yes"), say("No")), None)
     # a scale saves what float16 would round to 0; where there is nothing to save, first comes what it cannot hold
     scaled, tiny = {"ls": 15}, {"act": "logistic", "w": 1.0, "ls": 0}
     move = moves.first(
         settings, *((scaled, tiny) if settings.act == "logistic" and not settings.ls else (tiny, scaled))
     )
     return Asked(
-        f"{move.in_words(settings)}. In float16, what is then left of your vanilla gradient at k = {settings.k}?",
+        say(
+            "{move}. In float16, what is then left of your vanilla gradient at k = {lag}?",
+            move=move.in_words(settings),
+            lag=settings.k,
+        ),
         (
-            "Nothing: it is exactly 0",
-            "A subnormal number that has lost most of its digits",
-            "A normal number, or more than float16 can hold",
+            say("Nothing: it is exactly 0"),
+            say("A subnormal number that has lost most of its digits"),
+            say("A normal number, or more than float16 can hold"),
         ),
         move,
     )
@@ -84,24 +89,30 @@ def _question(settings: Settings) -> Prediction:
         return asked.answered(1, comparison.missing["float16"])
     return asked.answered(
         0 if half.zero_from is not None else 1 if half.subnormal_from is not None else 2,
-        f"In float16 it {_end(half)}. The smallest normal number there is "
-        f"{words.number(half.format.smallest_normal)}, the smallest subnormal one "
-        f"{words.number(half.format.smallest_subnormal)}, and the loss scale is "
-        f"{words.number(2.0 ** asked.after(settings).ls, 6)}.",
+        say(
+            "In float16 it {end}. The smallest normal number there is {normal}, the smallest subnormal one "
+            "{subnormal}, and the loss scale is {scale}.",
+            end=_end(half),
+            normal=words.number(half.format.smallest_normal),
+            subnormal=words.number(half.format.smallest_subnormal),
+            scale=words.number(2.0 ** asked.after(settings).ls, 6),
+        ),
     )
 
 
 def _end(gradient: FormatGradient) -> str:
     """What becomes of the gradient in its format, within the lags that are drawn."""
     if gradient.not_finite_from is not None:
-        return f"overflows at lag {gradient.not_finite_from}"
+        return say("overflows at lag {lag}", lag=gradient.not_finite_from)
     if gradient.zero_from is not None:
-        return f"is exactly 0 from lag {gradient.zero_from} on"
+        return say("is exactly 0 from lag {lag} on", lag=gradient.zero_from)
     if gradient.stuck is not None:
         first, last = gradient.stuck
-        stuck = words.number(abs(float(gradient.gradient[first])), 2)
-        return f"is stuck at {stuck} from lag {first} {'on' if last == gradient.lag[-1] else f'to lag {last}'}"
-    return f"is still alive at lag {gradient.lag[-1]}"
+        size = words.number(abs(float(gradient.gradient[first])), 2)
+        if last == gradient.lag[-1]:
+            return say("is stuck at {size} from lag {first} on", size=size, first=first)
+        return say("is stuck at {size} from lag {first} to lag {last}", size=size, first=first, last=last)
+    return say("is still alive at lag {lag}", lag=gradient.lag[-1])
 
 
 def _fates(comparison: Comparison) -> str:
@@ -109,37 +120,48 @@ def _fates(comparison: Comparison) -> str:
     ends: dict[str, list[str]] = {}
     for name, gradient in comparison.gradients.items():
         ends.setdefault(_end(gradient), []).append(name)
-    return "The gradient " + "; ".join(f"{end} in {words.listed(names)}" for end, names in ends.items()) + "."
+    fates = [say("{end} in {formats}", end=end, formats=words.listed(names)) for end, names in ends.items()]
+    return say("The gradient {fates}.", fates="; ".join(fates))
 
 
 def _caption(measure: Callable[[Settings], Comparison], settings: Settings) -> str:
     comparison = measure(settings)
-    lacking = "".join(f" torch here cannot run {name}: {said}." for name, said in comparison.missing.items())
-    return f"{_fates(comparison)}{_scaled(settings)}{lacking}"
+    lacking = [
+        say("torch here cannot run {name}: {reason}.", name=name, reason=reason)
+        for name, reason in comparison.missing.items()
+    ]
+    return " ".join([_fates(comparison) + _scaled(settings), *lacking])
 
 
 def _scaled(settings: Settings) -> str:
-    return "" if settings.ls == 0 else f" float16 runs with a loss scale of 2{words.superscript(settings.ls)}."
+    if settings.ls == 0:
+        return ""
+    return f" {say('float16 runs with a loss scale of {scale}.', scale=f'2{words.superscript(settings.ls)}')}"
 
 
 def _caption_of_differences(measure: Callable[[Settings], Comparison], settings: Settings) -> str:
     off: dict[str, list[str]] = {}
     for name, differences in measure(settings).differences.items():
         off.setdefault(_off(float(differences[-1])), []).append(name)
-    said = "; ".join(f"{how} in {words.listed(names)}" for how, names in off.items())
-    at = "At the grey line the error is as large as the gradient."
-    return f"Of float64's gradient at lag {settings.k}: {said}. {at}{_scaled(settings)}"
+    said = say(
+        "Of float64's gradient at lag {lag}: {errors}. At the grey line the error is as large as the gradient.",
+        lag=settings.k,
+        errors="; ".join(
+            say("{error} in {formats}", error=how, formats=words.listed(names)) for how, names in off.items()
+        ),
+    )
+    return said + _scaled(settings)
 
 
 def _off(difference: float) -> str:
     """A format's difference from float64, in words."""
     if np.isnan(difference):
-        return "there is none to compare with"
+        return say("there is none to compare with")
     if np.isinf(difference):
-        return "too large"
+        return say("too large")
     if difference == -1:
-        return "nothing left"
-    return "all digits right" if difference == 0 else f"{words.percent(abs(difference))} off"
+        return say("nothing left")
+    return say("all digits right") if difference == 0 else say("{share} off", share=words.percent(abs(difference)))
 
 
 VANILLA_FORMATS = Plot(
@@ -188,9 +210,9 @@ def _receipt(settings: Settings) -> Receipt:
     measured = {name: float(gradient.gradient[-1]) for name, gradient in comparison.gradients.items()}
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)",
-        Side("autograd in float64", measured.pop("float64")),
-        Side("∏ w·σ′ in float64", float(exact.closed_form[-1])),
-        others=tuple(Side(f"autograd in {name}", value) for name, value in measured.items()),
+        Side(say("autograd in {name}", name="float64"), measured.pop("float64")),
+        Side(say("∏ w·σ′ in float64"), float(exact.closed_form[-1])),
+        others=tuple(Side(say("autograd in {name}", name=name), value) for name, value in measured.items()),
         remark=readings.remark(exact),
     )
 

@@ -13,6 +13,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import readings, remedies
 from explainer.figures.figure import Plot, decades, stack, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson.parts import Asked, LongWork, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, plans, training
 from explainer.maths.cell_types import CELLS
@@ -61,7 +62,12 @@ STEPS = 200
 REMEDIES: dict[str, Learner] = {
     label: Learner(cell, bias, start) for label, (cell, bias, start) in programs.REMEDIES.items()
 }
-_LABELS = list(REMEDIES)
+_LABELS = [
+    *(word("RNN, as drawn"), word("RNN, orthogonal"), word("ReLU RNN, identity"), word("leaky, time scale")),
+    *(word("LSTM, as drawn"), word("LSTM, bias 1"), word("LSTM, bias 3"), word("LSTM, time scale")),
+    *(word("coupled LSTM, bias 3"), word("LRU, ring"), word("minGRU, time scale")),
+]
+assert list(REMEDIES) == _LABELS
 _IS_GATED = {label: CELLS[one.cell].gated for label, one in REMEDIES.items()}
 
 
@@ -95,11 +101,15 @@ def _enough(settings: Settings) -> set[str]:
 
 def _asked(settings: Settings) -> Asked:
     enough = _enough(settings)
+    values = {"count": len(enough), "all": len(_LABELS), "share": words.percent(HORIZON), "lag": settings.tk}
+    start = say(
+        "{count} of these {all} networks start with at least {share} of the gradient left at lag {lag}", **values
+    )
     named = f": {_in_order(enough)}" if enough else ""
+    asked = say("Which will have learned the task after {steps} steps of training?", steps=STEPS)
     return Asked(
-        f"{len(enough)} of these {len(_LABELS)} networks start with at least {words.percent(HORIZON)} of the gradient "
-        f"left at lag {settings.tk}{named}. Which will have learned the task after {words.steps(STEPS)} of training?",
-        ("Just those", "Only some of those, or none", "Others as well, or instead"),
+        f"{start}{named}. {asked}",
+        (say("Just those"), say("Only some of those, or none"), say("Others as well, or instead")),
         None,
     )
 
@@ -107,20 +117,29 @@ def _asked(settings: Settings) -> Asked:
 def _question(settings: Settings) -> Prediction:
     asked, result = _asked(settings), training.recall(plan(settings))
     if result is None:
-        return asked.answered(None, "Press Train: nobody knows before.")
+        return asked.answered(None, say("Press Train: nobody knows before."))
     enough = _enough(settings)
     learned = {label for i, label in enumerate(_LABELS) if sum(result.outcome(i).learned) * 2 > settings.tn}
-    return asked.answered(
-        0 if learned == enough else 1 if learned < enough else 2,
-        f"Learned by most of the seeds: {_in_order(learned) if learned else 'none of them'}."
-        + (f" Started with less, and learned: {_in_order(learned - enough)}." if learned - enough else "")
-        + (f" Started with as much, and did not: {_in_order(enough - learned)}." if enough - learned else ""),
-    )
+    said = [
+        say(
+            "Learned by most of the seeds: {networks}.", networks=_in_order(learned) if learned else say("none of them")
+        )
+    ]
+    if learned - enough:
+        said.append(say("Started with less, and learned: {networks}.", networks=_in_order(learned - enough)))
+    if enough - learned:
+        said.append(say("Started with as much, and did not: {networks}.", networks=_in_order(enough - learned)))
+    return asked.answered(0 if learned == enough else 1 if learned < enough else 2, " ".join(said))
 
 
 def _in_order(labels: set[str]) -> str:
     """These networks, in the order of the figures; their names have commas in them."""
-    return "; ".join(label for label in _LABELS if label in labels)
+    return "; ".join(say(label) for label in _LABELS if label in labels)
+
+
+def _reach(lag: int | None) -> str:
+    """The horizon in words."""
+    return say("beyond the task") if lag is None else say("lag {lag}", lag=lag)
 
 
 # --- at the start -------------------------------------------------------------------------------------------
@@ -147,7 +166,7 @@ def _start_tables(settings: Settings, result: Training | None = None) -> dict[st
             log10_highest=decades(norms.max(1)),
             status=gradients.status_of(middle, norms.min(1), norms.max(1)),
             reads=text([words.magnitude(value) for value in middle.tolist()]),
-            horizon=text(["beyond the task" if lag is None else f"lag {lag}" for lag in reach]),
+            horizon=text([_reach(lag) for lag in reach]),
         ),
         "frame": _frame(norms),
     }
@@ -156,11 +175,15 @@ def _start_tables(settings: Settings, result: Training | None = None) -> dict[st
 def _start_caption(settings: Settings, result: Training | None = None) -> str:
     middle = np.median(_at_start(settings), axis=1)
     order = np.argsort(-middle)
-    ends = [f"{words.magnitude(float(middle[i]))} ({_LABELS[i]})" for i in (order[0], order[-1])]
-    return (
-        f"Spectral norm of the gradient that reaches {words.steps(settings.tk)} back before the first training step, "
-        f"middle and range of {words.counted(settings.tn, 'seed')}; dashed, {words.percent(HORIZON)}. "
-        f"Most: {ends[0]}. Least: {ends[1]}."
+    most, least = (f"{words.magnitude(float(middle[i]))} ({say(_LABELS[i])})" for i in (order[0], order[-1]))
+    return say(
+        "Spectral norm of the gradient that reaches {steps} back before the first training step, middle and range of "
+        "{seeds}; dashed, {share}. Most: {most}. Least: {least}.",
+        steps=words.steps(settings.tk),
+        seeds=words.counted(settings.tn, "seed"),
+        share=words.percent(HORIZON),
+        most=most,
+        least=least,
     )
 
 
@@ -195,7 +218,7 @@ def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[
                     series=text([label] * len(learned)),
                     accuracy=accuracy[i],
                     order=np.arange(float(len(learned))),
-                    outcome=text(["learned" if yes else "not learned" for yes in learned]),
+                    outcome=text([word("learned") if yes else word("not learned") for yes in learned]),
                 )
             )
     nothing = table(series=text([]), accuracy=np.empty(0), order=np.empty(0), outcome=text([]))
@@ -204,20 +227,26 @@ def _outcome_tables(settings: Settings, result: Training | None = None) -> dict[
 
 def _outcome_caption(settings: Settings, result: Training | None = None) -> str:
     if result is None:
-        return (
+        return say(
             "Nothing is trained yet: press Train. Every seed of a network will be a mark: a circle where it has "
             "learned, a cross where it has not. Dashed: guessing."
         )
-    said = f"After {result.steps_done} of {words.steps(result.plan.steps)}"
+    values = {"done": result.steps_done, "all": result.plan.steps}
     if not result.steps_done:
-        return f"{said}."
+        return say("After {done} of {all} steps.", **values)
+    values["seeds"] = words.counted(result.plan.seeds, "seed")
     learned = [
-        f"{label}: {sum(result.outcome(i).learned)}"
+        f"{say(label)}: {sum(result.outcome(i).learned)}"
         for i, label in enumerate(_LABELS)
         if any(result.outcome(i).learned)
     ]
-    so_far = f"have learned: {'; '.join(learned)}" if learned else "nobody has learned"
-    return f"{said}, of {words.counted(result.plan.seeds, 'seed')} {so_far}. Dashed: guessing."
+    if not learned:
+        return say("After {done} of {all} steps, of {seeds} nobody has learned. Dashed: guessing.", **values)
+    return say(
+        "After {done} of {all} steps, of {seeds} have learned: {networks}. Dashed: guessing.",
+        networks="; ".join(learned),
+        **values,
+    )
 
 
 OUTCOMES = Plot(
@@ -234,9 +263,10 @@ OUTCOMES = Plot(
 def outcomes(result: Training) -> str:
     """The horizon and the product at the start beside what came of it, as a Markdown table."""
     lag = result.plan.decisive_lag
-    head = (
-        f"| | norm at lag {lag} at the start | horizon | learned, of {result.plan.seeds} | by step |\n"
-        "|---|---:|---:|---:|---:|\n"
+    head = say(
+        "| | norm at lag {lag} at the start | horizon | learned, of {seeds} | by step |",
+        lag=lag,
+        seeds=result.plan.seeds,
     )
     rows = []
     for i, label in enumerate(_LABELS):
@@ -244,11 +274,8 @@ def outcomes(result: Training) -> str:
         reach = sorted(one.horizon, key=lambda at: math.inf if at is None else at)[len(one.horizon) // 2]
         norm = words.magnitude(float(np.median(one.log10_at_decisive_lag)), 1, 2)
         first = sorted(at for at in one.learned_at if at is not None)
-        rows.append(
-            f"| {label} | {norm} | {'beyond the task' if reach is None else f'lag {reach}'} | {sum(one.learned)} | "
-            f"{first[0] if first else '–'} |"
-        )
-    return head + "\n".join(rows)
+        rows.append(f"| {say(label)} | {norm} | {_reach(reach)} | {sum(one.learned)} | {first[0] if first else '–'} |")
+    return "\n".join([head, "|---|---:|---:|---:|---:|", *rows])
 
 
 def _receipt(settings: Settings) -> Receipt:
@@ -257,10 +284,10 @@ def _receipt(settings: Settings) -> Receipt:
     return Receipt(
         r"\begin{aligned} b = \log(k - 1) & \Rightarrow f = 1 - \frac{1}{k} \\ "
         r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} & = \left(1 - \frac{1}{k}\right)^{k} \end{aligned}",
-        Side("autograd, every gate at the bias log(k − 1)", float(gated.gradient[-1])),
+        Side(say("autograd, every gate at the bias log(k − 1)"), float(gated.gradient[-1])),
         Side("(1 − 1/k)ᵏ", f**settings.tk),
-        others=(Side("1/e, which it nears as k grows", math.exp(-1)),),
-        remark="The largest of the biases by time scale keeps about a third over k steps, whatever k is.",
+        others=(Side(say("1/e, which it nears as k grows"), math.exp(-1)),),
+        remark=say("The largest of the biases by time scale keeps about a third over k steps, whatever k is."),
     )
 
 
