@@ -10,6 +10,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import ladder
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -66,8 +67,8 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"w": 1.0}, {"w": 1.0, "f": 0.9}, {"f": 0.5}, {"act": "tanh", "w": 1.0, "f": 0.8}, {"f": 0.99})
     move = moves.first(settings, *candidates, teaches=teaches)
     return Asked(
-        f"{move.in_words(settings)}. After two steps, which cell then has the larger gradient?",
-        ("The gated cell", "The vanilla cell", "Equal, to within 1 %"),
+        say("{move}. After two steps, which cell then has the larger gradient?", move=move.in_words(settings)),
+        (say("The gated cell"), say("The vanilla cell"), say("Equal, to within 1 %")),
         move,
     )
 
@@ -82,24 +83,37 @@ def _question(settings: Settings) -> Prediction:
     )
     return asked.answered(
         _larger(after),
-        f"Two steps back the gated gradient is {words.number(mine)} and the vanilla one {words.number(theirs)} in "
-        f"size: in the last step f is {words.number(one_gate)} and |w·σ′| {words.number(one_factor)}.",
-        "A gate that is given from outside keeps more only if it is larger than |w·σ′|."
+        say(
+            "Two steps back the gated gradient is {gated} and the vanilla one {vanilla} in size: in the last step f is "
+            "{gate} and |w·σ′| {factor}.",
+            gated=words.number(mine),
+            vanilla=words.number(theirs),
+            gate=words.number(one_gate),
+            factor=words.number(one_factor),
+        ),
+        say("A gate that is given from outside keeps more only if it is larger than |w·σ′|.")
         if not GATES[after.gate].reads_state
-        else "A gate that reads its state adds a slope of its own.",
-        "A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs.",
+        else say("A gate that reads its state adds a slope of its own."),
+        say("A single vanilla step can beat a gate: with |w·σ′| above f. It is the long run that differs."),
         "",
     )
 
 
 def _caption(settings: Settings) -> str:
     gated = gradients.gated(ladder.two_steps(settings))
-    gates = f"f(t−1) = {words.number(float(gated.gates[0]))} and f(t−2) = {words.number(float(gated.gates[1]))}"
-    more = ", and the slopes that a gate which reads its state adds" if GATES[settings.gate].reads_state else ""
-    return (
-        f"The gated ladder has the rungs {gates}{more}: it ends at {words.number(float(gated.gradient[2]))}. "
-        f"w is not among its rungs."
+    said = (
+        word(
+            "The gated ladder has the rungs f(t−1) = {last} and f(t−2) = {first}, and the slopes that a gate which "
+            "reads its state adds: it ends at {end}. w is not among its rungs."
+        )
+        if GATES[settings.gate].reads_state
+        else word(
+            "The gated ladder has the rungs f(t−1) = {last} and f(t−2) = {first}: it ends at {end}. w is not among its "
+            "rungs."
+        )
     )
+    last, first = gated.gates[:2].tolist()
+    return say(said, last=words.number(last), first=words.number(first), end=words.number(float(gated.gradient[2])))
 
 
 LADDER = Plot(
@@ -122,9 +136,9 @@ def _receipt(settings: Settings) -> Receipt:
             r"\frac{\partial c^{(t)}}{\partial c^{(t-2)}} = \prod_{i=1}^{2} \left(f(t-i) + c^{(t-i)}\,"
             r"\frac{\partial f(t-i)}{\partial c^{(t-i)}}\right)",
             autograd,
-            Side("with the gate's own slope", float(gated.closed_form[2])),
-            others=(Side("f(t−1)·f(t−2) alone", float(product)),),
-            remark="This gate reads the state, so the product of gates alone is not the derivative.",
+            Side(say("with the gate's own slope"), float(gated.closed_form[2])),
+            others=(Side(say("f(t−1)·f(t−2) alone"), float(product)),),
+            remark=say("This gate reads the state, so the product of gates alone is not the derivative."),
         )
     return Receipt(
         r"\frac{\partial c^{(t)}}{\partial c^{(t-2)}} = f(t-1)\,f(t-2)",

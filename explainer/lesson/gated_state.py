@@ -12,6 +12,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, lstm_cell, readings, style
 from explainer.figures.figure import Plot, stack, steps, table
 from explainer.figures.program import Program
+from explainer.languages import say, say_counted, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -57,18 +58,26 @@ def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, *candidates, teaches=teaches)
     after = move.after(settings)
     return Asked(
-        f"{move.in_words(settings)}: how much of the cell state is left after {words.steps(after.k)}?",
-        ("More than half", "Between 1 % and half", "Less than 1 %"),
+        say_counted(
+            "{move}: how much of the cell state is left after {count} step?",
+            "{move}: how much of the cell state is left after {count} steps?",
+            after.k,
+            move=move.in_words(settings),
+        ),
+        (say("More than half"), say("Between 1 % and half"), say("Less than 1 %")),
         move,
     )
 
 
 def _left(settings: Settings) -> str:
+    kept = words.percent(_kept(settings))
     if settings.h0 == 0:
-        return "c = 0 stays 0; of any other state so much would be left: "
-    return (
-        f"Of c(t−k) = {words.number(settings.h0)}, "
-        f"c(t) = {words.number(float(gradients.gated(settings).state[0]))} is left: "
+        return say("c = 0 stays 0; of any other state so much would be left: {kept}.", kept=kept)
+    return say(
+        "Of c(t−k) = {start}, c(t) = {end} is left: {kept}.",
+        start=words.number(settings.h0),
+        end=words.number(float(gradients.gated(settings).state[0])),
+        kept=kept,
     )
 
 
@@ -76,20 +85,24 @@ def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     after = asked.after(settings)
     kept = _kept(after)
+    gates = say(
+        "As many gates as steps multiply, of which the last is {gate}.",
+        gate=words.gate(round(float(gradients.gated(after).gates[0]), 6)),
+    )
+    forgets = say("Even a gate close to 1 forgets in the end: the product of many such numbers is small.")
     return asked.answered(
         0 if kept > 0.5 else 1 if kept >= 0.01 else 2,
-        f"{_left(after)}{words.percent(kept)}. As many gates as steps multiply, of which the last is "
-        f"{words.gate(round(float(gradients.gated(after).gates[0]), 6))}.",
+        f"{_left(after)} {gates}",
         "",
         "",
-        "Even a gate close to 1 forgets in the end: the product of many such numbers is small." if kept < 0.01 else "",
+        forgets if kept < 0.01 else "",
     )
 
 
 _SERIES = {
-    "h(t), vanilla": (style.VERMILION, [1, 0]),
-    "c(t), gated": (style.BLUE, [7, 3]),
-    "gate f(t)": (style.BLUE, [1, 3]),
+    word("h(t), vanilla"): (style.VERMILION, [1, 0]),
+    word("c(t), gated"): (style.BLUE, [7, 3]),
+    word("gate f(t)"): (style.BLUE, [1, 3]),
 }
 
 
@@ -131,41 +144,53 @@ def _over_time_tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _cell_caption(settings: Settings) -> str:
     gated = gradients.gated(settings)
-    reads = GATES[settings.gate].reads_state
-    peephole = " Here the gate reads the state: the dashed wire." if reads else ""
-    flows = (
-        f"the whole gradient that comes back: {words.number(float(gated.gates[0]))} along the thick path and the rest "
-        "through the gate, together"
-        if reads
-        else "the gradient that flows back along it,"
+    gate, factor = words.number(float(gated.gates[0])), words.number(float(gated.factor[0]))
+    path = say(
+        "The thick line is the path of the lab: c(t−1) = {before} times f(t−1) = {gate} is c(t) = {after}.",
+        before=words.number(float(gated.state[1])),
+        gate=gate,
+        after=words.number(float(gated.state[0])),
     )
-    return (
-        f"The thick line is the path of the lab: c(t−1) = {words.number(float(gated.state[1]))} times "
-        f"f(t−1) = {words.number(float(gated.gates[0]))} is c(t) = {words.number(float(gated.state[0]))}. "
-        f"The dashed arrow is {flows} {words.number(float(gated.factor[0]))} of what "
-        f"arrives at c(t). The thin lines belong to a whole LSTM and are at rest here.{peephole}"
+    at_rest = say("The thin lines belong to a whole LSTM and are at rest here.")
+    if not GATES[settings.gate].reads_state:
+        back = say(
+            "The dashed arrow is the gradient that flows back along it, {factor} of what arrives at c(t).",
+            factor=factor,
+        )
+        return f"{path} {back} {at_rest}"
+    back = say(
+        "The dashed arrow is the whole gradient that comes back: {gate} along the thick path and the rest through the "
+        "gate, together {factor} of what arrives at c(t).",
+        gate=gate,
+        factor=factor,
     )
+    peephole = say("Here the gate reads the state: the dashed wire.")
+    return f"{path} {back} {at_rest} {peephole}"
 
 
 def _over_time_caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     low, high = float(gated.gates.min()), float(gated.gates.max())
     span = (
-        f"stays at {words.gate(round(low, 4))}"
+        say("the gate stays at {gate}", gate=words.gate(round(low, 4)))
         if low == high
-        else f"moves between {words.number(low)} and {words.number(high)}"
+        else say("the gate moves between {low} and {high}", low=words.number(low), high=words.number(high))
     )
-    return (
-        f"Both cells start from {words.number(settings.h0)}. Now h(t) is {words.number(float(vanilla.state[0]))} "
-        f"and c(t) is {words.number(float(gated.state[0]))}; the gate {span}."
+    return say(
+        "Both cells start from {start}. Now h(t) is {h} and c(t) is {c}; {span}.",
+        start=words.number(settings.h0),
+        h=words.number(float(vanilla.state[0])),
+        c=words.number(float(gated.state[0])),
+        span=span,
     )
 
 
 def _factors_caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    return (
-        f"At the last step the vanilla cell multiplies the gradient by {words.number(float(vanilla.factor[0]))}, "
-        f"the gated cell by {words.number(float(gated.factor[0]))}."
+    return say(
+        "At the last step the vanilla cell multiplies the gradient by {vanilla}, the gated cell by {gated}.",
+        vanilla=words.number(float(vanilla.factor[0])),
+        gated=words.number(float(gated.factor[0])),
     )
 
 
@@ -203,8 +228,8 @@ def _receipt(settings: Settings) -> Receipt:
         product = settings.h0 * float(np.prod(gated.gates))
     return Receipt(
         r"c^{(t)} = c^{(t-k)} \prod_{i=1}^{k} f(t-i)",
-        Side("the cell, run step by step in torch", float(gated.state[0])),
-        Side("the start times the product of the gates", product),
+        Side(say("the cell, run step by step in torch"), float(gated.state[0])),
+        Side(say("the start times the product of the gates"), product),
         remark=readings.lost_digits(float(gated.state[0]), product),
     )
 

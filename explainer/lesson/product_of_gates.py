@@ -10,6 +10,7 @@ from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
+from explainer.languages import say, say_counted, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -63,9 +64,9 @@ and the time scale one wants to remember even tells which bias to choose (Tallec
 """
 
 _SERIES = {
-    "constant": Series("gated: constant f", style.BLUE, (1, 0)),
-    "varying": Series("gated: varying f", style.BLUE, (7, 3)),
-    "state": Series("gated: f set by the state", style.BLUE, (2, 2)),
+    "constant": Series(word("gated: constant f"), style.BLUE, (1, 0)),
+    "varying": Series(word("gated: varying f"), style.BLUE, (7, 3)),
+    "state": Series(word("gated: f set by the state"), style.BLUE, (2, 2)),
 }
 assert set(_SERIES) == set(GATES)
 
@@ -87,9 +88,12 @@ def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, *candidates, teaches=teaches)
     after = move.after(settings)
     return Asked(
-        f"{move.in_words(settings)}. With a constant gate of f = {words.gate(after.f)}: from which lag on is less than "
-        "1 % of the gradient left?",
-        ("Within the first 20 steps", "Later, but within your lag k", "Not within your lag k"),
+        say(
+            "{move}. With a constant gate of f = {f}: from which lag on is less than 1 % of the gradient left?",
+            move=move.in_words(settings),
+            f=words.gate(after.f),
+        ),
+        (say("Within the first 20 steps"), say("Later, but within your lag k"), say("Not within your lag k")),
         move,
     )
 
@@ -98,12 +102,21 @@ def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     after = asked.after(settings)
     reach = _reach(after)
-    told = f"The product of your constant gates falls below {words.percent(gradients.HORIZON)} " + (
-        f"at lag {reach}." if reach is not None else f"nowhere within {words.steps(after.k)}."
+    share = words.percent(gradients.HORIZON)
+    told = (
+        say("The product of your constant gates falls below {share} at lag {lag}.", share=share, lag=reach)
+        if reach is not None
+        else say_counted(
+            "The product of your constant gates falls below {share} nowhere within {count} step.",
+            "The product of your constant gates falls below {share} nowhere within {count} steps.",
+            after.k,
+            share=share,
+        )
     )
     if 0 < after.f < 1:
-        told += f" Its time constant is about 1/(1−f) = {words.number(1 / (1 - after.f))} steps."
-    return asked.answered(_of_reach(reach), told, "", "", "It decays all the same, unless f is exactly 1.")
+        time_constant = words.number(1 / (1 - after.f))
+        told += " " + say("Its time constant is about 1/(1−f) = {steps} steps.", steps=time_constant)
+    return asked.answered(_of_reach(reach), told, "", "", say("It decays all the same, unless f is exactly 1."))
 
 
 def _kinds(settings: Settings) -> dict[str, Gradient]:
@@ -117,12 +130,16 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _caption(settings: Settings) -> str:
     kinds, vanilla = _kinds(settings), gradients.vanilla(settings)
-    kept = ", ".join(f"{GATES[kind].label}: {readings.at_end(gradient)}" for kind, gradient in kinds.items())
-    named = {f"{GATES[kind].label}-gate": gradient for kind, gradient in kinds.items()} | {"vanilla": vanilla}
-    return (
-        f"What arrives {words.steps(settings.k)} back: {kept}; vanilla: {readings.at_end(vanilla)}. "
-        f"{readings.horizons(named)}"
+    kept = ", ".join(f"{say(GATES[kind].label)}: {readings.at_end(gradient)}" for kind, gradient in kinds.items())
+    arrives = say_counted(
+        "What arrives {count} step back: {kept}; vanilla: {vanilla}.",
+        "What arrives {count} steps back: {kept}; vanilla: {vanilla}.",
+        settings.k,
+        kept=kept,
+        vanilla=readings.at_end(vanilla),
     )
+    named = {f"{GATES[kind].label}-gate": gradient for kind, gradient in kinds.items()} | {style.VANILLA: vanilla}
+    return f"{arrives} {readings.horizons(named)}"
 
 
 def _walk(settings: Settings) -> Stops:
@@ -147,16 +164,17 @@ THREE_GATES = by_lag.compared(
 
 def _receipt(settings: Settings) -> Receipt:
     paths, gated = by_path(settings), gradients.gated(settings)
-    too_many = Side("the product from i = 0, as the lab prints it", float(paths.one_gate_more[-1]))
+    too_many = Side(say("the product from i = 0, as the lab prints it"), float(paths.one_gate_more[-1]))
     autograd = Side("autograd", float(gated.gradient[-1]))
     if GATES[settings.gate].reads_state:
         return Receipt(
             r"\frac{\partial c^{(t)}}{\partial c^{(t-k)}} = \prod_{i=1}^{k} \left(f(t-i) + c^{(t-i)}\,"
             r"\frac{\partial f(t-i)}{\partial c^{(t-i)}}\right)",
             autograd,
-            Side("with the gate's own slope", float(gated.closed_form[-1])),
-            others=(Side("∏ f(t−i), i = 1…k, alone", float(paths.product_of_gates[-1])), too_many),
-            remark="This gate reads the state, so the product of gates is only the direct path. "
+            Side(say("with the gate's own slope"), float(gated.closed_form[-1])),
+            others=(Side(say("∏ f(t−i), i = 1…k, alone"), float(paths.product_of_gates[-1])), too_many),
+            remark=say("This gate reads the state, so the product of gates is only the direct path.")
+            + " "
             + readings.remark(gated),
         )
     return Receipt(

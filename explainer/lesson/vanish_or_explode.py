@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pyarrow as pa
 
-from explainer import words
+from explainer import languages, words
 from explainer.choices.controls import BOTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import descent, figure, hands, maps, readings, rows, style
 from explainer.figures.figure import Plot, decades, steps, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import cliff, gradients
@@ -84,11 +83,11 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"act": "logistic", "w": 4.0}, {"act": "tanh", "w": 2.0}, {"act": "identity", "w": 1.2})
     move = moves.first(settings, *candidates, teaches=lambda _, after: abs(after.w) > 1 and _fate(after) == "vanishes")
     return Asked(
-        f"{move.in_words(settings)}: what becomes of the vanilla gradient at lag {settings.k}?",
+        say("{move}: what becomes of the vanilla gradient at lag {lag}?", move=move.in_words(settings), lag=settings.k),
         (
-            "It vanishes: less than 1 % is left",
-            "It stays useful: between 1 % and 100 times",
-            "It explodes: more than 100 times",
+            say("It vanishes: less than 1 % is left"),
+            say("It stays useful: between 1 % and 100 times"),
+            say("It explodes: more than 100 times"),
         ),
         move,
     )
@@ -98,16 +97,28 @@ def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     after = asked.after(settings)
     vanilla = gradients.vanilla(after)
-    by_the_rule = "grow" if abs(after.w) > 1 else "shrink" if abs(after.w) < 1 else "stay"
-    slope = float(vanilla.parts[0, 1])
+    size = abs(after.w)
+    by_the_rule = (
+        word("By |w| = {w} alone it would have to grow")
+        if size > 1
+        else word("By |w| = {w} alone it would have to shrink")
+        if size < 1
+        else word("By |w| = {w} alone it would have to stay")
+    )
+    told = say(
+        "{rule}; the gradient at k = {k} is {gradient}. In the last step the slope σ′ is {slope}, and |w|·σ′ {factor}.",
+        rule=say(by_the_rule, w=words.number(size)),
+        k=after.k,
+        gradient=readings.at_end(vanilla),
+        slope=words.number(float(vanilla.parts[0, 1]), 2),
+        factor=words.number(abs(float(vanilla.factor[0])), 2),
+    )
     return asked.answered(
         {"vanishes": 0, "dead": 0, "neither": 1, "explodes": 2}[_fate(after)],
-        f"By |w| = {words.number(abs(after.w))} alone it would have to {by_the_rule}; the gradient at k = {after.k} is "
-        f"{readings.at_end(vanilla)}. In the last step the slope σ′ is {words.number(slope, 2)}, and |w|·σ′ "
-        f"{words.number(abs(float(vanilla.factor[0])), 2)}.",
+        told,
         "",
         "",
-        "A weight above 1 is not enough: the slopes σ′ count too." if _fate(after) != "explodes" else "",
+        say("A weight above 1 is not enough: the slopes σ′ count too.") if _fate(after) != "explodes" else "",
     )
 
 
@@ -143,7 +154,7 @@ def _map_tables(grid: Grid, own: Grid, parameter: float, k: int) -> dict[str, pa
         "own": table(
             lag=steps(own.lag.astype(float)),
             log10_magnitude=decades(place[0]),
-            label=_half_way("yours", place[0]),
+            label=_half_way(say("yours"), place[0]),
         ),
         "frame": figure.frame((0, 200), [place]),
         "reader": table(parameter=[parameter], lag=steps([k])),
@@ -162,32 +173,37 @@ def _gated_tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _vanilla_caption(settings: Settings) -> str:
     vanilla = gradients.vanilla(settings)
-    return (
-        f"The diamond is your cell, w = {words.number(settings.w)} at k = {settings.k}: it "
-        f"{readings.verdict(vanilla)}; {readings.rule_of_w(settings.w, vanilla)} "
-        f"Of these weights, {_regimes(vanilla_grid(settings, WEIGHTS, LAGS))} at the longest lag."
+    return say(
+        "The diamond is your cell, w = {w} at k = {k}: it {verdict}; {rule} Of these weights, {regimes} at the longest "
+        "lag.",
+        w=words.number(settings.w),
+        k=settings.k,
+        verdict=readings.verdict(vanilla),
+        rule=readings.rule_of_w(settings.w, vanilla),
+        regimes=_regimes(vanilla_grid(settings, WEIGHTS, LAGS)),
     )
 
 
 def _gated_caption(settings: Settings) -> str:
-    return (
-        f"The diamond is your gate, f = {words.gate(settings.f)} at k = {settings.k}: it "
-        f"{readings.verdict(gradients.gated(settings))}. "
-        f"Of these gates, {_regimes(gated_grid(settings, OPENINGS, LAGS))} at the longest lag."
+    return say(
+        "The diamond is your gate, f = {f} at k = {k}: it {verdict}. Of these gates, {regimes} at the longest lag.",
+        f=words.gate(settings.f),
+        k=settings.k,
+        verdict=readings.verdict(gradients.gated(settings)),
+        regimes=_regimes(gated_grid(settings, OPENINGS, LAGS)),
     )
 
 
-@functools.lru_cache(64)  # two for all readers who differ in w, f and k alone
+@once(64, also=languages.spoken)  # two for all readers who differ in w, f and k alone
 def _regimes(grid: Grid) -> str:
     longest = grid.log10_magnitude[:, -1]
-    shares = {
-        "vanish": np.mean(longest < np.log10(gradients.HORIZON)),
-        "explode": np.mean(longest > np.log10(gradients.EXPLODED)),
-    }
-    rest = 1 - sum(shares.values())
-    return (
-        f"{words.percent(shares['vanish'])} vanish, {words.percent(shares['explode'])} explode and "
-        f"{words.percent(rest)} stay within a factor of 100"
+    vanished = np.mean(longest < np.log10(gradients.HORIZON))
+    exploded = np.mean(longest > np.log10(gradients.EXPLODED))
+    return say(
+        "{vanished} vanish, {exploded} explode and {rest} stay within a factor of 100",
+        vanished=words.percent(vanished),
+        exploded=words.percent(exploded),
+        rest=words.percent(1 - (vanished + exploded)),
     )
 
 
@@ -218,21 +234,28 @@ GATED_MAP = Plot(
 def _loss_caption(settings: Settings) -> str:
     free, clipped = descent.descents().values()
     explodes = int(free.norm.argmax())
-    return (
-        f"Without clipping the loss is {words.number(float(free.loss[explodes]), 2)} before the step at the edge and "
-        f"{words.number(float(free.loss[explodes + 1]), 2)} from then on. With it, the loss goes to and fro, and comes "
-        f"down to {words.number(float(clipped.loss[explodes + 1 :].min()), 2)} again in the steps that follow."
+    return say(
+        "Without clipping the loss is {before} before the step at the edge and {after} from then on. With it, the loss "
+        "goes to and fro, and comes down to {lowest} again in the steps that follow.",
+        before=words.number(float(free.loss[explodes]), 2),
+        after=words.number(float(free.loss[explodes + 1]), 2),
+        lowest=words.number(float(clipped.loss[explodes + 1 :].min()), 2),
     )
 
 
 def _norm_caption(settings: Settings) -> str:
     free, _ = descent.descents().values()
     explodes = int(free.norm.argmax())
-    return (
-        f"The gradient's norm before any clipping, by autograd through {cliff.UNROLLED} steps of the cell. Both reach "
-        f"{words.number(float(free.norm[explodes]))} at training step {explodes}. Without clipping, w then goes from "
-        f"{words.number(float(free.weight[explodes]))} to {words.number(float(free.weight[explodes + 1]))}, and of the "
-        f"gradient {words.number(float(free.norm[explodes + 1]), 2)} is left: clipping has nothing to cut there."
+    return say(
+        "The gradient's norm before any clipping, by autograd through {unrolled} steps of the cell. Both reach "
+        "{largest} at training step {step}. Without clipping, w then goes from {before} to {after}, and of the "
+        "gradient {left} is left: clipping has nothing to cut there.",
+        unrolled=cliff.UNROLLED,
+        largest=words.number(float(free.norm[explodes])),
+        step=explodes,
+        before=words.number(float(free.weight[explodes])),
+        after=words.number(float(free.weight[explodes + 1])),
+        left=words.number(float(free.norm[explodes + 1]), 2),
     )
 
 
@@ -265,7 +288,7 @@ def _receipt(settings: Settings) -> Receipt:
     return Receipt(
         r"\left|\frac{\partial h^{(t)}}{\partial h^{(t-k)}}\right| = "
         r"\prod_{i=1}^{k} |w|\,\sigma'\!\left(w\,h^{(t-i)}\right)",
-        Side("autograd, from the map's one batch", abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
+        Side(say("autograd, from the map's one batch"), abs(float(grid.gradient[0, list(grid.lag).index(settings.k)]))),
         Side("∏ |w|·σ′", abs(float(settled.closed_form[-1]))),
         remark=readings.remark(settled),
     )
