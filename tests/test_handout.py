@@ -88,7 +88,7 @@ def test_no_equation_and_no_colour_is_left_as_it_was_written(read):
         len(re.findall(r"\$\$.*?\$\$|\$.+?\$", words, re.DOTALL))
         for section in SECTIONS
         for words in (section.argument, section.in_torch, section.remember, section.look_closer)
-    ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.AIM + notation.TABLE))
+    ) + len(re.findall(r"\$.+?\$", prose.PROMISE + prose.AIM + notation.table()))
     assert text.count("<math") == equations + len(SECTIONS)
 
 

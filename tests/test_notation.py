@@ -41,7 +41,7 @@ def test_words_that_hold_a_letter_are_no_symbols():
 
 
 def test_the_table_and_the_buttons_say_the_same():
-    rows = dict(line.strip("| ").split(" | ", 1) for line in notation.TABLE.splitlines()[2:])
+    rows = dict(line.strip("| ").split(" | ", 1) for line in notation.table().splitlines()[2:])
     assert rows == {one.text: one.meaning for one in SYMBOLS}
     written = layout.with_symbols(SECTIONS[0].argument, SECTIONS[0].slug)
     ids = re.findall(r'id="([^"]+)"', written)

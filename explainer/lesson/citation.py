@@ -1,6 +1,8 @@
 """How to cite the page. The same facts stand in ``CITATION.cff``, which GitHub reads; a test compares the two."""
 
-SHORT_TITLE = "Why gates remember"
+from explainer.languages import word
+
+SHORT_TITLE = word("Why gates remember")
 TITLE = "Why gates remember: vanishing and exploding gradients, live"
 AUTHOR = "the gated cell state explainer authors"
 YEAR = 2026

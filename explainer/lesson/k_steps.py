@@ -11,6 +11,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.figure import Plot, Stops
 from explainer.figures.program import Program
+from explainer.languages import say
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -74,8 +75,12 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"w": 1.2}, {"w": 0.9}, {"act": "tanh", "w": 1.5}, {"act": "tanh", "w": 1.2})
     move = moves.first(settings, *candidates, teaches=teaches)
     return Asked(
-        f"{move.in_words(settings)}: what becomes of the vanilla gradient at lag {settings.k}?",
-        ("It grows", "It stays, to within a factor of 2", "It shrinks"),
+        say(
+            "{move}: what becomes of the vanilla gradient at lag {lag}?",
+            move=move.in_words(settings),
+            lag=settings.k,
+        ),
+        (say("It grows"), say("It stays, to within a factor of 2"), say("It shrinks")),
         move,
     )
 
@@ -91,10 +96,17 @@ def _question(settings: Settings) -> Prediction:
     flat = float(gradients.vanilla(after).parts[-place, 1])
     return asked.answered(
         _change(then, now),
-        f"It goes from {words.magnitude(then)} to {words.magnitude(now)}. |w|ᵏ is {words.magnitude(power)} now, and "
-        f"the slopes multiply to {words.magnitude(slopes)}: by the {words.ordinal(place)} step out of the start σ′ is "
-        f"{words.number(flat, 2)}.",
-        "As |w|ᵏ does? They agree only while every slope σ′ is close to 1."
+        say(
+            "It goes from {then} to {now}. |w|ᵏ is {power} now, and the slopes multiply to {slopes}: by the {place} "
+            "step out of the start σ′ is {flat}.",
+            then=words.magnitude(then),
+            now=words.magnitude(now),
+            power=words.magnitude(power),
+            slopes=words.magnitude(slopes),
+            place=words.ordinal(place),
+            flat=words.number(flat, 2),
+        ),
+        say("As |w|ᵏ does? They agree only while every slope σ′ is close to 1.")
         if abs(after.w) > abs(settings.w) and _change(then, now) != 0
         else "",
         "",
@@ -105,20 +117,24 @@ def _question(settings: Settings) -> Prediction:
 def _tables(settings: Settings) -> dict[str, pa.Table]:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     _, log10_power = gradients.power_of_w(settings)
-    references = {"|w|ᵏ": log10_power, "bound": vanilla.log10_bound}
+    references = {"|w|ᵏ": log10_power, say("bound"): vanilla.log10_bound}
     if (vanilla.log10_bound == log10_power).all():
-        references = {"|w|ᵏ = bound": log10_power}
+        references = {say("|w|ᵏ = bound"): log10_power}
     return by_lag.tables({by_lag.VANILLA: vanilla, by_lag.GATED: gated}, settings.k, references)
 
 
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    return (
-        f"At lag {settings.k} the vanilla gradient is {readings.at_end(vanilla)} and the gated gradient is "
-        f"{readings.at_end(gated)}. |w|ᵏ alone would be {words.magnitude(gradients.power_of_w(settings)[1][-1])}: "
-        f"{readings.rule_of_w(settings.w, vanilla)} "
-        f"{readings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
+    at_lag = say(
+        "At lag {lag} the vanilla gradient is {vanilla} and the gated gradient is {gated}. |w|ᵏ alone would be "
+        "{power}: {rule}",
+        lag=settings.k,
+        vanilla=readings.at_end(vanilla),
+        gated=readings.at_end(gated),
+        power=words.magnitude(gradients.power_of_w(settings)[1][-1]),
+        rule=readings.rule_of_w(settings.w, vanilla),
     )
+    return f"{at_lag} {readings.horizons({style.VANILLA: vanilla, style.GATED: gated})}"
 
 
 def _walk(settings: Settings) -> Stops:
@@ -146,7 +162,7 @@ def _receipt(settings: Settings) -> Receipt:
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k} w\,\sigma'\!\left(w\,h^{(t-i)}\right)",
         Side("autograd", float(gradient.gradient[-1])),
         Side("∏ w·σ′", float(gradient.closed_form[-1])),
-        others=(Side("|w|ᵏ alone", float(gradients.power_of_w(settings)[0][-1])),),
+        others=(Side(say("|w|ᵏ alone"), float(gradients.power_of_w(settings)[0][-1])),),
         remark=readings.remark(gradient),
     )
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from explainer import words
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
+from explainer.languages import say, word
 
 _NAMES = {
-    "k": "the lag k",
-    "h0": "the start h(t−k)",
+    "k": word("the lag k"),
+    "h0": word("the start h(t−k)"),
     "act": "σ",
-    "ls": "the loss scale's power of 2",
-    "gain": "the gain",
+    "ls": word("the loss scale's power of 2"),
+    "gain": word("the gain"),
     "bf": "b_f",
-    "dg": "the gain of the layers",
-    "L": "the depth L",
+    "dg": word("the gain of the layers"),
+    "L": word("the depth L"),
 }
 """What a sentence calls a control; others by their own names."""
 
@@ -38,19 +39,25 @@ class Move:
 
     def in_words(self, settings: Settings) -> str:
         """The move as the beginning of a sentence: ``w goes from 0.9 to 1.2 and the lag k from 50 to 20``."""
-        parts = [
-            f"{_NAMES.get(name, name)} from {_value(name, getattr(settings, name))} to {_value(name, value)}"
+        first, *more = [
+            {
+                "name": say(_NAMES.get(name, name)),
+                "before": _value(name, getattr(settings, name)),
+                "after": _value(name, value),
+            }
             for name, value in self.changes
         ]
-        said = words.listed(parts).replace(" from ", " goes from ", 1)
-        return said[0].upper() + said[1:] if said.startswith("the ") else said
+        begin = say("{name} goes from {before} to {after}", **first)
+        if " " in first["name"]:  # it is no symbol
+            begin = begin[0].upper() + begin[1:]
+        return words.listed([begin, *(say("{name} from {before} to {after}", **one) for one in more)])
 
 
 def _value(name: str, value: object) -> str:
     if value is None:
-        return "torch's own"
+        return say("torch's own")
     text = CONTROL[name].text(value)
-    return text.replace("-", "−") if isinstance(value, int | float) else text
+    return words.plain(text) if isinstance(value, int | float) else text
 
 
 def first(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from explainer.languages import say
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -52,9 +54,13 @@ SYMBOLS = (
     Symbol("loss", "$L^{(t)}$", "**loss** at time t", r"L\^\{\(t\)\}"),
 )
 
-TABLE = "| symbol | what it stands for |\n|---|---|\n" + "\n".join(f"| {one.text} | {one.meaning} |" for one in SYMBOLS)
-
 _MATH = re.compile(r"\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
+
+
+def table() -> str:
+    """All symbols as a table in Markdown."""
+    head = f"| {say('symbol')} | {say('what it stands for')} |\n|---|---|\n"
+    return head + "\n".join(f"| {one.text} | {say(one.meaning)} |" for one in SYMBOLS)
 
 
 def explained(argument: str) -> Iterator[tuple[str, tuple[Symbol, ...]]]:

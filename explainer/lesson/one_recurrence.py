@@ -15,6 +15,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import factors, figure, hands, readings, style
 from explainer.figures.figure import Drawing, Plot, table
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -58,9 +59,15 @@ def _asked(settings: Settings) -> Asked:
         settings, {"w": 1.5}, {"w": 3.0}, {"act": "tanh", "w": 1.5}, {"act": "identity", "w": 1.1}, teaches=teaches
     )
     return Asked(
-        f"{move.in_words(settings)}. Two starts differ by a hair: what does the last step, from t−1 to t, then do to "
-        "their difference?",
-        ("It shrinks the difference", "It keeps the difference, to within 1 %", "It enlarges the difference"),
+        say(
+            "{move}. Two starts differ by a hair: what does the last step, from t−1 to t, then do to their difference?",
+            move=move.in_words(settings),
+        ),
+        (
+            say("It shrinks the difference"),
+            say("It keeps the difference, to within 1 %"),
+            say("It enlarges the difference"),
+        ),
         move,
     )
 
@@ -71,15 +78,21 @@ def _question(settings: Settings) -> Prediction:
     last, (w, slope) = abs(float(after.factor[0])), after.parts[0]
     return asked.answered(
         1 if abs(last - 1) <= _SAME else 0 if last < 1 else 2,
-        f"After {words.steps(settings.k)} w is {words.number(float(w))} and the slope σ′ at the state is "
-        f"{words.number(float(slope))}: one step multiplies a small difference by {words.number(last)} in size.",
+        say(
+            "After {steps} w is {w} and the slope σ′ at the state is {slope}: one step multiplies a small difference "
+            "by {factor} in size.",
+            steps=words.steps(settings.k),
+            w=words.number(float(w)),
+            slope=words.number(float(slope)),
+            factor=words.number(last),
+        ),
         "",
-        "Only a slope of ±1 of the curve at the state would keep it.",
-        "What counts is the slope of the curve at the state, not w alone.",
+        say("Only a slope of ±1 of the curve at the state would keep it."),
+        say("What counts is the slope of the curve at the state, not w alone."),
     )
 
 
-_START, _START_LABEL = hands.Grip("h0", "state"), "start"
+_START, _START_LABEL = hands.Grip("h0", "state"), word("start")
 
 
 def _heights() -> tuple[str, str]:
@@ -165,10 +178,15 @@ def _caption(symbol: str, gradient: Gradient, neighbour: Gradient) -> str:
     with np.errstate(invalid="ignore", over="ignore"):
         gap = float(neighbour.state[0] - gradient.state[0])
     is_lost = abs(gap) < DIGITS * abs(float(gradient.state[0]))
-    left = "less than float64 can tell apart" if is_lost else words.number(gap)
-    return (
-        f"{symbol} starts at {start} and is {end} after {words.steps(int(gradient.lag[-1]))}. "
-        f"The gap to the start beside it goes from {words.number(GAP)} to {left}."
+    return say(
+        "{symbol} starts at {start} and is {end} after {steps}. The gap to the start beside it goes from {gap} to "
+        "{left}.",
+        symbol=symbol,
+        start=start,
+        end=end,
+        steps=words.steps(int(gradient.lag[-1])),
+        gap=words.number(GAP),
+        left=say("less than float64 can tell apart") if is_lost else words.number(gap),
     )
 
 
@@ -191,8 +209,8 @@ GATED_COBWEB = Plot(
     tables=lambda s: _tables(
         "c", gradients.gated(s), gradients.gated(_neighbour(s)), functools.partial(gradients.gated_derivative, s)
     ),
-    caption=lambda s: (
-        f"{_caption('c', gradients.gated(s), gradients.gated(_neighbour(s)))} The curve is the last step's."
+    caption=lambda s: " ".join(
+        [_caption("c", gradients.gated(s), gradients.gated(_neighbour(s))), say("The curve is the last step's.")]
     ),
     program=Program(programs.gated_cobweb),
     half=True,
@@ -205,9 +223,13 @@ def _factors_caption(settings: Settings) -> str:
         [words.number(factor) for factor in one.factor[[0, -1]].tolist()]
         for one in (gradients.vanilla(settings), gradients.gated(settings))
     )
-    return (
-        f"The vanilla cell's factor goes from {vanilla_first} at the first step to {vanilla_last} at the last; "
-        f"the gated cell's from {gated_first} to {gated_last}."
+    return say(
+        "The vanilla cell's factor goes from {vanilla_first} at the first step to {vanilla_last} at the last; "
+        "the gated cell's from {gated_first} to {gated_last}.",
+        vanilla_first=vanilla_first,
+        vanilla_last=vanilla_last,
+        gated_first=gated_first,
+        gated_last=gated_last,
     )
 
 
@@ -229,8 +251,8 @@ def _receipt(settings: Settings) -> Receipt:
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=1}^{k}"
         r"\frac{\partial h^{(t-i+1)}}{\partial h^{(t-i)}}",
-        Side("autograd through all steps at once", float(gradient.gradient[-1])),
-        Side("product of the single steps' factors", product),
+        Side(say("autograd through all steps at once"), float(gradient.gradient[-1])),
+        Side(say("product of the single steps' factors"), product),
         remark=readings.remark(gradient, formula=product),
     )
 

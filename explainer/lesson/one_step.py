@@ -12,6 +12,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import figure, readings, style
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
+from explainer.languages import say
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -76,8 +77,15 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"w": 2.0}, {"w": 3.0}, {"act": "tanh", "w": 2.0}, {"act": "tanh", "w": 4.0}, {"w": 0.9})
     move = moves.first(settings, *candidates, teaches=teaches)
     return Asked(
-        f"{move.in_words(settings)}. Is the factor of the last step then as large as it could be for this w?",
-        ("Yes, it is |w|·sup σ′, to within 1 %", "No, but more than half of it", "No, half of it or less"),
+        say(
+            "{move}. Is the factor of the last step then as large as it could be for this w?",
+            move=move.in_words(settings),
+        ),
+        (
+            say("Yes, it is |w|·sup σ′, to within 1 %"),
+            say("No, but more than half of it"),
+            say("No, half of it or less"),
+        ),
         move,
     )
 
@@ -88,10 +96,15 @@ def _question(settings: Settings) -> Prediction:
     slope = float(gradients.vanilla(asked.after(settings)).parts[0, 1])
     return asked.answered(
         0 if here >= 0.99 * largest else 1 if here > largest / 2 else 2,
-        f"The largest possible size, |w|·sup σ′, is {words.number(largest)}. At your h(t−1) the slope σ′ is "
-        f"{words.number(slope)}, so the factor's size is {words.number(here)}; before the move it was "
-        f"{words.number(before)}.",
-        "It is the largest only where the slope is at its steepest.",
+        say(
+            "The largest possible size, |w|·sup σ′, is {largest}. At your h(t−1) the slope σ′ is {slope}, so the "
+            "factor's size is {here}; before the move it was {before}.",
+            largest=words.number(largest),
+            slope=words.number(slope),
+            here=words.number(here),
+            before=words.number(before),
+        ),
+        say("It is the largest only where the slope is at its steepest."),
         "",
         "",
     )
@@ -149,7 +162,7 @@ def _grid(settings: Settings) -> list[float]:
 def _start(settings: Settings) -> pa.Table:
     """The vanilla cell's first step, out of h(t−k); of a lag of 1 it is the last step as well, and stands there."""
     first = gradients.vanilla(settings)
-    label = ["the start h(t−k)"] if settings.k > 1 else []
+    label = [say("the start h(t−k)")] if settings.k > 1 else []
     return table(state=first.state[-1:][: len(label)], gradient=first.factor[-1:][: len(label)], label=text(label))
 
 
@@ -163,18 +176,22 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
             state=_states(settings),
             cell=list(style.CELLS),
             gradient=[gradients.vanilla(settings).factor[0], gradients.gated(settings).factor[0]],
-            label=["your h(t−1)", "your c(t−1)"],
+            label=[say("your {state}", state=state) for state in ("h(t−1)", "c(t−1)")],
         ),
         "start": _start(settings),
-        "one": table(gradient=[1.0], label=["1: unchanged"]),
+        "one": table(gradient=[1.0], label=[say("1: unchanged")]),
     }
 
 
 def _slope(name: str, act: str, output: float, slope: float) -> str:
     """σ′ of a step with this output, in words: by the output where the slope can be written so."""
     by_output = {"tanh": "1 − h²", "logistic": "h·(1 − h)"}.get(act)
-    h = words.number(output, 4)
-    return f"σ′ = {f'{by_output} = ' if by_output else ''}{words.number(slope)} with {name} = {h}"
+    return say(
+        "σ′ = {slope} with {name} = {output}",
+        slope=f"{f'{by_output} = ' if by_output else ''}{words.number(slope)}",
+        name=name,
+        output=words.number(output, 4),
+    )
 
 
 def _slopes(settings: Settings) -> str:
@@ -182,20 +199,24 @@ def _slopes(settings: Settings) -> str:
     vanilla = gradients.vanilla(settings)
     last = _slope("h(t)", settings.act, float(vanilla.state[0]), float(vanilla.parts[0, 1]))
     if settings.k == 1:
-        return f"In the vanilla cell's step {last}."
+        return say("In the vanilla cell's step {slope}.", slope=last)
     first = _slope(f"h(t−{settings.k - 1})", settings.act, float(vanilla.state[-2]), float(vanilla.parts[-1, 1]))
-    return f"In the vanilla cell's last step {last}; in its first {first}."
+    return say("In the vanilla cell's last step {last}; in its first {first}.", last=last, first=first)
 
 
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
     is_flat = np.ptp(gradients.gated_derivative(settings, _grid(settings)).gradient) == 0
-    shape = "the same wherever c is" if is_flat else "a curve of c as well"
-    return (
-        f"At h(t−1) = {words.number(float(vanilla.state[1]))} the vanilla cell passes on "
-        f"{words.number(float(vanilla.factor[0]))} of the gradient; at c(t−1) = {words.number(float(gated.state[1]))} "
-        f"the gated cell passes on {words.number(float(gated.factor[0]))}, {shape}. {_slopes(settings)}"
+    passed_on = say(
+        "At h(t−1) = {h} the vanilla cell passes on {vanilla} of the gradient; at c(t−1) = {c} the gated cell passes "
+        "on {gated}, {shape}.",
+        h=words.number(float(vanilla.state[1])),
+        vanilla=words.number(float(vanilla.factor[0])),
+        c=words.number(float(gated.state[1])),
+        gated=words.number(float(gated.factor[0])),
+        shape=say("the same wherever c is") if is_flat else say("a curve of c as well"),
     )
+    return f"{passed_on} {_slopes(settings)}"
 
 
 DERIVATIVE = Plot(
@@ -210,7 +231,7 @@ DERIVATIVE = Plot(
 
 def _receipt(settings: Settings) -> Receipt:
     one = gradients.vanilla_derivative(settings, (float(gradients.vanilla(settings).state[1]),))
-    remark = "h(t−1) itself is too large for float64."
+    remark = say("h(t−1) itself is too large for float64.")
     if np.isfinite(one.state[0]):
         with one_by_one():  # in a batch over a control each value would have a state of its own
             remark = readings.remark(gradients.vanilla(settings.replace(k=1, h0=float(one.state[0]))))

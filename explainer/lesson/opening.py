@@ -8,15 +8,19 @@ from explainer.choices.settings import Settings
 from explainer.figures import by_lag, hands, readings, style
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say
 from explainer.maths import gradients
 from explainer.programs import k_steps as programs
 
 
 def _caption(settings: Settings) -> str:
     vanilla, gated = gradients.vanilla(settings), gradients.gated(settings)
-    return (
-        f"{words.steps(settings.k)} back, {readings.at_end(vanilla)} is left of the vanilla cell's gradient and "
-        f"{readings.at_end(gated)} of the gated cell's. Drag the line at k to another lag."
+    return say(
+        "{steps} back, {vanilla} is left of the vanilla cell's gradient and {gated} of the gated cell's. "
+        "Drag the line at k to another lag.",
+        steps=words.steps(settings.k),
+        vanilla=readings.at_end(vanilla),
+        gated=readings.at_end(gated),
     )
 
 

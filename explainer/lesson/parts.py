@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from explainer import words
+from explainer import languages, words
 from explainer.choices.controls import CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures.figure import Figure, Plot
@@ -215,7 +215,7 @@ def _contents(section: Section, settings: Settings) -> Contents:
     return Contents(section.asked(settings), section.receipt(settings))
 
 
-_kept_contents = once(256)(_contents)
+_kept_contents = once(256, also=languages.spoken)(_contents)
 
 
 def answer(section: Section, settings: Settings) -> Prediction:
@@ -228,7 +228,7 @@ def answer(section: Section, settings: Settings) -> Prediction:
     return _kept_answer(section, own) if is_kept else section.question(own)
 
 
-@once(256)
+@once(256, also=languages.spoken)
 def _kept_answer(section: Section, settings: Settings) -> Prediction:
     return section.question(settings)
 

@@ -12,6 +12,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import ladder, readings, style, tangents
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients
@@ -51,9 +52,15 @@ def _asked(settings: Settings) -> Asked:
     candidates = ({"k": 2}, {"k": 2, "h0": 0.5}, {"act": "tanh", "w": 0.9, "k": 2, "h0": 1.0})
     move = moves.first(settings, *candidates, {"k": 50}, teaches=lambda before, after: bool(_beside_the_square(after)))
     return Asked(
-        f"{move.in_words(settings)}. Is the vanilla gradient two steps back then the square of the gradient one step "
-        "back?",
-        ("Yes, to within 1 %", "No, it is larger than the square", "No, it is smaller than the square"),
+        say(
+            "{move}. Is the vanilla gradient two steps back then the square of the gradient one step back?",
+            move=move.in_words(settings),
+        ),
+        (
+            say("Yes, to within 1 %"),
+            say("No, it is larger than the square"),
+            say("No, it is smaller than the square"),
+        ),
         move,
     )
 
@@ -70,39 +77,53 @@ def _beside_the_square(settings: Settings) -> int:
     return 0 if abs(two - one**2) <= 0.01 * one**2 else 1 if two > one**2 else 2
 
 
+_WHY = (  # it is the square, more, or less
+    word("It is the square where both steps have the same slope."),
+    word("It is the square where both steps have the same slope, more where the earlier one is steeper."),
+    word("It is the square where both steps have the same slope, less where the earlier one is flatter."),
+)
+
+
 def _question(settings: Settings) -> Prediction:
     asked = _asked(settings)
     after = asked.after(settings)
     one, two = _sizes(after)
     last, before = gradients.vanilla(ladder.two_steps(after)).parts[:2, 1]
     right = _beside_the_square(after)
-    return asked.answered(
-        right,
-        f"One step back the size is {words.number(one)}, two steps back {words.number(two)}: the last step's slope σ′ "
-        f"is {words.number(float(last))}, and that of the step before it {words.number(float(before))}. "
-        "It is the square where both steps have the same slope"
-        f"{('.', ', more where the earlier one is steeper.', ', less where the earlier one is flatter.')[right]}",
+    sizes = say(
+        "One step back the size is {one}, two steps back {two}: the last step's slope σ′ is {last}, and that of the "
+        "step before it {before}.",
+        one=words.number(one),
+        two=words.number(two),
+        last=words.number(float(last)),
+        before=words.number(float(before)),
     )
+    return asked.answered(right, f"{sizes} {say(_WHY[right])}")
 
 
 def _caption(settings: Settings) -> str:
-    longer = " (The lag is 1; the second step is taken here all the same.)" if settings.k < 2 else ""
-    return f"The last two steps. {_product(settings)}{longer}"
+    longer = [say("(The lag is 1; the second step is taken here all the same.)")] if settings.k < 2 else []
+    return " ".join([say("The last two steps."), _product(settings), *longer])
 
 
 def _product(settings: Settings) -> str:
     at_least_two = ladder.two_steps(settings)
     vanilla, gated = gradients.vanilla(at_least_two), gradients.gated(at_least_two)
     slopes = vanilla.parts[:2, 1]
-    return (
-        f"w = {words.number(settings.w)}, σ′ = {words.number(slopes[0])}, w again, "
-        f"σ′ = {words.number(slopes[1])}: the vanilla ladder ends at {words.number(float(vanilla.gradient[2]))}. "
-        f"The {style.GATED} ladder ends at {words.number(float(gated.gradient[2]))}."
+    return say(
+        "w = {w}, σ′ = {last}, w again, σ′ = {before}: the vanilla ladder ends at {vanilla}. The gated ladder ends at "
+        "{gated}.",
+        w=words.number(settings.w),
+        last=words.number(slopes[0]),
+        before=words.number(slopes[1]),
+        vanilla=words.number(float(vanilla.gradient[2])),
+        gated=words.number(float(gated.gradient[2])),
     )
 
 
 def _first_caption(settings: Settings) -> str:
-    return f"The first two steps, from the start {words.number(settings.h0)}. {_product(_first_two(settings))}"
+    first = say("The first two steps, from the start {start}.", start=words.number(settings.h0))
+    return f"{first} {_product(_first_two(settings))}"
 
 
 def _first_two(settings: Settings) -> Settings:
@@ -131,8 +152,14 @@ FIRST_LADDER = Plot(
 
 def _slopes_caption(settings: Settings) -> str:
     slopes = gradients.vanilla(settings).parts[:, 1]
-    last = f", in its last {words.number(slopes[0])}" if settings.k > 1 else ""
-    return f"A tangent is as steep as σ is there: in the first step of the cell σ′ = {words.number(slopes[-1])}{last}."
+    first, last = words.number(slopes[-1]), words.number(slopes[0])
+    if settings.k < 2:
+        return say("A tangent is as steep as σ is there: in the first step of the cell σ′ = {first}.", first=first)
+    return say(
+        "A tangent is as steep as σ is there: in the first step of the cell σ′ = {first}, in its last {last}.",
+        first=first,
+        last=last,
+    )
 
 
 SLOPES = Plot(
@@ -152,7 +179,7 @@ def _receipt(settings: Settings) -> Receipt:
         r"\frac{\partial h^{(t)}}{\partial h^{(t-2)}} = w^2\,\sigma'(w\,h^{(t-1)})\,\sigma'(w\,h^{(t-2)})",
         Side("autograd", float(gradient.gradient[2])),
         Side("w²·σ′·σ′", float(gradient.closed_form[2])),
-        others=(Side("w² alone", float(np.square(settings.w))),),
+        others=(Side(say("w² alone"), float(np.square(settings.w))),),
         remark=readings.remark(gradient, 2),
     )
 
