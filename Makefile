@@ -6,6 +6,7 @@
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
+# make beside  drag a slider here and on small pages in Panel, Dash, Gradio and Vega alone; three minutes and more
 # make load    ever more simulated readers, until they are too many; about six minutes
 # make endurance   ten thousand reruns in one process: does it grow? a quarter of an hour or more
 # make screenshots  render the README's pictures
@@ -31,7 +32,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check fuzz claims engines format bench load endurance screenshots clean
+.PHONY: run test check fuzz claims engines format bench beside load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -62,6 +63,9 @@ format: $(VENV)/tests.stamp
 
 bench: $(VENV)/tests.stamp
 	@for what in page drags frames engine networks depth reach training grade; do $(BIN)/python -m benchmarks.$$what || exit 1; done
+
+beside: $(VENV)/tests.stamp
+	$(BIN)/python -m benchmarks.beside $(ARGS)
 
 load: $(VENV)/tests.stamp
 	$(BIN)/python -m benchmarks.load $(ARGS)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from benchmarks.proxy import far_away
 from benchmarks.served import CHROMIUM_ARGUMENTS, ROOT, find_browser, machine, say, served
@@ -26,19 +26,21 @@ PHONE = 4  # times slower
 SECTIONS, NAMES = ("k-steps", "vanish-or-explode"), ("w", "f", "k")
 CHART = {"f": 1}  # in section 6 the second map is that of f
 
-COUNT = """([chart, thumb]) => {
+MARKS = ".mark-line path, .mark-symbol path, .mark-rule line, .mark-text text, .role-axis-label text"  # Vega's
+
+COUNT = """([chart, thumb], look) => {
     const counted = (window.counted = { pictures: 0, values: 0, followed: 0, began: 0, first: 0 });
-    const marks = ".mark-line path, .mark-symbol path, .mark-rule line, .mark-text text, .role-axis-label text";
-    const look = () => [...chart.querySelectorAll(marks)]
-        .map((one) => `${one.getAttribute("d")}${one.getAttribute("transform")}${one.textContent}`).join();
-    let shown = look(), isNew = false;
-    new MutationObserver(() => {
+    let shown = look(chart), isNew = false;
+    const passed = () => {
         counted.values += 1;
         isNew = true;
         counted.began ||= performance.now();
-    }).observe(thumb, { attributes: true, attributeFilter: ["aria-valuetext"] });
+    };
+    thumb.addEventListener("input", passed);  // of a slider of the browser's own, which has no such attribute
+    const attributeFilter = ["aria-valuetext", "aria-valuenow"];
+    new MutationObserver(passed).observe(thumb, { attributes: true, attributeFilter });
     const frame = () => {
-        const now = look();
+        const now = look(chart);
         if (now !== shown) {
             shown = now;
             counted.pictures += 1;
@@ -52,7 +54,14 @@ COUNT = """([chart, thumb]) => {
 }"""
 
 
-def _open(browser: Browser, address: str, section: str, is_phone: bool) -> Page:
+def look_at(marks: str) -> str:
+    """The JavaScript that says what a chart of SVG shows, by the selector of its marks."""
+    return f"""(chart) => [...chart.querySelectorAll("{marks}")]
+        .map((one) => `${{one.getAttribute("d")}}${{one.getAttribute("transform")}}${{one.textContent}}`).join()"""
+
+
+def open_at(browser: Browser, address: str, section: str, is_phone: bool) -> Page:
+    """The whole page at rest, with a section in sight."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.goto(f"{address}/#{section}")
     page.wait_for_selector(AT_REST, timeout=60_000)
@@ -72,20 +81,40 @@ def drag(page: Page, section: str, name: str) -> dict[str, float]:
     knob.scroll_into_view_if_needed()
     box = knob.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    thumb = page.locator(f".st-key-{name} [aria-valuetext]").first
+    return swing(page, chart, thumb, (x, y), -PIXELS if name == "f" else PIXELS, look_at(MARKS))
+
+
+def swing(
+    page: Page, chart: Locator, thumb: Locator, begin: tuple[float, float], reach: float, look: str
+) -> dict[str, float]:
+    """The same of any slider and chart: from where the thumb is to ``reach`` pixels from there, and back.
+
+    Args:
+        thumb: what has the value, as an attribute for screen readers or as a field.
+        look: the JavaScript that says what the chart shows.
+    """
+    x, y = begin
     page.mouse.move(x, y)
     page.wait_for_timeout(REST * 1e3)
-    thumb = page.locator(f".st-key-{name} [aria-valuetext]").first
-    page.evaluate(COUNT, [chart.element_handle(), thumb.element_handle()])
+    page.evaluate(f"(held) => ({COUNT})(held, {look})", [chart.element_handle(), thumb.element_handle()])
     page.mouse.down()
     begun = time.monotonic()
     while (now := time.monotonic() - begun) < DRAG:
         away = 1 - abs(2 * (now % SWING) / SWING - 1)  # from 0 to 1 and back
-        page.mouse.move(x + PIXELS * away * (-1 if name == "f" else 1), y)
+        page.mouse.move(x + reach * away, y)
         page.wait_for_timeout(4)
     counted = page.evaluate("() => ({ ...window.counted })")
     page.mouse.up()
     page.wait_for_timeout(1000)
     return counted
+
+
+def in_cells(counted: dict[str, float]) -> str:
+    """Pictures a second, their share of the values passed, and milliseconds to the first, as cells of a table."""
+    followed = counted["followed"] / max(counted["values"], 1)
+    first = f"{counted['first'] - counted['began']:.0f}" if counted["first"] else "none came"
+    return f"{counted['pictures'] / DRAG:.1f} | {followed:.0%} | {first}"
 
 
 def main() -> None:
@@ -104,14 +133,11 @@ def main() -> None:
                 with far_away(server.port, far) as port:
                     for section in SECTIONS:
                         for name in NAMES:
-                            page = _open(browser, f"http://localhost:{port}", section, is_phone)
+                            page = open_at(browser, f"http://localhost:{port}", section, is_phone)
                             counted = drag(page, section, name)
                             page.context.close()
-                            followed = counted["followed"] / max(counted["values"], 1)
-                            first = counted["first"] - counted["began"] if counted["first"] else float("nan")
                             place = f"{far:.0f}{', a phone' if is_phone else ''}"
-                            rate = counted["pictures"] / DRAG
-                            say(f"| {place} | {section} | {name} | {rate:.1f} | {followed:.0%} | {first:.0f} |")
+                            say(f"| {place} | {section} | {name} | {in_cells(counted)} |")
         browser.close()
 
 

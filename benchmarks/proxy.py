@@ -33,8 +33,8 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
 
 async def _serve(port: int, round_trip: float, ready: threading.Event, told: list) -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("localhost", port)
         with contextlib.suppress(asyncio.CancelledError):  # the measurement is over
+            there, back = await asyncio.open_connection("localhost", port)
             await asyncio.gather(_carry(reader, back, round_trip / 2), _carry(there, writer, round_trip / 2))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,26 +46,39 @@ class Server:
 @contextlib.contextmanager
 def served(script: Path, folder: Path = ROOT, *options: str) -> Iterator[Server]:
     """Serve a script from a folder, whose ``.streamlit/config.toml`` counts if it has one."""
-    with socket.create_server(("localhost", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"]
+    with started([*command, *options], port, folder, "/_stcore/health") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], port: int, folder: Path = ROOT, health: str = "/", errors: int | None = None
+) -> Iterator[Server]:
+    """Run a server from its command, which answers at ``health``; its errors go where Popen's ``stderr`` says."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}  # as in the Makefile
-    process = subprocess.Popen([*command, *options], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
     try:
         server = Server(process, port)
-        _wait_until_healthy(server)
+        _wait_until_healthy(server, health)
         yield server
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_until_healthy(server: Server) -> None:
+def free_port() -> int:
+    with socket.create_server(("localhost", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def _wait_until_healthy(server: Server, health: str) -> None:
     deadline = time.monotonic() + STARTED_WITHIN
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"{server.address}{health}", timeout=5) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, ConnectionError):

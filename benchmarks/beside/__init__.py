@@ -1,0 +1,1 @@
+"""A slider and three charts in other frameworks, to be dragged beside our page."""
