@@ -8,10 +8,14 @@ import pyarrow as pa
 
 from explainer.figures import figure, style
 from explainer.figures.figure import Drawing, decades, stack, table, text
+from explainer.languages import word
 from explainer.maths import cliff
 from explainer.maths.cliff import Descent
 
-LINES = {"no clipping": (None, style.VERMILION, (1, 0)), "clipped at norm 1": (cliff.CLIP, style.VERMILION, (7, 3))}
+LINES = {
+    word("no clipping"): (None, style.VERMILION, (1, 0)),
+    word("clipped at norm 1"): (cliff.CLIP, style.VERMILION, (7, 3)),
+}
 
 
 def descents() -> dict[str, Descent]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from explainer.choices.settings import Settings
 from explainer.figures import figure, style
 from explainer.figures.figure import stack, steps, table
+from explainer.languages import say
 from explainer.maths import gradients
 
 
@@ -43,5 +44,5 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
     return {
         "factors": stack(*rows),
         "frame": table(step=[0.5, settings.k + 0.5], factor=[0.0, 1.1]),
-        "one": table(factor=[1.0], label=["1: neither shrinks nor grows"]),
+        "one": table(factor=[1.0], label=[say("1: neither shrinks nor grows")]),
     }

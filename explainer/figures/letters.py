@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import numpy as np
+import pyarrow as pa
 
 from explainer.figures import figure, hands, style
 from explainer.figures.by_lag import Series
-from explainer.figures.figure import Drawing
+from explainer.figures.figure import Drawing, steps, table, text
+from explainer.maths.sentences import Sentence
 
 _NARROW = 520  # pixels of a plot below which letters would be too small to read
 _AXIS = 56  # pixels from the plot down to the axis: room for two rows of words
@@ -23,6 +26,28 @@ _SPACE = "␣"  # shown for the space between two words when it is the letter pr
 def shown(letter: str) -> str:
     """A letter as a label shows it: a space has a sign of its own."""
     return _SPACE if letter == " " else letter
+
+
+def lines(*names: str) -> tuple[Series, ...]:
+    """Two lines of the vanilla network, then two of the gated one; the first of each is the one with more gaps."""
+    colors = style.VERMILION, style.VERMILION, style.BLUE, style.BLUE
+    dashes = (2, 3), (1, 0), (9, 3, 2, 3), (7, 3)
+    return tuple(Series(*one) for one in zip(names, colors, dashes, strict=True))
+
+
+def spelled(sentence: Sentence) -> dict[str, pa.Table]:
+    """The tables of a sentence up to its verb, by letter and by word; the verb's lags are below 0."""
+    written, last = sentence.begin + sentence.verb, len(sentence.begin) - 1
+    lag = last - np.arange(len(written))
+    found, place = [], 0
+    for count, word in enumerate(written.split(" ")):
+        found.append((last - place - (len(word) - 1) / 2, word, count % 2))
+        place += len(word) + 1
+    middle, each, row = zip(*found, strict=True)
+    return {
+        "spelled": table(lag=steps(lag), letter=text([*written]), is_read=lag >= 0),
+        "words": table(lag=steps(middle), word=text(each), row=np.array(row), is_read=np.array(middle) >= 0),
+    }
 
 
 def _x() -> alt.X:

@@ -10,6 +10,7 @@ from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import figure, style
 from explainer.figures.figure import table
+from explainer.languages import say
 from explainer.maths import gradients
 from explainer.maths.cells import GATES
 
@@ -132,7 +133,9 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
             angle=[-90.0],
             x_label=[50.0],
             y_label=[62.0],
-            label=[f"the gradient comes back: ∂c(t)/∂c(t−1) = {words.number(float(gated.factor[0]))}"],
+            label=[
+                say("the gradient comes back: ∂c(t)/∂c(t−1) = {factor}", factor=words.number(float(gated.factor[0])))
+            ],
         ),
         "nodes": table(
             x=[n[0] for n in _NODES],

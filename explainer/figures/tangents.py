@@ -10,6 +10,7 @@ from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures import figure, style
 from explainer.figures.figure import table, text
+from explainer.languages import say, word
 from explainer.maths import gradients
 
 REACH = 0.16  # of the axis: how far a tangent goes to either side
@@ -55,6 +56,7 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
     reach = REACH * furthest / np.hypot(1.0, touch.gradient)
     ends = np.array([-reach, reach]).T  # (places, 2)
     names = [*places]
+    slopes = [words.number(one) for one in touch.gradient]
     return {
         "curve": table(x=grid, y=curve.next_state, slope=curve.gradient),
         "touches": table(
@@ -62,7 +64,7 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
             x=x,
             y=touch.next_state,
             slope=touch.gradient,
-            label=text([f"{name}: σ′ = {words.number(one)}" for name, one in zip(names, touch.gradient, strict=True)]),
+            label=text([f"{say(name)}: σ′ = {slope}" for name, slope in zip(names, slopes, strict=True)]),
         ),
         "tangents": table(
             step=text([name for name in names for _ in range(2)]),
@@ -75,5 +77,5 @@ def tables(settings: Settings) -> dict[str, pa.Table]:
 def _places(settings: Settings) -> dict[str, float]:
     """What σ is applied to in the first step and, if it is another one, in the last."""
     state = gradients.vanilla(settings).state
-    steps = {"the first step": state[-1]} | ({"the last step": state[1]} if settings.k > 1 else {})
+    steps = {word("the first step"): state[-1]} | ({word("the last step"): state[1]} if settings.k > 1 else {})
     return {name: float(settings.w * h) for name, h in steps.items() if np.isfinite(h)}

@@ -14,6 +14,7 @@ from explainer.figures import bands, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import depth
@@ -78,9 +79,9 @@ _SERIES = tuple(
     )
 )
 _PATHS = (
-    Series("whole", style.BLUE, (1, 0)),
-    Series("direct path", style.BLUE, (7, 3)),
-    Series("rest", style.BLUE, (2, 2)),
+    Series(word("whole"), style.BLUE, (1, 0)),
+    Series(word("direct path"), style.BLUE, (7, 3)),
+    Series(word("rest"), style.BLUE, (2, 2)),
 )
 _NORM_PAIR = ("pre-norm", "no-norm")
 
@@ -101,17 +102,24 @@ def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, {"dg": 3.0, "L": max(settings.L, 24)} if small else {"dg": 0.5})
     after = move.after(settings)
     return Asked(
-        f"{move.in_words(settings)}. A residual stack of {words.counted(after.L, 'layer')}: how large is the gradient "
-        "that reaches x(0)?",
-        ("Less than a hundredth: it vanishes", "In between", "More than a hundred: it explodes"),
+        say(
+            "{move}. A residual stack of {layers}: how large is the gradient that reaches x(0)?",
+            move=move.in_words(settings),
+            layers=words.counted(after.L, "layer"),
+        ),
+        (say("Less than a hundredth: it vanishes"), say("In between"), say("More than a hundred: it explodes")),
         move,
     )
 
 
 _WHY = (
-    "The 1 in each factor 1 + J passes, but here what the Js add has cancelled it.",
-    "The 1 in each factor 1 + J passes, so it does not vanish; what the Js add here does not multiply to a hundred.",
-    "Each factor 1 + J is larger than 1 in some directions, and those multiply. The direct path is 1 all the same.",
+    word("The 1 in each factor 1 + J passes, but here what the Js add has cancelled it."),
+    word(
+        "The 1 in each factor 1 + J passes, so it does not vanish; what the Js add here does not multiply to a hundred."
+    ),
+    word(
+        "Each factor 1 + J is larger than 1 in some directions, and those multiply. The direct path is 1 all the same."
+    ),
 )
 
 
@@ -128,8 +136,13 @@ def _question(settings: Settings) -> Prediction:
     right = 0 if residual < np.log10(HORIZON) else 2 if residual > np.log10(EXPLODED) else 1
     return asked.answered(
         right,
-        f"Residual: {words.magnitude(residual)}; before the move {words.magnitude(before)}. Plain: "
-        f"{words.magnitude(plain)}. {_WHY[right]}",
+        say(
+            "Residual: {residual}; before the move {before}. Plain: {plain}. {why}",
+            residual=words.magnitude(residual),
+            before=words.magnitude(before),
+            plain=words.magnitude(plain),
+            why=say(_WHY[right]),
+        ),
     )
 
 
@@ -142,20 +155,24 @@ def _depth_tables(settings: Settings) -> dict[str, pa.Table]:
 
 
 def _depth_caption(settings: Settings) -> str:
-    ends = "; ".join(f"{kind.label} {words.magnitude(_log10_at_start(name, settings))}" for name, kind in KINDS.items())
-    return (
-        f"Spectral norms of what reaches x(0) through {words.counted(settings.L, 'block')} of width {settings.d}: "
-        f"{ends}. Line and band: middle and range of five draws.{_unsure(settings)}"
+    sizes = {kind.label: words.magnitude(_log10_at_start(name, settings)) for name, kind in KINDS.items()}
+    said = say(
+        "Spectral norms of what reaches x(0) through {blocks} of width {width}: {ends}. Line and band: middle and "
+        "range of five draws.",
+        blocks=words.counted(settings.L, "block"),
+        width=settings.d,
+        ends="; ".join(f"{say(label)} {size}" for label, size in sizes.items()),
     )
+    return said + _unsure(settings)
 
 
 def _unsure(settings: Settings) -> str:
-    """Why a line is missing, or nothing."""
+    """Why a line is missing, as one more sentence, or nothing."""
     if np.isfinite(_log10_at_start("no-norm", settings)):
         return ""
-    return (
-        f" Without norm x grows beyond {words.power_of_ten(np.log10(KINDS['no-norm'].sure_up_to))}. There rounding "
-        "decides what attention looks at, so nothing is drawn."
+    return " " + say(
+        "Without norm x grows beyond {size}. There rounding decides what attention looks at, so nothing is drawn.",
+        size=words.power_of_ten(np.log10(KINDS["no-norm"].sure_up_to)),
     )
 
 
@@ -190,7 +207,14 @@ def _path_plot(kind: str, title: str, direct: str, program: Callable[..., Mappin
         whole, straight, rest = (
             words.magnitude(float(np.median(values[:, -1]))) for values in (norms.whole, norms.direct, norms.rest)
         )
-        return f"At k = {settings.L}: direct path, {direct}, {straight}; the rest {rest}; the whole {whole}."
+        return say(
+            "At k = {k}: direct path, {product}, {straight}; the rest {rest}; the whole {whole}.",
+            k=settings.L,
+            product=say(direct),
+            straight=straight,
+            rest=rest,
+            whole=whole,
+        )
 
     return Plot(
         title=title,
@@ -210,8 +234,8 @@ def _path_plot(kind: str, title: str, direct: str, program: Callable[..., Mappin
     )
 
 
-RESIDUAL = _path_plot("residual", "A residual stack by path", "a product of ones", programs.residual_paths)
-HIGHWAY = _path_plot("highway", "A highway stack by path", "∏ (1 − t)", programs.highway_paths)
+RESIDUAL = _path_plot("residual", word("A residual stack by path"), word("a product of ones"), programs.residual_paths)
+HIGHWAY = _path_plot("highway", word("A highway stack by path"), "∏ (1 − t)", programs.highway_paths)
 
 # --- what a layer norm does ---------------------------------------------------------------------------------
 
@@ -227,10 +251,15 @@ def _branch_caption(settings: Settings) -> str:
         norms = np.median(depth.branch_norms(_stack(kind, settings)), axis=0)
         size = np.median(depth.by_depth(_stack(kind, settings)).size[:, -1])
         said.append(
-            f"{KINDS[kind].label}: {words.magnitude(float(norms[0]))} in the first block and "
-            f"{words.magnitude(float(norms[-1]))} in the last, where x is of size {words.number(float(size))}"
+            say(
+                "{stack}: {first} in the first block and {last} in the last, where x is of size {size}",
+                stack=say(KINDS[kind].label),
+                first=words.magnitude(float(norms[0])),
+                last=words.magnitude(float(norms[-1])),
+                size=words.number(float(size)),
+            )
         )
-    return f"The norm of J alone, without the 1. {'; '.join(said)}.{_unsure(settings)}"
+    return say("The norm of J alone, without the 1. {stacks}.", stacks="; ".join(said)) + _unsure(settings)
 
 
 BRANCHES = Plot(
@@ -254,13 +283,13 @@ def _receipt(settings: Settings) -> Receipt:
         r"\prod_{i=1}^{L} (\mathbf{1} + \mathbf{J}_{L-i+1}) \\ "
         r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
         r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}",
-        Side("autograd, back through the whole residual stack, spectral norm", 10 ** float(_first(stack)[-1])),
-        Side("∏ (1 + J), the blocks' own Jacobians multiplied, spectral norm", whole),
+        Side(say("autograd, back through the whole residual stack, spectral norm"), 10 ** float(_first(stack)[-1])),
+        Side(say("∏ (1 + J), the blocks' own Jacobians multiplied, spectral norm"), whole),
         others=(
-            Side("the direct path, a product of ones", 10 ** float(paths.direct[0, -1])),
-            Side("the rest, added up by itself, spectral norm", rest),
+            Side(say("the direct path, a product of ones"), 10 ** float(paths.direct[0, -1])),
+            Side(say("the rest, added up by itself, spectral norm"), rest),
         ),
-        remark="The norm of a sum is at most the sum of the norms.",
+        remark=say("The norm of a sum is at most the sum of the norms."),
     )
 
 

@@ -12,6 +12,7 @@ from explainer.figures import by_lag, figure, hands, networks, readings, style
 from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, stack, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import ring
@@ -92,8 +93,12 @@ def _asked(settings: Settings) -> Asked:
     lag = _lag(settings)
     move = moves.first(settings, {"bf": None} if (settings.bf or 0.0) >= 2 else {"bf": 3.0})
     return Asked(
-        f"{move.in_words(settings)}. Which then has the larger gradient at lag {lag}, an LSTM or a minGRU?",
-        ("The LSTM", "The minGRU", "Within a factor of 2 they are equal"),
+        say(
+            "{move}. Which then has the larger gradient at lag {lag}, an LSTM or a minGRU?",
+            move=move.in_words(settings),
+            lag=lag,
+        ),
+        (say("The LSTM"), say("The minGRU"), say("Within a factor of 2 they are equal")),
         move,
     )
 
@@ -108,9 +113,17 @@ def _question(settings: Settings) -> Prediction:
     gates = float(np.median(_spectral("lstm", asked.after(settings)).direct[:, lag]))
     return asked.answered(
         2 if abs(lstm - min_gru) <= np.log10(2) else 0 if lstm > min_gru else 1,
-        f"At lag {lag} the LSTM goes from {words.magnitude(lstm_before)} to {words.magnitude(lstm)}; the product of "
-        f"its gates alone is {words.magnitude(gates)} then, and the paths round about make the difference. The minGRU "
-        f"goes from {words.magnitude(min_gru_before)} to {words.magnitude(min_gru)}, and has the product alone.",
+        say(
+            "At lag {lag} the LSTM goes from {lstm_before} to {lstm}; the product of its gates alone is {gates} then, "
+            "and the paths round about make the difference. The minGRU goes from {min_gru_before} to {min_gru}, and "
+            "has the product alone.",
+            lag=lag,
+            lstm_before=words.magnitude(lstm_before),
+            lstm=words.magnitude(lstm),
+            gates=words.magnitude(gates),
+            min_gru_before=words.magnitude(min_gru_before),
+            min_gru=words.magnitude(min_gru),
+        ),
     )
 
 
@@ -124,14 +137,18 @@ def _norms_tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _norms_caption(settings: Settings) -> str:
     ends = "; ".join(
-        f"{networks.label(cell)} {words.magnitude(float(np.median(_spectral(cell, settings).whole[:, -1])), 1, 2)}"
+        f"{say(networks.label(cell))} {words.magnitude(float(np.median(_spectral(cell, settings).whole[:, -1])), 1, 2)}"
         for cell in CELLS_SHOWN
     )
-    return (
-        f"With {words.counted(settings.n, 'unit')} and {networks.bias_words(settings.bf)}, at lag {settings.T - 1}: "
-        f"{ends}. Line and band: middle and range of {networks.SEEDS} draws."
-        + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
+    said = say(
+        "With {units} and {bias}, at lag {lag}: {ends}. Line and band: middle and range of {draws} draws.",
+        units=words.counted(settings.n, "unit"),
+        bias=networks.bias_words(settings.bf),
+        lag=settings.T - 1,
+        ends=ends,
+        draws=networks.SEEDS,
     )
+    return said + networks.lost_in_norms("lstm", networks.by_lag("lstm", settings))
 
 
 NORMS = Plot(
@@ -147,10 +164,10 @@ NORMS = Plot(
 # --- whole and product --------------------------------------------------------------------------------------
 
 _PATH_SERIES = (
-    Series("LSTM: whole", style.REFERENCE, (1, 0)),
-    Series("LSTM: product of gates", style.REFERENCE, (7, 3)),
-    Series("minGRU: whole", style.BLUE, (1, 0)),
-    Series("minGRU: product of gates", style.BLUE, (7, 3)),
+    Series(word("LSTM: whole"), style.REFERENCE, (1, 0)),
+    Series(word("LSTM: product of gates"), style.REFERENCE, (7, 3)),
+    Series(word("minGRU: whole"), style.BLUE, (1, 0)),
+    Series(word("minGRU: product of gates"), style.BLUE, (7, 3)),
 )
 
 
@@ -169,13 +186,20 @@ def _paths_tables(settings: Settings) -> dict[str, pa.Table]:
 def _paths_caption(settings: Settings) -> str:
     lag, (lstm, gates, min_gru, product) = _lag(settings), _middles(settings)
     scan = ring.scanned(networks.network("mingru", settings))
-    return (
-        f"At lag {lag} the LSTM's whole derivative is {words.magnitude(float(lstm[lag]))} and the product of its gates "
-        f"{words.magnitude(float(gates[lag]))}; the minGRU's are {words.magnitude(float(min_gru[lag]))} and "
-        f"{words.magnitude(float(product[lag]))}. Less than {words.percent(HORIZON)} is left of the minGRU's: "
-        f"{readings.where_below(min_gru)}. "
-        f"Its {words.counted(settings.T, 'state')} took {words.counted(scan.rounds, 'round')} of a parallel scan; step "
-        f"by step they come out the same, to within {words.number(scan.difference, 1)} of the largest."
+    return say(
+        "At lag {lag} the LSTM's whole derivative is {lstm} and the product of its gates {gates}; the minGRU's are "
+        "{min_gru} and {product}. Less than {horizon} is left of the minGRU's: {where}. Its {states} took {rounds} of "
+        "a parallel scan; step by step they come out the same, to within {difference} of the largest.",
+        lag=lag,
+        lstm=words.magnitude(float(lstm[lag])),
+        gates=words.magnitude(float(gates[lag])),
+        min_gru=words.magnitude(float(min_gru[lag])),
+        product=words.magnitude(float(product[lag])),
+        horizon=words.percent(HORIZON),
+        where=readings.where_below(min_gru),
+        states=words.counted(settings.T, "state"),
+        rounds=words.counted(scan.rounds, "round"),
+        difference=words.number(scan.difference, 1),
     )
 
 
@@ -194,7 +218,7 @@ PATHS = by_lag.compared(
 
 # --- complex a ----------------------------------------------------------------------------------------------
 
-_ONE, _MANY = "one step: a", "k steps: aᵏ"
+_ONE, _MANY = word("one step: a"), word("k steps: aᵏ")
 _ROUND = 430  # pixels: about what makes the circle round on a wide page
 
 
@@ -246,13 +270,22 @@ def _ring_caption(settings: Settings) -> str:
     one, many = (np.abs(values) for values in _factors(settings).values())
     sizes = words.number(float(one.min()))
     if one.max() - one.min() > 1e-9:
-        sizes = f"{sizes} to {words.number(float(one.max()))}"
-    is_real = settings.n == 1
-    return (
-        f"The circle is where |a| = 1. One draw of an LRU with {words.counted(settings.n, 'number')}"
-        f"{'' if is_real else ', two of which are one complex number'}: |a| is {sizes}, and after "
-        f"{words.steps(_lag(settings))} {'' if is_real else 'at most '}{words.number(float(many.max()))} is left"
-        f"{'' if is_real else ', turned by as many times the angle'}."
+        sizes = say("{low} to {high}", low=sizes, high=words.number(float(one.max())))
+    said = word(
+        "The circle is where |a| = 1. One draw of an LRU with {numbers}, two of which are one complex number: |a| is "
+        "{sizes}, and after {steps} at most {left} is left, turned by as many times the angle."
+    )
+    if settings.n == 1:
+        said = word(
+            "The circle is where |a| = 1. One draw of an LRU with {numbers}: |a| is {sizes}, and after {steps} {left} "
+            "is left."
+        )
+    return say(
+        said,
+        numbers=words.counted(settings.n, "number"),
+        sizes=sizes,
+        steps=words.steps(_lag(settings)),
+        left=words.number(float(many.max())),
     )
 
 
@@ -274,13 +307,16 @@ def _receipt(settings: Settings) -> Receipt:
     through = ring.through_the_scan(networks.network("mingru", settings).essential(), lag)
     return Receipt(
         r"\frac{\partial h^{(t)}}{\partial h^{(t-k)}} = \prod_{i=0}^{k-1} a(t-i)",
-        Side(f"autograd through a minGRU and its scan, every path, lag {lag}, spectral norm", through),
-        Side("∏ (1 − z), the product of what its gates keep, largest entry", 10 ** float(min_gru.direct[0, lag])),
-        others=(
-            Side("an LSTM with the same inputs, every path", 10 ** float(lstm.whole[0, lag])),
-            Side("the product of the LSTM's forget gates", 10 ** float(lstm.direct[0, lag])),
+        Side(
+            say("autograd through a minGRU and its scan, every path, lag {lag}, spectral norm", lag=lag),
+            through,
         ),
-        remark="For the LSTM the product is one path of many.",
+        Side(say("∏ (1 − z), the product of what its gates keep, largest entry"), 10 ** float(min_gru.direct[0, lag])),
+        others=(
+            Side(say("an LSTM with the same inputs, every path"), 10 ** float(lstm.whole[0, lag])),
+            Side(say("the product of the LSTM's forget gates"), 10 ** float(lstm.direct[0, lag])),
+        ),
+        remark=say("For the LSTM the product is one path of many."),
     )
 
 

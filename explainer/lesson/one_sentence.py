@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 import pyarrow as pa
 
-from explainer import words
+from explainer import languages, words
 from explainer.choices.settings import Settings
 from explainer.figures import by_lag, figure, hands, letters, networks, rows, style
-from explainer.figures.by_lag import Series
 from explainer.figures.figure import Plot, decades, stack, steps, table, text
 from explainer.figures.program import Program
+from explainer.languages import say, word
 from explainer.lesson import moves
 from explainer.lesson.parts import Asked, Prediction, Receipt, Section, Side
 from explainer.maths import gradients, readers, sentences
@@ -88,17 +87,10 @@ _LAST = len(_MAIN.begin) - 1  # the lag of the sentence's first letter
 _NEAR = 5  # the lag of a letter that says nothing about the verb
 
 
-def _lines(*kinds: str) -> tuple[Series, ...]:
-    """Two kinds of line for each network; the first is the one with more gaps."""
-    looks = {"vanilla": (style.VERMILION, ((2, 3), (1, 0))), "gated": (style.BLUE, ((9, 3, 2, 3), (7, 3)))}
-    return tuple(
-        Series(f"{cell}, {kind}", color, dash)
-        for cell, (color, dashes) in looks.items()
-        for kind, dash in zip(kinds, dashes, strict=True)
-    )
-
-
-_LINES = _lines("before training", "after training")
+_LINES = letters.lines(
+    *(word("vanilla, before training"), word("vanilla, after training")),
+    *(word("gated, before training"), word("gated, after training")),
+)
 
 
 def _measured(settings: Settings) -> tuple[Reach, ...]:
@@ -109,19 +101,19 @@ def _measured(settings: Settings) -> tuple[Reach, ...]:
 def _letter(lag: int) -> str:
     """The letter so many steps back, in words: ``the s of “keys”``."""
     place = _LAST - lag
-    word = _word(place)
-    return f"the space after “{word}”" if _MAIN.begin[place] == " " else f"the {_MAIN.begin[place]} of “{word}”"
+    letter = _MAIN.begin[place]
+    said = word("the space after “{word}”") if letter == " " else word("the {letter} of “{word}”")
+    return say(said, letter=letter, word=_MAIN.word_at(place))
 
 
-def _word(place: int) -> str:
-    """The word that a letter belongs to; of a space, the one in front of it."""
-    return (_MAIN.begin[:place].split(" ")[-1] + _MAIN.begin[place:].split(" ")[0]).strip()
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 # --- what reaches each letter -------------------------------------------------------------------------------
 
 
-@once(32)
+@once(32, also=languages.spoken)
 def _lines_tables(bias: float | None, _: bool) -> dict[str, pa.Table]:
     measured, lag = _measured(Settings(bf=bias)), np.arange(_LAST + 1)
     said = [[words.magnitude(value) for value in one.log10_norm.tolist()] for one in measured]
@@ -138,26 +130,11 @@ def _lines_tables(bias: float | None, _: bool) -> dict[str, pa.Table]:
     own = table(
         lag=steps(lag),
         letter=text([letters.shown(letter) for letter in _MAIN.begin[::-1]]),
-        word=text([_word(_LAST - one) for one in lag.tolist()]),
+        word=text([_MAIN.word_at(_LAST - one) for one in lag.tolist()]),
         **{f"line_{i}": text(column) for i, column in enumerate(said)},
     )
     ends = [one.log10_norm for one in measured]
     return {"gradients": stack(*lines), "letters": own, "frame": figure.frame((-len(_MAIN.verb), _LAST), ends)}
-
-
-def _sentence_tables() -> dict[str, pa.Table]:
-    """The sentence up to its verb, by letter and by word; the verb's lags are below 0."""
-    written = _MAIN.begin + _MAIN.verb
-    lag = _LAST - np.arange(len(written))
-    found, place = [], 0
-    for count, word in enumerate(written.split(" ")):
-        found.append((_LAST - place - (len(word) - 1) / 2, word, count % 2))
-        place += len(word) + 1
-    middle, each, row = zip(*found, strict=True)
-    return {
-        "spelled": table(lag=steps(lag), letter=text([*written]), is_read=lag >= 0),
-        "words": table(lag=steps(middle), word=text(each), row=np.array(row), is_read=np.array(middle) >= 0),
-    }
 
 
 def _letters_tables(settings: Settings) -> dict[str, pa.Table]:
@@ -173,26 +150,34 @@ def _letters_tables(settings: Settings) -> dict[str, pa.Table]:
         series=text([one.name for one in _LINES] if inside else []),
         log10_magnitude=decades(np.array(log10, dtype=float)),
     )
-    return _lines_tables(settings.bf, rows.are_bare()) | {"here": here, "crossings": crossings} | _sentence_tables()
+    return _lines_tables(settings.bf, rows.are_bare()) | {"here": here, "crossings": crossings} | letters.spelled(_MAIN)
 
 
 def _letters_caption(settings: Settings) -> str:
     k = settings.k
-    start = f"Before training: torch's own weights, and for the gated network {networks.bias_words(settings.bf)}"
-    start += "" if settings.bf == readers.FORGET_BIAS else "; the training did not begin from this forget bias"
-    if k > _LAST:
-        return (
-            f"Your k = {k} lies before the first letter of the sentence, which was read {words.steps(_LAST)} before t. "
-            f"{start}."
+    start = word("Before training: torch's own weights, and for the gated network {bias}.")
+    if settings.bf != readers.FORGET_BIAS:
+        start = word(
+            "Before training: torch's own weights, and for the gated network {bias}; the training did not begin from "
+            "this forget bias."
         )
-    vanilla, vanilla_after, gated, gated_after = (
-        words.magnitude(float(one.log10_norm[k]), digits=2) for one in _measured(settings)
-    )
-    decides = ", which decides the verb" if k == _MAIN.lag else ""
-    return (
-        f"T{_letter(k)[1:]}, {words.steps(k)} back{decides}: the margin's gradient there goes from "
-        f"{vanilla} to {vanilla_after} in the vanilla network by its training, and from {gated} to {gated_after} in "
-        f"the gated one. {start}."
+    start = say(start, bias=networks.bias_words(settings.bf))
+    if k > _LAST:
+        return say(
+            "Your k = {k} lies before the first letter of the sentence, which was read {steps} before t. {start}",
+            k=k,
+            steps=words.steps(_LAST),
+            start=start,
+        )
+    names = "vanilla", "vanilla_after", "gated", "gated_after"
+    sizes = [words.magnitude(float(one.log10_norm[k]), digits=2) for one in _measured(settings)]
+    place = word("{letter}, {steps} back, which decides the verb") if k == _MAIN.lag else word("{letter}, {steps} back")
+    return say(
+        "{place}: the margin's gradient there goes from {vanilla} to {vanilla_after} in the vanilla network by its "
+        "training, and from {gated} to {gated_after} in the gated one. {start}",
+        place=_capital(say(place, letter=_letter(k), steps=words.steps(k))),
+        **dict(zip(names, sizes, strict=True)),
+        start=start,
     )
 
 
@@ -210,7 +195,9 @@ LETTERS = Plot(
 # --- how sure each is ---------------------------------------------------------------------------------------
 
 _NUMBERS = {"singular": False, "plural": True}
-_SURE = _lines(*_NUMBERS)
+_SURE = letters.lines(
+    word("vanilla, singular"), word("vanilla, plural"), word("gated, singular"), word("gated, plural")
+)
 _CLAUSES = (1, 2, 4, 6)  # of the sentences that are counted: the last are longer than any in training
 
 
@@ -221,7 +208,7 @@ def _rungs(number: str) -> tuple[sentences.Sentence, ...]:
 _FARTHEST = float(max(one.lag for number in _NUMBERS for one in _rungs(number)))
 
 
-@once(2)
+@once(6, also=languages.spoken)
 def _verbs(_: bool) -> dict[str, pa.Table]:
     lines = []
     for cell in CELLS:
@@ -239,7 +226,7 @@ def _verbs(_: bool) -> dict[str, pa.Table]:
     return {
         "verbs": stack(*lines),
         "frame": table(lag=[0.0, _FARTHEST]),
-        "guess": table(probability=[0.5], label=["a guess"]),
+        "guess": table(probability=[0.5], label=[say("a guess")]),
     }
 
 
@@ -255,14 +242,19 @@ def _within(settings: Settings) -> int:
 def _sure_caption(settings: Settings) -> str:
     rung, several = _within(settings), _rungs("plural")
     vanilla, gated = (words.percent(float(readers.right_chance(cell, True)[rung])) for cell in CELLS)
-    counted = "; ".join(
-        f"the {cell} network {words.listed([words.percent(readers.accuracy(cell, count)) for count in _CLAUSES])}"
-        for cell in CELLS
+    right_vanilla, right_gated = (
+        words.listed([words.percent(readers.accuracy(cell, count)) for count in _CLAUSES]) for cell in CELLS
     )
-    return (
-        f"One sentence, clause by clause, for “the key” and “the keys”. At lag {several[rung].lag} the probability of "
-        f"“are”, of the two verbs, is {vanilla} in the vanilla network and {gated} in the gated one. Right of 200 "
-        f"unseen sentences with {words.listed([str(count) for count in _CLAUSES])} clauses each: {counted}."
+    return say(
+        "One sentence, clause by clause, for “the key” and “the keys”. At lag {lag} the probability of “are”, of the "
+        "two verbs, is {vanilla} in the vanilla network and {gated} in the gated one. Right of 200 unseen sentences "
+        "with {clauses} clauses each: the vanilla network {right_vanilla}; the gated network {right_gated}.",
+        lag=several[rung].lag,
+        vanilla=vanilla,
+        gated=gated,
+        clauses=words.listed([str(count) for count in _CLAUSES]),
+        right_vanilla=right_vanilla,
+        right_gated=right_gated,
     )
 
 
@@ -288,20 +280,18 @@ _FACTOR = 2.0  # within which two gradients count as equal
 
 def _asked(settings: Settings) -> Asked:
     move = moves.first(settings, {"k": _NEAR}, {"k": _MAIN.lag})
-    return Asked(
-        f"{move.in_words(settings)}. Which has the larger gradient in the trained gated network: {_letter(_MAIN.lag)}, "
-        f"{words.steps(_MAIN.lag)} back, which decides the verb, or {_letter(_NEAR)}, {words.steps(_NEAR)} back, which "
-        "says nothing about it?",
-        (f"T{_letter(_MAIN.lag)[1:]}", f"T{_letter(_NEAR)[1:]}", f"Within a factor of {_FACTOR:g} they are equal"),
-        move,
+    far, near = _letter(_MAIN.lag), _letter(_NEAR)
+    question = say(
+        "{move}. Which has the larger gradient in the trained gated network: {far}, {far_steps} back, which decides "
+        "the verb, or {near}, {near_steps} back, which says nothing about it?",
+        move=move.in_words(settings),
+        far=far,
+        far_steps=words.steps(_MAIN.lag),
+        near=near,
+        near_steps=words.steps(_NEAR),
     )
-
-
-def _margin_without(lag: int) -> float:
-    """The trained gated network's margin for are if this letter of the sentence is left out."""
-    place = _LAST - lag
-    changed = dataclasses.replace(_MAIN, begin=_MAIN.begin[:place] + _MAIN.begin[place + 1 :])
-    return float(readers.margins(readers.trained("gated"), [changed])[0])
+    equal = say("Within a factor of {factor} they are equal", factor=words.number(_FACTOR))
+    return Asked(question, (_capital(far), _capital(near), equal), move)
 
 
 def _question(settings: Settings) -> Prediction:
@@ -309,20 +299,30 @@ def _question(settings: Settings) -> Prediction:
     far, near = (float(reach.log10_norm[lag]) for lag in (_MAIN.lag, _NEAR))
     return _asked(settings).answered(
         2 if abs(far - near) <= math.log10(_FACTOR) else 0 if far > near else 1,
-        f"{words.magnitude(far)} at {_letter(_MAIN.lag)} and {words.magnitude(near)} at {_letter(_NEAR)}. Yet what "
-        f"decides is the s: the margin of are over is, {words.number(reach.margin)}, becomes "
-        f"{words.number(_margin_without(_MAIN.lag))} without it, and {words.number(_margin_without(_NEAR))} without "
-        "that b.",
+        say(
+            "{far} at {far_letter} and {near} at {near_letter}. Yet what decides is the s: the margin of are over is, "
+            "{margin}, becomes {without_s} without it, and {without_b} without that b.",
+            far=words.magnitude(far),
+            far_letter=_letter(_MAIN.lag),
+            near=words.magnitude(near),
+            near_letter=_letter(_NEAR),
+            margin=words.number(reach.margin),
+            without_s=words.number(readers.margin_without("gated", _MAIN.lag)),
+            without_b=words.number(readers.margin_without("gated", _NEAR)),
+        ),
     )
 
 
 def _receipt(settings: Settings) -> Receipt:
     lag = min(settings.k, _LAST)
-    beyond = (
-        f"Your k = {settings.k} lies before the sentence's first letter; the two sides are of that, lag {lag}. "
-        if settings.k > _LAST
-        else ""
-    )
+    remark = say("Here s is the state of a step: h and c together in the gated network, h in the vanilla one.")
+    if settings.k > _LAST:
+        remark = say(
+            "Your k = {k} lies before the sentence's first letter; the two sides are of that, lag {lag}. {remark}",
+            k=settings.k,
+            lag=lag,
+            remark=remark,
+        )
     autograd = {cell: float(np.linalg.norm(readers.after(cell).gradient[lag])) for cell in CELLS}
     product = {cell: readers.product_of_steps(cell, lag) for cell in CELLS}
     return Receipt(
@@ -330,13 +330,13 @@ def _receipt(settings: Settings) -> Receipt:
         r"\frac{\partial m}{\partial s^{(t)}}\;\left("
         r"\prod_{i=0}^{k-1}\frac{\partial s^{(t-i)}}{\partial s^{(t-i-1)}}\right)"
         r"\frac{\partial s^{(t-k)}}{\partial x^{(t-k)}}\right\rVert",
-        Side(f"autograd through the trained nn.LSTM, lag {lag}", autograd["gated"]),
-        Side("the product of the Jacobians of its steps, each written out", product["gated"]),
+        Side(say("autograd through the trained nn.LSTM, lag {lag}", lag=lag), autograd["gated"]),
+        Side(say("the product of the Jacobians of its steps, each written out"), product["gated"]),
         others=(
-            Side("autograd through the trained nn.RNN", autograd["vanilla"]),
-            Side("the product of the Jacobians of its steps", product["vanilla"]),
+            Side(say("autograd through the trained nn.RNN"), autograd["vanilla"]),
+            Side(say("the product of the Jacobians of its steps"), product["vanilla"]),
         ),
-        remark=f"{beyond}Here s is the state of a step: h and c together in the gated network, h in the vanilla one.",
+        remark=remark,
     )
 
 

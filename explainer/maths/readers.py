@@ -8,6 +8,7 @@ that of the margin times 1 − p, p the probability of the right letter of the t
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,6 +127,14 @@ def before(cell: str, forget_bias: float | None) -> Reach:
 def after(cell: str) -> Reach:
     """What reaches each letter of the main sentence after training."""
     return _reach(trained(cell), sentences.MAIN)
+
+
+def margin_without(cell: str, lag: int) -> float:
+    """The trained reader's margin of the main sentence if the letter so many steps back is left out."""
+    begin = sentences.MAIN.begin
+    place = len(begin) - 1 - lag
+    changed = dataclasses.replace(sentences.MAIN, begin=begin[:place] + begin[place + 1 :])
+    return float(margins(trained(cell), [changed])[0])
 
 
 @once(4)

@@ -67,6 +67,10 @@ class Sentence:
         """The first letter of the other verb."""
         return "i" if self.right == "a" else "a"
 
+    def word_at(self, place: int) -> str:
+        """The word before the verb that a character belongs to; of a space, the one in front of it."""
+        return (self.begin[:place].split(" ")[-1] + self.begin[place:].split(" ")[0]).strip()
+
 
 def _noun(word: str, is_plural: bool, adjective: str = "") -> str:
     return " ".join(filter(None, ("the", adjective, word + "s" * is_plural)))
