@@ -9,6 +9,7 @@ behind.
 from __future__ import annotations
 
 import ast
+import io
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,10 @@ from explainer.lesson.opening import FIGURE  # noqa: E402
 
 _ONE, _COUNTED = {"say", "word"}, {"say_counted", "word_counted"}
 _PROSE = ("argument", "in_torch", "look_closer")
+_HEADER = "# The short texts of the page. make words keeps them up to date with the code."
+_NOBODYS = tuple(f'"{name}' for name in ("Report-", "POT-", "PO-", "Last-", "Language-Team", "Generated-"))
+"""The lines of a catalogue's head that say when, and who: a file that is written again without a change is the same."""
+
 _OTHERS = tuple(code for code in LANGUAGES if code != ENGLISH)
 
 _WORD = re.compile("[a-z]{3}")  # a text without it is a formula, or a name such as LSTM
@@ -151,13 +156,23 @@ def untranslated(language: str) -> list[str]:
 def write(language: str, translations: Mapping[Text, Text]) -> None:
     """Write the catalogue of a language: every message, with its translation if it has one."""
     made = Catalog(
-        locale=language, project="Why gates remember", header_comment="# Short texts of the page.", fuzzy=False
+        locale=language, project="Why gates remember", version=citation.VERSION, header_comment=_HEADER, fuzzy=False
     )
     for text, files in messages().items():
         if not isinstance(text, str) or "\n\n" not in text or text in translations:
-            made.add(text, translations.get(text), locations=[(file, None) for file in files])
-    with (FOLDER / language / MESSAGES).open("wb") as file:
-        write_po(file, made, width=120, omit_header=False, sort_by_file=True, include_lineno=False)
+            made.add(text, _forms(translations.get(text), made.num_plurals), locations=[(file, None) for file in files])
+    written = io.BytesIO()
+    write_po(written, made, width=120, sort_by_file=True, include_lineno=False)
+    lines = written.getvalue().decode().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(_NOBODYS)]
+    (FOLDER / language / MESSAGES).write_text("".join(kept), encoding="utf-8")
+
+
+def _forms(translation: Text | None, count: int) -> Text | tuple[str, ...] | None:
+    """A translation with as many forms as the language has, if it depends on a number; the last is for most numbers."""
+    if not isinstance(translation, tuple):
+        return translation
+    return (*translation, *[translation[-1]] * (count - len(translation)))[:count]
 
 
 def _translations(language: str) -> dict[Text, Text]:

@@ -105,8 +105,8 @@ def say_counted(one: str, many: str, count: int, /, **values: object) -> str:
         values: what else stands in the braces.
     """
     language = spoken()
-    said = (one, many) if language == ENGLISH else catalogue(language).counted(one, many)
-    return said[count != 1].format(count=whole(count), **values)
+    said = (one if count == 1 else many) if language == ENGLISH else catalogue(language).counted(one, many, count)
+    return said.format(count=whole(count), **values)
 
 
 # --- numbers ------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ Where the English has changed since, the hash differs, and the English is shown 
 
 from __future__ import annotations
 
+import gettext
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +29,15 @@ class Catalogue:
 
     Attributes:
         messages: by their English text.
-        plurals: one and many, by the same in English.
+        plurals: the forms of a text that depends on a number, by its two in English.
+        form: which of them a number takes.
         prose: pieces of Markdown by the digest of their English text.
         decimal, group: the decimal sign, and what stands between thousands.
     """
 
     messages: Mapping[str, str] = field(default_factory=dict)
-    plurals: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    plurals: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    form: Callable[[int], int] = lambda count: int(count != 1)
     prose: Mapping[str, str] = field(default_factory=dict)
     decimal: str = "."
     group: str = ","
@@ -46,9 +49,10 @@ class Catalogue:
             found = self.prose.get(digest(text))
         return text if found is None else found
 
-    def counted(self, one: str, many: str) -> tuple[str, str]:
-        """The translations of a text for one and for many; the texts themselves where there is none."""
-        return self.plurals.get((one, many), (one, many))
+    def counted(self, one: str, many: str, count: int) -> str:
+        """The translation of a text that depends on a number, for this one; the English where there is none."""
+        forms = self.plurals.get((one, many))
+        return forms[self.form(count)] if forms else one if count == 1 else many
 
 
 def digest(text: str) -> str:
@@ -86,15 +90,23 @@ def read(language: str) -> Catalogue:
 
     messages, plurals = {}, {}
     with (FOLDER / language / MESSAGES).open("rb") as file:
-        for message in read_po(file, locale=language):
-            if not message.id or message.fuzzy:
-                continue
-            if isinstance(message.id, tuple):
-                if all(message.string):
-                    plurals[message.id] = tuple(message.string)
-            elif message.string:
-                messages[message.id] = message.string
+        written = read_po(file, locale=language)
+    for message in written:
+        if not message.id or message.fuzzy:
+            continue
+        if isinstance(message.id, tuple):
+            if all(message.string):
+                plurals[message.id] = tuple(message.string)
+        elif message.string:
+            messages[message.id] = message.string
     prose = {}
     for path in sorted((FOLDER / language).glob("*.md")):
         prose |= {one.of: f"\n{one.text}\n" for one in pieces(path.read_text(encoding="utf-8"))}
-    return Catalogue(messages, plurals, prose, numbers.get_decimal_symbol(language), numbers.get_group_symbol(language))
+    return Catalogue(
+        messages,
+        plurals,
+        gettext.c2py(written.plural_expr),
+        prose,
+        numbers.get_decimal_symbol(language),
+        numbers.get_group_symbol(language),
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.languages import say
 from explainer.lesson import notation
 from explainer.lesson.notation import Symbol
 from explainer.page.undocumented import ANCHOR
@@ -36,7 +37,7 @@ def with_symbols(argument: str, slug: str) -> str:
 
 
 def _symbol(symbol: Symbol, key: str) -> str:
-    meaning = f'<span class="meaning" role="tooltip" id="{key}">{symbol.text}: {symbol.meaning}</span>'
+    meaning = f'<span class="meaning" role="tooltip" id="{key}">{symbol.text}: {say(symbol.meaning)}</span>'
     name = f'aria-label="{symbol.name}" aria-describedby="{key}"'
     return f'<span class="symbol"><button type="button" {name}>{symbol.text}</button>{meaning}</span>'
 

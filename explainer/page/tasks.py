@@ -142,7 +142,7 @@ def _add_state(desk: Desk, task: StateTask) -> None:
             )
         slot = st.empty()
         if isinstance(kept, StateAnswer):
-            answer = {"time": _clock(kept.at), "state": _state_in_words(kept), "reads": kept.reads}
+            answer = {"time": _clock(kept.at), "state": _state_in_words(kept), "reads": claims.in_words(task, kept)}
             slot.markdown(say("Your answer, {time}: {state}: {reads}.", **answer))
 
     def swept(settings: Settings) -> Slice:
@@ -159,7 +159,7 @@ def _standing_in_words(task: StateTask, standing: Standing) -> str:
     if standing.moved:
         controls = claims.controls_in_words(task.at, standing.moved)
         return f":material/info: {say('**Not yet.** The task asks for {controls}.', controls=controls)}"
-    said = "; ".join(standing.reads)
+    said = standing.said
     if standing.is_met:
         return f":material/check: {say('**Met.** Now {said}.', said=said)}"
     wanted = words.listed([one.wanted for one in task.meets])
@@ -176,10 +176,8 @@ def _state_in_words(answer: StateAnswer) -> str:
 
 
 def _keep(desk: Desk, task: StateTask) -> None:
-    settings = page_state().chosen
-    standing = claims.standing(task, settings)
-    if standing.is_met:  # the state may have moved on since the button was drawn
-        answer = StateAnswer(hand_in.state_text(settings), "; ".join(standing.reads), hand_in.now())
+    answer = claims.state_answer(task, page_state().chosen)
+    if answer is not None:  # the state may have moved on since the button was drawn
         desk.hand_in = desk.hand_in.with_answer(task.name, answer)
     _changed(task)
 
@@ -229,7 +227,7 @@ def _recorded(task: PredictionTask, answer: PredictionAnswer) -> str:
         else f":material/close: **{say('It is “{answer}”.', answer=right.text)}**"
     )
     chosen = prediction.options[min(answer.chosen, len(prediction.options) - 1)]
-    recorded = say("Recorded, {time}: “{option}”.", time=_clock(answer.at), option=answer.option)
+    recorded = say("Recorded, {time}: “{option}”.", time=_clock(answer.at), option=claims.in_words(task, answer))
     return f"{recorded}\n\n{verdict} {chosen.told}"
 
 
@@ -244,8 +242,7 @@ def _predict(desk: Desk, task: PredictionTask) -> None:
             task.words,
         )
     else:
-        option = claims.asked(task).options[chosen].text
-        desk.hand_in = desk.hand_in.with_answer(task.name, PredictionAnswer(chosen, option, why, hand_in.now()))
+        desk.hand_in = desk.hand_in.with_answer(task.name, claims.prediction_answer(task, chosen, why))
     _changed(task)
 
 
