@@ -19,6 +19,7 @@ from explainer.course import claims, hand_in, shelf, tasks
 from explainer.course.hand_in import HandIn, PredictionAnswer, StateAnswer
 from explainer.course.quantities import LAG, QUANTITIES
 from explainer.course.tasks import DamagedError, PredictionTask, StateTask
+from explainer.languages import ENGLISH, LANGUAGES, speaking
 from explainer.maths.network import Network
 from tests import hand_ins
 
@@ -265,6 +266,70 @@ def test_every_state_of_the_page_is_one_that_can_be_handed_in(data: st.DataObjec
     names = data.draw(st.sets(st.sampled_from([name for name in CONTROL if name != "nets"])))
     settings = Settings(**{name: data.draw(st.sampled_from(CONTROL[name].values)) for name in names})
     assert hand_in.settings_of(hand_in.state_text(settings)) == settings
+
+
+# --- in another language ------------------------------------------------------------------------------------
+
+
+def answered(task: tasks.Task) -> hand_in.Answer:
+    if isinstance(task, StateTask):
+        return claims.state_answer(task, task.at.replace(**SOLUTIONS[task.name]))
+    return claims.prediction_answer(task, 0, "because it is so")
+
+
+def page_says(task: tasks.Task) -> str:
+    if isinstance(task, StateTask):
+        return claims.standing(task, task.at.replace(**SOLUTIONS[task.name])).said
+    return claims.asked(task).options[0].text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", shelf.READY)
+def test_an_answer_is_recorded_in_english_and_read_in_the_readers_language(
+    name: str, language: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hand_in, "now", lambda: "2026-11-25T09:30:00Z")
+    for task in READY[name].tasks:
+        made = answered(task)
+        assert claims.in_words(task, made) == page_says(task)
+        with speaking(language):
+            assert answered(task) == made
+            assert claims.in_words(task, made) == page_says(task)
+        (read,) = hand_in.read(hand_in.written(HandIn(answers={task.name: made}))).answers.values()
+        assert read == made  # no answer is too long for a file
+
+
+FORGED = [
+    ("one-percent", StateAnswer("k=80&w=0.97", "all of it is left", STATE.at)),
+    ("one-percent", StateAnswer("k=80&w=0.123", "1.2 % of it is left", STATE.at)),
+    ("one-percent", StateAnswer("colour=red", "1.2 % of it is left", STATE.at)),
+    ("above-one", PredictionAnswer(0, "None of them", "because it is so", STATE.at)),
+    ("above-one", PredictionAnswer(99, "None of them", "because it is so", STATE.at)),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("name", "forged"), FORGED)
+def test_what_the_page_would_not_say_is_read_as_it_is_written(name: str, forged: hand_in.Answer, language: str):
+    (task,) = [task for task in READY["first-look"].tasks if task.name == name]
+    with speaking(language):
+        said = claims.in_words(task, forged)
+    assert said == (forged.reads if isinstance(forged, StateAnswer) else forged.option)
+
+
+def test_a_state_that_does_not_meet_its_task_is_no_answer():
+    task = READY["first-look"].tasks[1]
+    assert claims.state_answer(task, task.at) is None
+
+
+def test_a_number_has_the_decimal_sign_of_the_language():
+    task = READY["first-look"].tasks[1]
+    solved = task.at.replace(w=0.97)
+    with speaking("de"):
+        assert "1,2 %" in claims.standing(task, solved).said
+        assert claims.controls_in_words(solved, ("w",)) == "w = 0,97"
+    with speaking(ENGLISH):
+        assert "1.2 %" in claims.standing(task, solved).said
 
 
 def test_the_documentation_names_every_quantity_and_its_example_can_be_read():

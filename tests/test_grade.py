@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explainer import grade
+from explainer.choices.settings import Settings
 from explainer.course import claims, gradebook, hand_in
 from explainer.course.hand_in import UnusableError
+from explainer.languages import ENGLISH, LANGUAGES, speaking
 from tests import hand_ins
 from tests.hand_ins import ASSIGNMENT, POINTS
 
@@ -111,6 +113,35 @@ def test_no_cell_is_a_formula(tmp_path: Path):
     table = gradebook.as_csv(ASSIGNMENT, gradebook.graded(ASSIGNMENT, tmp_path))
     (row,) = csv.DictReader(io.StringIO(table))
     assert (row["file"], row["student"]) == ("'-1+1.json", "'=HYPERLINK(0)")
+
+
+def test_a_hand_in_is_graded_alike_to_the_letter_whatever_language_it_was_made_in(
+    tmp_path: Path, tasks_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hand_in, "now", lambda: "2026-11-25T09:30:00Z")
+    task = {task.name: task for task in ASSIGNMENT.tasks}
+    states = {"power": Settings(act="identity", k=80, w=0.95), "keep": Settings(k=100, f=0.993)}
+    tables = {}
+    for language in LANGUAGES:
+        folder = tmp_path / language
+        folder.mkdir()
+        with speaking(language):
+            answers = {name: claims.state_answer(task[name], state) for name, state in states.items()}
+            for name in ("fate", "guess"):
+                answers[name] = claims.prediction_answer(task[name], 0, "das muss so sein")
+            answers["squashed"] = answers["power"]
+            made = hand_in.HandIn("sample", ASSIGNMENT.fingerprint, "Ada", hand_in.now(), hand_in.now(), answers)
+            (folder / "ada.json").write_text(hand_in.written(made), encoding="utf-8")
+            then = gradebook.as_csv(ASSIGNMENT, gradebook.graded(ASSIGNMENT, folder))
+        table = folder / "grades.csv"
+        assert grade.main([str(folder), "--tasks", str(tasks_file), "--csv", str(table)]) == grade.DONE
+        tables[language] = table.read_bytes()
+        assert then == tables[language].decode("utf-8-sig")  # also where the grader reads that language
+    (row,) = csv.DictReader(io.StringIO(tables[ENGLISH].decode("utf-8-sig")))
+    assert [row[name] for name in POINTS] == ["1", "2", "0", "3", "1"]
+    assert "The task asks for k = 20" in row["squashed: why not"]
+    assert row["remarks"] == ""
+    assert set(tables.values()) == {tables[ENGLISH]}
 
 
 def test_a_teacher_hears_of_what_looks_copied_or_altered(tmp_path: Path):

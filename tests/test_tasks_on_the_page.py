@@ -8,6 +8,7 @@ import pytest
 
 from explainer.course import claims, hand_in, shelf
 from explainer.course.hand_in import HandIn, PredictionAnswer, StateAnswer
+from explainer.languages import say, speaking
 from explainer.page import state
 from tests import hand_ins
 from tests.reader import Reader, headings
@@ -81,6 +82,27 @@ def test_a_prediction_is_recorded_with_its_reason_before_the_answer_is_said_and_
     assert (answer.chosen, answer.why) == (2, "it grows by 1.2 at each step")
     assert told in said(reader)
     assert not [node for node in reader.button if node.proto.form_id == "task-form-above-one"]
+
+
+def test_a_student_who_reads_german_hands_in_what_one_who_reads_english_does():
+    reader = opened(tasks="first-look", section=SECTIONS, lang="de")
+    state, prediction = (task for task in shelf.find("first-look").tasks if task.name in ("one-percent", "above-one"))
+    settings = state.at.replace(w=0.97)
+    ran(widget(reader, "task-begin-one-percent").click().run())
+    ran(widget(reader, "w").set_value(0.97).run())
+    ran(widget(reader, "task-keep-one-percent").click().run())
+    widget(reader, "task-choice-above-one").set_value(2)
+    widget(reader, "task-why-above-one").set_value("jeder Schritt ist ein Faktor")
+    ran(record_button(reader, "above-one").click().run())
+    english = claims.state_answer(state, settings)
+    assert made(reader).answers["one-percent"].reads == english.reads
+    option = claims.asked(prediction).options[2].text
+    assert made(reader).answers["above-one"].option == option
+    with speaking("de"):
+        assert f"k = 80 und w = 0,97: {claims.standing(state, settings).said}" in said(reader)
+        assert f"„{claims.asked(prediction).options[2].text}“" in said(reader)
+        assert say(state.text) in said(reader)
+    assert option not in said(reader)
 
 
 def test_the_file_says_what_was_answered_and_by_whom():

@@ -21,6 +21,7 @@ from explainer.course.tasks import NAME, Assignment
 KIND, VERSION = "hand-in of Why gates remember", 1
 LARGEST = 500_000  # bytes
 LONGEST_NAME, LONGEST_REASON = 100, 2000  # characters
+_LONGEST_READING = 1000
 _MOST_ANSWERS = 50
 
 
@@ -34,7 +35,7 @@ class StateAnswer:
 
     Attributes:
         state: the part of a link after the question mark.
-        reads: what the page said there, in words; a claim like all the rest.
+        reads: what the page says there in English, in words; a claim like all the rest.
         at: when, in UTC.
     """
 
@@ -49,7 +50,7 @@ class PredictionAnswer:
 
     Attributes:
         chosen: the option's place among those that the section offers.
-        option: its text.
+        option: its text in English.
         why: the student's reason.
         at: when, in UTC.
     """
@@ -183,7 +184,7 @@ def _answer(task: str, written: object) -> Answer:
     if not isinstance(written, dict):
         raise UnusableError(f"its answer to {task} is none")
     if "state" in written:
-        reads = _words(written, "reads")
+        reads = _words(written, "reads", _LONGEST_READING)
         return StateAnswer(_words(written, "state", LONGEST_REASON), reads, _time(written, "at"))
     chosen = written.get("chosen")
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not 0 <= chosen < 100:

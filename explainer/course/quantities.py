@@ -15,6 +15,7 @@ from explainer import words
 from explainer.choices.controls import BOTH, DEPTH, GATED, VANILLA, names_of
 from explainer.choices.settings import Settings
 from explainer.figures import networks
+from explainer.languages import say, word
 from explainer.maths import depth, gradients, number_formats
 from explainer.maths.depth import Stack
 from explainer.maths.gradients import Gradient
@@ -32,14 +33,14 @@ class Quantity:
 
     Attributes:
         name: as a task's file writes it.
-        what: as the rest of “Now:”, for a student.
+        reading: a sentence about its present value, as a template.
         kind: ``SHARE``, ``SIZE`` or ``LAG``.
         reads: names of the controls that it depends on, in no order.
         compute: (settings) → the log10 of a share or a size, or a lag; −inf is exactly 0, NaN undefined.
     """
 
     name: str
-    what: str
+    reading: str
     kind: str
     reads: frozenset[str]
     compute: Callable[[Settings], float]
@@ -62,10 +63,14 @@ class Quantity:
     def text(self, value: float) -> str:
         """A value of :attr:`compute` in words."""
         if self.kind == LAG:
-            return words.number(value) if math.isfinite(value) else "none up to k"
+            return words.number(value) if math.isfinite(value) else say("none up to k")
         if self.kind == SHARE and -4 < value < 2:
             return words.percent(10**value)
         return words.magnitude(value)
+
+    def said(self, value: float) -> str:
+        """A value of :attr:`compute` as a sentence."""
+        return say(self.reading, value=self.text(value))
 
     def bound(self, bound: float) -> str:
         """A bound in words."""
@@ -143,97 +148,112 @@ QUANTITIES: Mapping[str, Quantity] = {
     for one in (
         Quantity(
             "vanilla-left",
-            "of the vanilla cell's gradient is left at lag k",
+            word("{value} of the vanilla cell's gradient is left at lag k"),
             SHARE,
             _VANILLA_CELL,
             lambda settings: _at_end(gradients.vanilla(settings)),
         ),
         Quantity(
             "gated-left",
-            "of the gated cell's gradient is left at lag k",
+            word("{value} of the gated cell's gradient is left at lag k"),
             SHARE,
             _GATED_CELL,
             lambda settings: _at_end(gradients.gated(settings)),
         ),
         Quantity(
             "gated-over-vanilla",
-            "times as large as the vanilla gradient is the gated one, at lag k",
+            word("{value} times as large as the vanilla gradient is the gated one, at lag k"),
             SIZE,
             _VANILLA_CELL | _GATED_CELL,
             lambda settings: _over(_at_end(gradients.gated(settings)), _at_end(gradients.vanilla(settings))),
         ),
         Quantity(
             "vanilla-over-power",
-            "times |w|ᵏ is the vanilla gradient at lag k",
+            word("{value} times |w|ᵏ is the vanilla gradient at lag k"),
             SIZE,
             _VANILLA_CELL,
             lambda settings: _over(_at_end(gradients.vanilla(settings)), float(gradients.power_of_w(settings)[1][-1])),
         ),
         Quantity(
             "vanilla-last-factor",
-            "is the size of the factor of the vanilla cell's last step",
+            word("{value} is the size of the factor of the vanilla cell's last step"),
             SIZE,
             _VANILLA_CELL,
             lambda settings: float(gradients.vanilla(settings).log10_factor[0]),
         ),
         Quantity(
             "vanilla-horizon",
-            "is the lag from which less than 1 % of the vanilla gradient is left",
+            word("{value} is the lag from which less than 1 % of the vanilla gradient is left"),
             LAG,
             _VANILLA_CELL,
             lambda settings: _horizon(gradients.vanilla(settings)),
         ),
         Quantity(
             "gated-horizon",
-            "is the lag from which less than 1 % of the gated gradient is left",
+            word("{value} is the lag from which less than 1 % of the gated gradient is left"),
             LAG,
             _GATED_CELL,
             lambda settings: _horizon(gradients.gated(settings)),
         ),
         Quantity(
             "direct-over-detours",
-            "times as long as the paths through the gate is the direct path, for the gate that reads its state",
+            word(
+                "{value} times as long as the paths through the gate is the direct path, "
+                "for the gate that reads its state"
+            ),
             SIZE,
             _GATED_CELL - {"gate", "spread", "seed"},
             _direct_over_detours,
         ),
-        Quantity("rnn-norm", "is the norm of the RNN's gradient at lag k", SIZE, _NETWORK - {"bf"}, _norm("rnn")),
-        Quantity("lstm-norm", "is the norm of the LSTM's gradient at lag k", SIZE, _NETWORK, _norm("lstm")),
-        Quantity("gru-norm", "is the norm of the GRU's gradient at lag k", SIZE, _NETWORK, _norm("gru")),
         Quantity(
-            "lstm-direct", "is the norm of the LSTM's direct path at lag k", SIZE, _NETWORK, _norm("lstm", "direct")
+            "rnn-norm",
+            word("{value} is the norm of the RNN's gradient at lag k"),
+            SIZE,
+            _NETWORK - {"bf"},
+            _norm("rnn"),
+        ),
+        Quantity(
+            "lstm-norm", word("{value} is the norm of the LSTM's gradient at lag k"), SIZE, _NETWORK, _norm("lstm")
+        ),
+        Quantity("gru-norm", word("{value} is the norm of the GRU's gradient at lag k"), SIZE, _NETWORK, _norm("gru")),
+        Quantity(
+            "lstm-direct",
+            word("{value} is the norm of the LSTM's direct path at lag k"),
+            SIZE,
+            _NETWORK,
+            _norm("lstm", "direct"),
         ),
         Quantity(
             "lstm-direct-over-detours",
-            "times as long as all its detours is the LSTM's direct path, at lag k",
+            word("{value} times as long as all its detours is the LSTM's direct path, at lag k"),
             SIZE,
             _NETWORK,
             _lstm_direct_over_detours,
         ),
         Quantity(
             "lstm-horizon",
-            "is the lag from which less than 1 % of the LSTM's gradient is left",
+            word("{value} is the lag from which less than 1 % of the LSTM's gradient is left"),
             LAG,
             _NETWORK - {"k"},
             _lstm_horizon,
         ),
         Quantity(
             "float16-zero-from",
-            "is the lag from which the vanilla gradient is exactly 0 in float16",
+            word("{value} is the lag from which the vanilla gradient is exactly 0 in float16"),
             LAG,
             _VANILLA_CELL | {"ls"},
             _zero_in_float16,
         ),
         Quantity(
             "plain-depth-left",
-            "is the norm of the gradient that reaches x(0) through the plain stack",
+            word("{value} is the norm of the gradient that reaches x(0) through the plain stack"),
             SIZE,
             _LAYERS - {"db"},
             _stack("plain"),
         ),
         Quantity(
             "residual-depth-left",
-            "is the norm of the gradient that reaches x(0) through the residual stack",
+            word("{value} is the norm of the gradient that reaches x(0) through the residual stack"),
             SIZE,
             _LAYERS - {"db"},
             _stack("residual"),

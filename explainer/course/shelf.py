@@ -8,6 +8,7 @@ from pathlib import Path
 
 from explainer.course import tasks
 from explainer.course.tasks import NAME, Assignment, DamagedError
+from explainer.languages import say
 
 SHIPPED = Path(__file__).with_name("assignments")
 READY = ("first-look", "weight-and-slope", "gates", "real-networks", "same-product")
@@ -42,7 +43,7 @@ def find(name: str) -> Assignment | None:
         status = file.stat()
         return _read(name, file, status.st_mtime_ns, status.st_size)
     except OSError as error:
-        raise DamagedError(f"{name}.toml cannot be read.") from error
+        raise DamagedError(say("{file} cannot be read.", file=f"{name}.toml")) from error
 
 
 @functools.lru_cache(32)

@@ -13,6 +13,7 @@ from typing import Any
 from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings, from_query
 from explainer.course.quantities import QUANTITIES, Quantity
+from explainer.languages import say
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Section
 
@@ -45,8 +46,10 @@ class Condition:
     @property
     def wanted(self) -> str:
         """``at least 1 % and at most 2 %``."""
-        ends = [("at least", self.at_least), ("at most", self.at_most)]
-        return " and ".join(f"{word} {self.quantity.bound(end)}" for word, end in ends if end is not None)
+        low, high = (None if end is None else self.quantity.bound(end) for end in (self.at_least, self.at_most))
+        if low is None or high is None:
+            return say("at most {high}", high=high) if low is None else say("at least {low}", low=low)
+        return say("at least {low} and at most {high}", low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -151,15 +154,18 @@ def read(name: str, content: bytes) -> Assignment:
         DamagedError: it cannot be used.
     """
     if len(content) > LARGEST:
-        raise DamagedError(f"{name}: this is no file of tasks: it is larger than {LARGEST // 1000} kB.")
+        said = say("{file}: this is no file of tasks: it is larger than {most} kB.", file=name, most=LARGEST // 1000)
+        raise DamagedError(said)
     try:
         text = content.decode("utf-8-sig")
         written = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise DamagedError(f"{name}, line {line}: this is not UTF-8; save the file as UTF-8.") from error
+        said = say("{file}, line {line}: this is not UTF-8; save the file as UTF-8.", file=name, line=line)
+        raise DamagedError(said) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise DamagedError(f"{name}: not TOML: {error or 'nested too deep'}.") from error
+        why = str(error) or say("nested too deep")
+        raise DamagedError(say("{file}: not TOML: {why}.", file=name, why=why)) from error
     top = _Fields(name, written, list(enumerate(text.split("\n"), 1)))
     tasks = top.tables("task", most=50)
     teacher = top.table("teacher")
@@ -180,7 +186,7 @@ def read(name: str, content: bytes) -> Assignment:
     names = [task.name for task in assignment.tasks]
     for place, one in enumerate(names):
         if one in names[:place]:
-            tasks[place].fail("name", f"“{one}” is another task's name already")
+            tasks[place].fail("name", say("“{name}” is another task's name already", name=one))
     return assignment
 
 
@@ -194,9 +200,13 @@ class _Fields:
         self.asked: set[str] = set()
 
     def fail(self, field: str, why: str) -> None:
-        line = self._line(field)
-        place = ", ".join(part for part in (f"line {line}" if line else "", self.where, f"`{field}`") if part)
+        number = self._line(field)
+        line = say("line {line}", line=number) if number else ""
+        place = ", ".join(part for part in (line, self.where, f"`{field}`") if part)
         raise DamagedError(f"{self.name}, {place}: {why}.")
+
+    def _expect(self, field: str, wanted: str) -> None:
+        self.fail(field, say("expected is {wanted}", wanted=wanted))
 
     def _line(self, field: str) -> int | None:
         """The line of a field, or else of the table that lacks it; None where the whole file lacks it."""
@@ -208,55 +218,57 @@ class _Fields:
         self.asked.add(field)
         if field not in self.written:
             if default is ...:
-                self.fail(field, f"it is missing; expected is {wanted}")
+                self.fail(field, say("it is missing; expected is {wanted}", wanted=wanted))
             return default
         value = self.written[field]
         if not isinstance(value, kinds) or isinstance(value, bool):
-            self.fail(field, f"expected is {wanted}")
+            self._expect(field, wanted)
         return value
 
     def words(self, field: str, default: Any = ..., most: int = 2000) -> str:
-        wanted = f"a text of at most {most} characters"
+        wanted = say("a text of at most {most} characters", most=most)
         text = self._get(field, default, str, wanted).strip()
         if len(text) > most or (default is ... and not text):
-            self.fail(field, f"expected is {wanted}")
+            self._expect(field, wanted)
         return text
 
     def one_of(self, field: str, known: tuple[str, ...], default: Any = ...) -> str:
-        wanted = f"one of {', '.join(known)}"
+        wanted = say("one of {names}", names=", ".join(known))
         text = self._get(field, default, str, wanted)
         if text not in known:
-            self.fail(field, f"there is no “{text[:60]}”; expected is {wanted}")
+            self.fail(field, say("there is no “{name}”; expected is {wanted}", name=text[:60], wanted=wanted))
         return text
 
     def whole(self, field: str, low: int, high: int, default: Any = ...) -> int:
-        wanted = f"a whole number from {low} to {high}"
+        wanted = say("a whole number from {low} to {high}", low=low, high=high)
         value = self._get(field, default, int, wanted)
         if not low <= value <= high:
-            self.fail(field, f"expected is {wanted}")
+            self._expect(field, wanted)
         return value
 
     def number(self, field: str) -> float | None:
-        value = self._get(field, None, (int, float), "a number from 0 up")
+        wanted = say("a number from 0 up")
+        value = self._get(field, None, (int, float), wanted)
         if value is not None and not 0 <= value < float("inf"):
-            self.fail(field, "expected is a number from 0 up")
+            self._expect(field, wanted)
         return None if value is None else float(value)
 
     def list_of_words(self, field: str, default: Any = ...) -> tuple[str, ...]:
-        wanted = "a list of texts"
+        wanted = say("a list of texts")
         values = self._get(field, default, list, wanted)
         if not all(isinstance(one, str) for one in values):
-            self.fail(field, f"expected is {wanted}")
+            self._expect(field, wanted)
         return tuple(values)
 
     def table(self, field: str) -> _Fields:
-        return self._below(self._get(field, {}, dict, f"a table [{field}]"), f"[{field}]", self.lines)
+        head = f"[{field}]"
+        return self._below(self._get(field, {}, dict, say("a table {head}", head=head)), head, self.lines)
 
     def tables(self, field: str, most: int) -> list[_Fields]:
-        wanted = f"a table [[{field}]], and at most {most} of them"
+        wanted = say("a table {head}, and at most {most} of them", head=f"[[{field}]]", most=most)
         many = self._get(field, ..., list, wanted)
         if not many or len(many) > most or not all(isinstance(one, dict) for one in many):
-            self.fail(field, f"expected is {wanted}")
+            self._expect(field, wanted)
         head = re.compile(rf"\s*\[\[\s*(\w+\.)*{field}\s*\]\]")
         heads = [place for place, (_, line) in enumerate(self.lines) if head.match(line)]
         if len(heads) != len(many):  # written otherwise
@@ -273,7 +285,8 @@ class _Fields:
     def nothing_else(self) -> None:
         for field in self.written:
             if field not in self.asked:
-                self.fail(field, f"there is no such field here; known are {', '.join(sorted(self.asked))}")
+                known = ", ".join(sorted(self.asked))
+                self.fail(field, say("there is no such field here; known are {names}", names=known))
 
 
 _STATE, _PREDICTION = "state", "prediction"
@@ -282,14 +295,16 @@ _STATE, _PREDICTION = "state", "prediction"
 def _task(fields: _Fields) -> Task:
     name = fields.words("name", most=40)
     if not NAME.fullmatch(name):
-        fields.fail("name", "expected are small letters, digits and hyphens, such as half-at-100")
+        fields.fail("name", say("expected are small letters, digits and hyphens, such as half-at-100"))
     kind = fields.one_of("kind", (_STATE, _PREDICTION))
     section = _SECTION[fields.one_of("section", tuple(_SECTION))]
     shared = (name, section, fields.words("text", ... if kind == _STATE else ""), fields.whole("points", 1, 100, 1))
     at = _settings(fields)
     if kind == _PREDICTION:
         if section.work:
-            fields.fail("section", "nobody knows the answer to this section's question before networks are trained")
+            fields.fail(
+                "section", say("nobody knows the answer to this section's question before networks are trained")
+            )
         task = PredictionTask(
             *shared, at, fields.one_of("counts", (MADE, RIGHT), MADE), fields.whole("words", 0, 100, WORDS)
         )
@@ -297,21 +312,23 @@ def _task(fields: _Fields) -> Task:
         move = fields.list_of_words("move")
         unknown = [one for one in move if one not in CONTROL]
         if unknown or not move:
-            fields.fail("move", f"expected are names of controls: {', '.join(CONTROL)}")
+            fields.fail("move", say("expected are names of controls: {names}", names=", ".join(CONTROL)))
         task = StateTask(*shared, at, move, tuple(_conditions(fields)))
         if not set(move) & task.reads:
-            fields.fail("move", f"none of these controls changes the quantity; {', '.join(sorted(task.reads))} do")
+            moving = ", ".join(sorted(task.reads))
+            fields.fail("move", say("none of these controls changes the quantity; {names} do", names=moving))
     fields.nothing_else()
     return task
 
 
 def _settings(fields: _Fields) -> Settings:
     """The state in ``at``: controls by name, as the link writes them."""
-    at = fields._get("at", {}, dict, 'a table of controls, such as { k = 80, act = "tanh" }')
+    at = fields._get("at", {}, dict, say('a table of controls, such as { k = 80, act = "tanh" }'))
     query = {}
     for name, value in at.items():
         if name not in CONTROL:
-            fields.fail("at", f"there is no control “{name[:40]}”; known are {', '.join(CONTROL)}")
+            known = ", ".join(CONTROL)
+            fields.fail("at", say("there is no control “{name}”; known are {names}", name=name[:40], names=known))
         query[name] = [str(one) for one in (value if isinstance(value, list) else [value])] or [""]
     settings, notes = from_query(query)
     if notes:
@@ -324,6 +341,6 @@ def _conditions(fields: _Fields) -> Iterator[Condition]:
         quantity = QUANTITIES[one.one_of("quantity", tuple(QUANTITIES))]
         condition = Condition(quantity, one.number("at_least"), one.number("at_most"))
         if condition.at_least is None and condition.at_most is None:
-            one.fail("at_least", "expected is at_least or at_most, or both")
+            one.fail("at_least", say("expected is at_least or at_most, or both"))
         one.nothing_else()
         yield condition
