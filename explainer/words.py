@@ -111,9 +111,14 @@ def plain(text: str) -> str:
     return decimal(text.replace("-", "−"))
 
 
+def joined(parts: Sequence[str]) -> str:
+    """``w = 1.2, f = 0.95``; with semicolons in between where a comma stands within a number."""
+    return ("; " if spoken() != ENGLISH and any(re.search(r"\d,\d", part) for part in parts) else ", ").join(parts)
+
+
 def listed(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
-    return names[0] if len(names) == 1 else say("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
+    return names[0] if len(names) == 1 else say("{names} and {last}", names=joined(names[:-1]), last=names[-1])
 
 
 def seconds(count: float) -> str:

@@ -9,6 +9,7 @@ behind.
 from __future__ import annotations
 
 import ast
+import inspect
 import io
 import re
 import sys
@@ -32,6 +33,7 @@ from explainer.languages import ENGLISH, LANGUAGES, catalogue  # noqa: E402
 from explainer.languages.catalogue import FOLDER, MESSAGES, digest, pieces  # noqa: E402
 from explainer.lesson import SECTIONS, citation, notation, prose  # noqa: E402
 from explainer.lesson.opening import FIGURE  # noqa: E402
+from explainer.programs import cells, networks, readers, training  # noqa: E402
 
 _ONE, _COUNTED = {"say", "word"}, {"say_counted", "word_counted"}
 _PROSE = ("argument", "in_torch", "look_closer")
@@ -39,7 +41,7 @@ _HEADER = "# The short texts of the page. make words keeps them up to date with 
 _NOBODYS = tuple(f'"{name}' for name in ("Report-", "POT-", "PO-", "Last-", "Language-Team", "Generated-"))
 """The lines of a catalogue's head that say when, and who: a file that is written again without a change is the same."""
 
-_OTHERS = tuple(code for code in LANGUAGES if code != ENGLISH)
+OTHERS = tuple(code for code in LANGUAGES if code != ENGLISH)
 
 _WORD = re.compile("[a-z]{3}")  # a text without it is a formula, or a name such as LSTM
 
@@ -84,6 +86,8 @@ def _sources() -> Iterator[tuple[str, Sequence[Text]]]:
         yield str(file.relative_to(ROOT)), _in_python(file)
     template = ROOT / "explainer" / "take" / "handout.html.jinja"
     yield str(template.relative_to(ROOT)), _in_template(template)
+    for module in (cells, networks, readers, training):  # a notebook says what they are
+        yield f"{module.__name__.replace('.', '/')}.py", [inspect.getdoc(module)]
     yield "explainer/lesson/citation.py", [citation.SHORT_TITLE]
     yield "explainer/lesson/notation.py", [symbol.meaning for symbol in notation.SYMBOLS]
     for control in CONTROLS:
@@ -153,19 +157,18 @@ def untranslated(language: str) -> list[str]:
     return missing + [f"{one.file} {one.name}" for one in prose_pieces() if digest(one.text) not in known.prose]
 
 
-def write(language: str, translations: Mapping[Text, Text]) -> None:
-    """Write the catalogue of a language: every message, with its translation if it has one."""
+def written(language: str, known: Mapping[Text, Text]) -> str:
+    """The catalogue of a language: every message, with its translation if it has one."""
     made = Catalog(
         locale=language, project="Why gates remember", version=citation.VERSION, header_comment=_HEADER, fuzzy=False
     )
     for text, files in messages().items():
-        if not isinstance(text, str) or "\n\n" not in text or text in translations:
-            made.add(text, _forms(translations.get(text), made.num_plurals), locations=[(file, None) for file in files])
-    written = io.BytesIO()
-    write_po(written, made, width=120, sort_by_file=True, include_lineno=False)
-    lines = written.getvalue().decode().splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(_NOBODYS)]
-    (FOLDER / language / MESSAGES).write_text("".join(kept), encoding="utf-8")
+        if not isinstance(text, str) or "\n\n" not in text or text in known:
+            made.add(text, _forms(known.get(text), made.num_plurals), locations=[(file, None) for file in files])
+    file = io.BytesIO()
+    write_po(file, made, width=120, sort_by_file=True, include_lineno=False)
+    lines = file.getvalue().decode().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(_NOBODYS))
 
 
 def _forms(translation: Text | None, count: int) -> Text | tuple[str, ...] | None:
@@ -175,7 +178,7 @@ def _forms(translation: Text | None, count: int) -> Text | tuple[str, ...] | Non
     return (*translation, *[translation[-1]] * (count - len(translation)))[:count]
 
 
-def _translations(language: str) -> dict[Text, Text]:
+def translations(language: str) -> dict[Text, Text]:
     """What the catalogue of a language has."""
     with (FOLDER / language / MESSAGES).open("rb") as file:
         had = read_po(file, locale=language)
@@ -186,7 +189,7 @@ def _translations(language: str) -> dict[Text, Text]:
     }
 
 
-def _behind(language: str) -> list[str]:
+def behind(language: str) -> list[str]:
     """Where the prose of a language is of an English text that has changed since."""
     known = {(one.file, one.name): digest(one.text) for one in prose_pieces()}
     had = [one for path in sorted((FOLDER / language).glob("*.md")) for one in pieces(path.read_text(encoding="utf-8"))]
@@ -198,10 +201,10 @@ def _behind(language: str) -> list[str]:
 
 
 def main() -> None:
-    for language in _OTHERS:
-        write(language, _translations(language))
+    for language in OTHERS:
+        (FOLDER / language / MESSAGES).write_text(written(language, translations(language)), encoding="utf-8")
         print(f"{LANGUAGES[language]}: {len(untranslated(language))} texts to translate")  # noqa: T201
-        for text in [*untranslated(language), *_behind(language)]:
+        for text in [*untranslated(language), *behind(language)]:
             print(f"  {text}")  # noqa: T201
 
 

@@ -43,7 +43,7 @@ def said(settings: Settings, names: Collection[str]) -> str:
         if name in names:
             value = ", ".join(control.texts(getattr(settings, name)))
             shown.append(f"{name} = {words.plain(value) if isinstance(control, Number) else value}")
-    return ", ".join(shown)
+    return words.joined(shown)
 
 
 def name_of(state: Settings) -> str:

@@ -130,7 +130,7 @@ def _tables(settings: Settings) -> dict[str, pa.Table]:
 
 def _caption(settings: Settings) -> str:
     kinds, vanilla = _kinds(settings), gradients.vanilla(settings)
-    kept = ", ".join(f"{say(GATES[kind].label)}: {readings.at_end(gradient)}" for kind, gradient in kinds.items())
+    kept = words.joined([f"{say(GATES[kind].label)}: {readings.at_end(one)}" for kind, one in kinds.items()])
     arrives = say_counted(
         "What arrives {count} step back: {kept}; vanilla: {vanilla}.",
         "What arrives {count} steps back: {kept}; vanilla: {vanilla}.",

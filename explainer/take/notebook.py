@@ -76,7 +76,7 @@ def build(settings: Settings, link: str, lesson: Sequence[Section] = SECTIONS) -
         new_code_cell(imports([*pieces, *helper])),
     ]
     for module in dict.fromkeys(piece.module for piece in shared):
-        what = inspect.getdoc(importlib.import_module(module))
+        what = say(inspect.getdoc(importlib.import_module(module)))
         cells += [new_markdown_cell(what), new_code_cell(text(one for one in shared if one.module == module))]
     cells.append(_hidden_cell(say("what draws the figures"), text(helper)))
     for number, section in enumerate(lesson, 1):
