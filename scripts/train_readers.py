@@ -25,16 +25,46 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from explainer.maths import readers, sentences  # noqa: E402
 from explainer.maths.readers import CELLS, Reader  # noqa: E402
+from explainer.maths.sentences import Sentence  # noqa: E402
 
 STEPS, BATCH, LEARNING_RATE, CLIP, VERB = 2000, 32, 0.005, 1.0, 3.0
 PROGRAM = ROOT / "explainer" / "programs" / "readers.py"
+
+
+def batch(chance: random.Random) -> tuple[list[Sentence], Tensor]:
+    """The sentences of one training step, and their letters (B, T) by their places, -1 behind the end."""
+    drawn = [sentences.draw(chance, chance.randint(0, sentences.MOST_CLAUSES)) for _ in range(BATCH)]
+    return drawn, torch.from_numpy(sentences.codes([one.text for one in drawn]))
+
+
+def loss_of(reader: Reader, states: Tensor, drawn: list[Sentence], codes: Tensor) -> Tensor:
+    """The loss of a batch from the states (T - 1, B, n) that its letters but the last brought about."""
+    logits = reader.readout(states).movedim(2, 1)
+    each = nn.functional.cross_entropy(logits, codes.T[1:].contiguous(), ignore_index=-1, reduction="none")
+    verb = each[torch.tensor([len(one.begin) - 1 for one in drawn]), torch.arange(BATCH)]
+    return each.sum() / (codes[:, 1:] >= 0).sum() + VERB * verb.mean()
+
+
+class Optimiser:
+    """Adam for one reader, with the gradient clipped; its learning rate falls to a tenth over so many steps."""
+
+    def __init__(self, reader: Reader, steps: int) -> None:
+        self.parameters, self.steps = list(reader.parameters().values()), steps
+        self.adam = torch.optim.Adam(self.parameters, lr=LEARNING_RATE)
+
+    def step(self, step: int) -> None:
+        """Step number `step`, from 0, with the gradient as it lies at the parameters; there is none afterwards."""
+        self.adam.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.9 * step / self.steps)
+        nn.utils.clip_grad_norm_(self.parameters, CLIP)
+        self.adam.step()
+        self.adam.zero_grad()
 
 
 def train(
@@ -42,21 +72,12 @@ def train(
 ) -> Reader:
     """One reader after so many steps of training, in float32; the seed is that of its start and of its sentences."""
     reader, chance = readers.start(cell, forget_bias, torch.float32, seed), random.Random(seed)
-    parameters = list(reader.parameters().values())
-    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    optimiser = Optimiser(reader, steps)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.9 * step / steps)
-        drawn = [sentences.draw(chance, chance.randint(0, sentences.MOST_CLAUSES)) for _ in range(BATCH)]
-        codes = torch.from_numpy(sentences.codes([one.text for one in drawn]))
+        drawn, codes = batch(chance)
         states, _ = reader.network(readers.one_hot(codes).float()[:-1])
-        logits = reader.readout(states).movedim(2, 1)
-        each = nn.functional.cross_entropy(logits, codes.T[1:].contiguous(), ignore_index=-1, reduction="none")
-        verb = each[torch.tensor([len(one.begin) - 1 for one in drawn]), torch.arange(BATCH)]
-        loss = each.sum() / (codes[:, 1:] >= 0).sum() + VERB * verb.mean()
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimiser.step()
+        loss_of(reader, states, drawn, codes).backward()
+        optimiser.step(step)
     return reader
 
 

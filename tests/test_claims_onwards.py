@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import side_by_side
 import torch
 from test_claims import BY_SLUG, everything_said, plain
 
@@ -236,12 +237,12 @@ def test_claim_what_reaches_the_bit_of_a_min_gru_before_training():
     assert three == pytest.approx(-2, abs=0.3)
 
 
-@pytest.mark.claims(seconds=48)
+@pytest.mark.claims(seconds=13)
 @claim("gates-without-a-squashed-state", "only guesses with a forget bias of 2 or less")
 @claim("gates-without-a-squashed-state", "most draws of it learn, and with 4 they learn sooner")
 def test_claim_a_min_gru_learns_lag_100_with_a_forget_bias_of_3_and_not_with_2():
     learners = tuple(Learner("mingru", bias) for bias in (None, 2.0, 3.0, 4.0))
-    *_, result = training.train(Plan(k=100, learners=learners, seeds=10), every=200)
+    (result,) = side_by_side.train(Plan(k=100, learners=learners, seeds=10))
     drawn, two, three, four = (result.outcome(i) for i in range(4))
     assert sum(drawn.learned) == sum(two.learned) == 0
     assert sum(three.learned) >= 6

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import side_by_side
 import torch
 
 from explainer.maths import gradients, plans, training
@@ -507,6 +508,27 @@ def test_claim_who_does_not_learn_only_guesses():
     assert trailing_mean(result.accuracy)[0, 0, -1] == pytest.approx(0.5, abs=0.07)
 
 
+# --- what the claims train with, against the page's training -------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_runs_side_by_side_are_the_pages_but_for_rounding(task, monkeypatch):
+    monkeypatch.setattr(side_by_side, "AT_ONCE", 3)  # so the four runs of a cell, or eight, are not one batch
+    learners = (*usual_learners(3.0), Learner("mingru", 3.0))
+    several = [Plan(task=task, k=30, steps=10, learners=learners, seeds=2, seed=seed) for seed in (4, 8)]
+    for plan, together in zip(several, side_by_side.train(*several), strict=True):
+        alone = fresh(plan)
+        assert together.plan == plan
+        np.testing.assert_allclose(together.loss, alone.loss, rtol=1e-5, atol=0)
+        np.testing.assert_allclose(together.gradient_norm, alone.gradient_norm, rtol=1e-4, atol=0)
+        # one answer of 64 may lie on the edge
+        np.testing.assert_allclose(together.accuracy, alone.accuracy, rtol=0, atol=1 / 64)
+        np.testing.assert_array_equal(together.log10_norm[:, :, 0], alone.log10_norm[:, :, 0])
+        assert np.isnan(together.log10_norm[:, :, 1:-1]).all()
+        np.testing.assert_allclose(together.log10_norm[:, :, -1], alone.log10_norm[:, :, -1], rtol=0, atol=1e-3)
+        assert (np.ptp(together.log10_norm[:, :, [0, -1]], axis=2).max(-1) > 0.01).all()  # has it changed at all?
+
+
 # --- claims on the page: learned or not, over 35 seeds ----------------------------------------------------------------
 
 # Training amplifies how a product is rounded, so which seeds learn differs from processor to processor. How many do
@@ -536,8 +558,10 @@ class Trained:
 def trained(**plan) -> dict[Learner, Trained]:
     """35 runs of each learner."""
     parts: dict[Learner, list[Trained]] = {}
-    for seed in range(0, SEEDS, plans.MAX_SEEDS):
-        result = last(Plan(seed=seed, seeds=min(plans.MAX_SEEDS, SEEDS - seed), **plan))
+    of_ten = [
+        Plan(seed=seed, seeds=min(plans.MAX_SEEDS, SEEDS - seed), **plan) for seed in range(0, SEEDS, plans.MAX_SEEDS)
+    ]
+    for result in side_by_side.train(*of_ten):
         decisive, accuracy = result.log10_norm[..., result.plan.decisive_lag], trailing_mean(result.accuracy)[..., -1]
         for i, learner in enumerate(result.plan.learners):
             outcome = result.outcome(i)
@@ -559,7 +583,7 @@ def trained(**plan) -> dict[Learner, Trained]:
 RNN, LSTM, OPENED, GRU = usual_learners(3.0)
 
 
-@pytest.mark.claims(seconds=115)
+@pytest.mark.claims(seconds=42)
 @pytest.mark.xdist_group("training at lag 50")
 def test_claim_at_lag_50_an_open_lstm_learns_and_most_others_fail_as_their_gradient_said():
     found = trained()
@@ -576,14 +600,14 @@ def test_claim_at_lag_50_an_open_lstm_learns_and_most_others_fail_as_their_gradi
     assert right[RNN] > HALF
 
 
-@pytest.mark.claims(seconds=42)
+@pytest.mark.claims(seconds=18)
 @pytest.mark.xdist_group("training at lag 10")
 def test_claim_at_lag_10_every_learner_learns():
     for learner, one in trained(k=10).items():
         assert one.learned.mean() > 0.8, learner
 
 
-@pytest.mark.claims(seconds=56)
+@pytest.mark.claims(seconds=29)
 @pytest.mark.xdist_group("training three times as fast")
 def test_claim_three_times_as_fast_the_open_lstm_mostly_fails_and_some_vanilla_networks_learn():
     found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.03)
@@ -594,7 +618,7 @@ def test_claim_three_times_as_fast_the_open_lstm_mostly_fails_and_some_vanilla_n
     assert np.median(found[RNN].end[found[RNN].learned]) < -10
 
 
-@pytest.mark.claims(seconds=56)
+@pytest.mark.claims(seconds=29)
 @pytest.mark.xdist_group("training a third as fast")
 def test_claim_a_third_as_fast_it_is_as_usual():
     found = trained(learners=(RNN, LSTM, OPENED), learning_rate=0.003)
@@ -603,7 +627,7 @@ def test_claim_a_third_as_fast_it_is_as_usual():
     assert found[LSTM].learned.sum() == 0
 
 
-@pytest.mark.claims(seconds=92)
+@pytest.mark.claims(seconds=19)
 @pytest.mark.xdist_group("training to add")
 def test_claim_on_the_adding_problem_the_gru_learns_although_its_gradient_at_the_start_says_no():
     """Its short lags are learned first, and the long ones come alive."""
