@@ -4,6 +4,7 @@
 # make fuzz    search at random for what the tests have not tried; two minutes
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
+# make words   bring the translations up to date with the code, and print what is to be translated
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
 # make beside  drag a slider here and on small pages in Panel, Dash, Gradio and Vega alone; three minutes and more
@@ -32,7 +33,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check fuzz claims engines format bench beside load endurance screenshots clean
+.PHONY: run test check fuzz claims engines words format bench beside load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -57,6 +58,9 @@ engines: $(VENV)/tests.stamp
 check: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
+
+words: $(VENV)/tests.stamp
+	$(BIN)/python scripts/words.py
 
 format: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check --fix

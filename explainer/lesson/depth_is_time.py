@@ -279,10 +279,12 @@ def _receipt(settings: Settings) -> Receipt:
     paths = depth.by_path(stack)
     whole, rest = (10 ** float(values[0, -1]) for values in (paths.whole, paths.rest))
     return Receipt(
-        r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = "
-        r"\prod_{i=1}^{L} (\mathbf{1} + \mathbf{J}_{L-i+1}) \\ "
-        r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
-        r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}",
+        say(
+            r"\begin{aligned} \frac{\partial x^{(L)}}{\partial x^{(0)}} & = "
+            r"\prod_{i=1}^{L} (\mathbf{1} + \mathbf{J}_{L-i+1}) \\ "
+            r"& = \underbrace{\mathbf{1}}_{\text{direct path}} + \underbrace{\sum_{l} \mathbf{J}_l + "
+            r"\sum_{l > m} \mathbf{J}_l \mathbf{J}_m + \cdots}_{\text{the rest}} \end{aligned}"
+        ),
         Side(say("autograd, back through the whole residual stack, spectral norm"), 10 ** float(_first(stack)[-1])),
         Side(say("∏ (1 + J), the blocks' own Jacobians multiplied, spectral norm"), whole),
         others=(

@@ -326,7 +326,10 @@ SQUARES = tuple(_square(cell) for cell in CELLS)
 def _receipt(settings: Settings) -> Receipt:
     paths = by_path(settings)
     return Receipt(
-        r"\left.\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right|_{\text{gates held fixed}} = \prod_{i=1}^{k} f(t-i)",
+        say(
+            r"\left.\frac{\partial c^{(t)}}{\partial c^{(t-k)}}\right|_{\text{gates held fixed}} = "
+            r"\prod_{i=1}^{k} f(t-i)"
+        ),
         Side(say("autograd, every gate held fixed"), float(paths.direct[-1])),
         Side("∏ f(t−i)", float(paths.product_of_gates[-1])),
         others=(Side(say("autograd, all paths"), float(paths.whole[-1])),),
