@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from explainer import languages, words
+from explainer.choices.controls import CONTROLS
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.languages import LANGUAGES, say, say_counted, speaking
@@ -250,6 +251,18 @@ def page_in(language: str) -> Reader:
 def test_no_english_is_left_on_the_page(language: str):
     shown = [text for text in texts(page_in(language)) if prose.REFERENCES.strip() not in text]
     assert [found for text in shown if (found := english_in(text))] == []
+
+
+NAMES = {"Gate f", "Seeds", "Start h(t−k)", "Notebook", "Handout", "Training", "Symbols"}
+"""Texts that another language may have word for word."""
+
+
+@OTHERS
+def test_little_on_the_page_is_as_in_english(language: str):
+    english = set(texts(page_in(languages.ENGLISH)))
+    values = {text for control in CONTROLS for text in map(control.text, control.values)}
+    same = {KEPT.sub("", text) for text in texts(page_in(language)) if text in english}
+    assert {text for text in same if re.search("[a-z]{3}", text)} <= values | NAMES
 
 
 @OTHERS

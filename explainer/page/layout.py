@@ -32,7 +32,7 @@ def with_symbols(argument: str, slug: str) -> str:
         written += stretch
         if symbols:
             buttons = " ".join(_symbol(one, f"{slug}-{one.name}") for one in symbols)
-            written += f'\n\n<span class="symbols">Symbols:</span> {buttons}\n'
+            written += f'\n\n<span class="symbols">{say("Symbols:")}</span> {buttons}\n'
     return written
 
 

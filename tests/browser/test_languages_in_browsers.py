@@ -1,0 +1,69 @@
+"""The page in German and Spanish, in a browser: its document, its charts, the way to another language."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from explainer.choices.controls import CONTROL
+from explainer.choices.settings import Settings
+from explainer.languages import speaking
+from explainer.lesson import SECTIONS
+from explainer.lesson.k_steps import BY_LAG
+from tests.browser.conftest import Heard, Tab
+from tests.browser.test_sweeps_in_browsers import TALL, caption, grab, value, wait_for_the_answer
+
+
+def language(tab: Tab) -> str:
+    return tab.page.evaluate("document.documentElement.lang")
+
+
+def test_the_way_to_another_language_keeps_the_state_and_the_section(open_page):
+    tab = open_page("?lang=de&w=1.2#k-steps", near=False)
+    assert language(tab) == "de"
+    assert tab.page.title() == tab.page.locator("h1").inner_text() == "Warum Gates sich erinnern"
+    tab.page.locator(".languages").get_by_text("English").click()
+    tab.page.get_by_role("heading", name="Why gates remember").wait_for()
+    tab.settle()
+    assert language(tab) == "en"
+    assert tab.page.url.partition("?")[2] == "w=1.2#k-steps"
+    assert value(tab, "w") == "1.2"
+    tab.page.locator(".languages").get_by_text("Español").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("heading", name="Por qué recuerdan las compuertas").wait_for()
+    assert "lang=es" in tab.page.url
+    assert "w=1.2" in tab.page.url
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_a_page_in_another_language_is_drawn_whole_on_a_phone(open_page, code: str):
+    tab = open_page(f"?lang={code}", width=360, height=800)
+    charts = tab.charts()
+    shown = [chart.locator("svg.marks").count() for chart in charts.all()]
+    assert len(shown) > 40
+    assert all(shown)
+    assert not tab.overflows_sideways()
+    texts = [text for chart in charts.all() for text in chart.locator("svg text").all_text_contents()]
+    assert any(re.fullmatch(r"\d,\d+", text) for text in texts)
+    assert [text for text in texts if re.search(r"\d\.\d", text)] == []
+    english = {plot.title for section in SECTIONS for plot in section.plots}
+    assert not english & {chart.get_attribute("aria-label") for chart in charts.all()}
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_pictures_follow_the_pointer_in_every_language(open_page, code: str):
+    tab = open_page(f"?lang={code}&section=k-steps", height=TALL)
+    x, y = grab(tab, "w")
+    tab.page.mouse.move(x + 1, y)
+    heard = Heard(tab)
+    tab.page.mouse.move(x + 30, y, steps=3)
+    settings = Settings(w=CONTROL["w"].parse([value(tab, "w")])[0])
+    with speaking(code):
+        expected = BY_LAG.caption(settings)
+    tab.page.wait_for_function("text => document.body.innerText.includes(text)", arg=expected)
+    assert heard.messages == []
+    said = caption(tab)
+    tab.page.mouse.up()
+    wait_for_the_answer(tab, "w")
+    assert caption(tab) == said
