@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from explainer.choices.settings import Settings
+from explainer.languages import say, speaking
+from explainer.lesson import one_sentence
+from explainer.lesson.k_steps import BY_LAG
 from tests.browser.engines.engine import PATIENCE_SECONDS, moments
 from tests.browser.engines.reader import CHART, Reader
 from tests.browser.test_take import served
@@ -66,6 +70,38 @@ def test_a_figures_numbers_are_saved_as_csv(reader: Reader, served_page: str):
     assert re.search(r"act=logistic_w=2.*\.csv$", file.name)
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
     assert len(rows) == 2 * 51
+
+
+LETTER = """(chart, lag) => {
+    const shown = document.querySelector(chart);
+    const rule = [...shown.querySelectorAll(".mark-rule line")].find(one => one.__data__?.datum?.lag === lag
+        && one.__data__.datum.letter);
+    const { left, right, top, bottom } = rule.getBoundingClientRect();
+    return [(left + right) / 2, (top + bottom) / 2];
+}"""
+
+
+def test_a_press_on_a_letter_of_the_sentence_makes_its_lag_the_readers(reader: Reader, served_page: str):
+    reader.open(f"{served_page}/?section=one-sentence&k=5")
+    reader.look_at_chart("one-sentence")
+    reader.engine.point(*reader.evaluate(LETTER, CHART, 30))
+    reader.engine.down()
+    reader.engine.up()
+    reader.wait_for_query(k="30")
+    assert one_sentence.LETTERS.caption(Settings(k=30)) in reader.words(".st-key-section-one-sentence")
+
+
+def test_a_link_to_another_language_is_read_in_it(reader: Reader, served_page: str):
+    reader.open(f"{served_page}/?lang=de&section={SECTION}")
+    assert reader.evaluate("() => document.documentElement.lang") == "de"
+    reader.look_at_chart(SECTION)
+    reader.focus("w")
+    reader.press("ArrowRight")
+    reader.wait_for_query(w="0.91")
+    with speaking("de"):
+        assert BY_LAG.caption(Settings(w=0.91)) in reader.words(f".st-key-section-{SECTION}")
+        title = say(BY_LAG.title)
+    assert reader.evaluate("chart => document.querySelector(chart).ariaLabel", CHART) == title
 
 
 # Reads the rules for paper as if they were for the screen, which every engine lets a script do.
