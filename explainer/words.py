@@ -162,6 +162,11 @@ def ordinal(count: int) -> str:
     return f"{count}{ending}"
 
 
+def capital(text: str) -> str:
+    """The same text at the beginning of a sentence."""
+    return text[0].upper() + text[1:]
+
+
 def all_digits(value: float) -> str:
     """Every digit that float64 holds, for a receipt."""
     if not math.isfinite(value) or value == 0:

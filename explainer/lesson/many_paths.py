@@ -179,10 +179,9 @@ def _paths_caption(settings: Settings) -> str:
         lag=settings.k,
         whole=words.number(whole),
     )
-    values = {"direct": words.number(direct)}
     if not whole:
-        return f"{said} {say('The direct path is {direct}, and the whole is exactly 0.', **values)}"
-    values["share"] = words.percent(direct / whole)
+        return f"{said} {say('The direct path is {direct}, and the whole is exactly 0.', direct=words.number(direct))}"
+    values = {"direct": words.number(direct), "share": words.percent(direct / whole)}
     return f"{said} {say('The direct path is {direct}, {share} of the whole.', **values)}"
 
 
@@ -218,10 +217,8 @@ def _norms_caption(settings: Settings) -> str:
 
 
 def _bias_words(settings: Settings) -> str:
-    said = networks.bias_words(settings.bf)
-    if settings.bf is None or "gru" not in settings.nets:
-        return said
-    return say("{bias}, in the GRU of the update gate", bias=said)
+    said, is_opened = networks.bias_words(settings.bf), settings.bf is not None and "gru" in settings.nets
+    return say("{bias}, in the GRU of the update gate", bias=said) if is_opened else said
 
 
 def _end(cell: str, norms: ByLag) -> str:

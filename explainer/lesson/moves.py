@@ -49,7 +49,7 @@ class Move:
         ]
         begin = say("{name} goes from {before} to {after}", **first)
         if " " in first["name"]:  # it is no symbol
-            begin = begin[0].upper() + begin[1:]
+            begin = words.capital(begin)
         return words.listed([begin, *(say("{name} from {before} to {after}", **one) for one in more)])
 
 

@@ -106,10 +106,6 @@ def _letter(lag: int) -> str:
     return say(said, letter=letter, word=_MAIN.word_at(place))
 
 
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
-
-
 # --- what reaches each letter -------------------------------------------------------------------------------
 
 
@@ -175,7 +171,7 @@ def _letters_caption(settings: Settings) -> str:
     return say(
         "{place}: the margin's gradient there goes from {vanilla} to {vanilla_after} in the vanilla network by its "
         "training, and from {gated} to {gated_after} in the gated one. {start}",
-        place=_capital(say(place, letter=_letter(k), steps=words.steps(k))),
+        place=words.capital(say(place, letter=_letter(k), steps=words.steps(k))),
         **dict(zip(names, sizes, strict=True)),
         start=start,
     )
@@ -195,9 +191,8 @@ LETTERS = Plot(
 # --- how sure each is ---------------------------------------------------------------------------------------
 
 _NUMBERS = {"singular": False, "plural": True}
-_SURE = letters.lines(
-    word("vanilla, singular"), word("vanilla, plural"), word("gated, singular"), word("gated, plural")
-)
+_NAMES = (word("vanilla, singular"), word("vanilla, plural"), word("gated, singular"), word("gated, plural"))
+_SURE = letters.lines(*_NAMES)
 _CLAUSES = (1, 2, 4, 6)  # of the sentences that are counted: the last are longer than any in training
 
 
@@ -240,7 +235,7 @@ def _within(settings: Settings) -> int:
 
 
 def _sure_caption(settings: Settings) -> str:
-    rung, several = _within(settings), _rungs("plural")
+    rung = _within(settings)
     vanilla, gated = (words.percent(float(readers.right_chance(cell, True)[rung])) for cell in CELLS)
     right_vanilla, right_gated = (
         words.listed([words.percent(readers.accuracy(cell, count)) for count in _CLAUSES]) for cell in CELLS
@@ -249,7 +244,7 @@ def _sure_caption(settings: Settings) -> str:
         "One sentence, clause by clause, for “the key” and “the keys”. At lag {lag} the probability of “are”, of the "
         "two verbs, is {vanilla} in the vanilla network and {gated} in the gated one. Right of 200 unseen sentences "
         "with {clauses} clauses each: the vanilla network {right_vanilla}; the gated network {right_gated}.",
-        lag=several[rung].lag,
+        lag=_rungs("plural")[rung].lag,
         vanilla=vanilla,
         gated=gated,
         clauses=words.listed([str(count) for count in _CLAUSES]),
@@ -291,7 +286,7 @@ def _asked(settings: Settings) -> Asked:
         near_steps=words.steps(_NEAR),
     )
     equal = say("Within a factor of {factor} they are equal", factor=words.number(_FACTOR))
-    return Asked(question, (_capital(far), _capital(near), equal), move)
+    return Asked(question, (words.capital(far), words.capital(near), equal), move)
 
 
 def _question(settings: Settings) -> Prediction:
