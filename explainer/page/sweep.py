@@ -70,7 +70,7 @@ def _sweep(name: str, sections: Sequence[str]) -> bytes:
         return b""
     base = state.chosen.replace(**{name: CONTROL[name].default})
     swept = {key: part for key, part in parts.in_sight(name, sections).items() if part.sweep}
-    own = name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
+    own = state.language, name, tuple(sections), base, tuple((key, part.variant()) for key, part in swept.items())
 
     def computed() -> bytes | None:
         if not limits.allowance.has_left():

@@ -14,7 +14,7 @@ from explainer.choices.controls import CONTROL
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from explainer.page.undocumented import LAYOUT_WRAPPER, TEST_IDS, VALUE_TEXT
-from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab
+from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab, wait_until
 from tests.facts import fact
 from tests.serving import connected, first_run
 
@@ -139,7 +139,7 @@ def test_a_slider_tells_the_server_when_the_pointer_lets_go_and_not_before(dragg
     assert [values_of(states, "h0") for states in heard.states() if values_of(states, "h0") == [text]] == []
     tab.page.mouse.up()
     tab.page.wait_for_function("() => new URLSearchParams(location.search).has('h0')", timeout=PATIENCE_MILLISECONDS)
-    assert [text] in [values_of(states, "h0") for states in heard.states()]
+    wait_until(tab.page, lambda: any(values_of(one, "h0") == [text] for one in heard.states()), "nothing is said of h0")
 
 
 @fact("whether the script runs")
@@ -164,6 +164,7 @@ def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
     tab.slider("w").press("ArrowRight")  # gives it the focus first
     tab.page.wait_for_function("() => new URLSearchParams(location.search).has('w')", timeout=PATIENCE_MILLISECONDS)
     asked = tab.slider("w").get_attribute(VALUE_TEXT)
+    wait_until(tab.page, lambda: any(values_of(one, "w") == [asked] for one in heard.states()), "nothing is said of w")
     first = next(states for states in heard.states() if values_of(states, "w") == [asked])
     said = json.loads(first["live"].json_value)
     assert SLUG in said["sight"]["sections"]
