@@ -162,7 +162,7 @@ def written(language: str, known: Mapping[Text, Text]) -> str:
     made = Catalog(
         locale=language, project="Why gates remember", version=citation.VERSION, header_comment=_HEADER, fuzzy=False
     )
-    for text, files in messages().items():
+    for text, files in sorted(messages().items(), key=lambda one: str(one[0])):  # wherever it stands in its file
         if not isinstance(text, str) or "\n\n" not in text or text in known:
             made.add(text, _forms(known.get(text), made.num_plurals), locations=[(file, None) for file in files])
     file = io.BytesIO()
