@@ -132,6 +132,8 @@ def _of_drawing(view: Mapping[str, Any]) -> Iterator[str]:
             yield from [value] if isinstance(value, str) else value or ()
         elif key in ("domain", "sort") and isinstance(value, list):
             yield from (one for one in value if isinstance(one, str))
+        elif key == "calculate":
+            yield from re.findall("'([^']*)'", value)
         elif key == "tooltip":
             yield from (one["field"] for one in value or () if "field" in one and "title" not in one)
         if isinstance(value, Mapping):
@@ -154,55 +156,67 @@ def untranslated(language: str) -> list[str]:
             missing += [] if text in known.plurals else [" / ".join(text)]
         else:
             missing += [] if text in known.messages or digest(text) in known.prose else [text]
-    return missing + [f"{one.file} {one.name}" for one in prose_pieces() if digest(one.text) not in known.prose]
+    return missing + [_head(one) for one in prose_pieces() if digest(one.text) not in known.prose]
 
 
-def written(language: str, known: Mapping[Text, Text]) -> str:
-    """The catalogue of a language: every message, with its translation if it has one."""
+def _head(piece: Prose) -> str:
+    """The comment that stands above the translation of a piece of prose."""
+    return f"<!-- {piece.file} {piece.name} {digest(piece.text)} -->"
+
+
+def written(language: str, folder: Path = FOLDER) -> str:
+    """The catalogue of a language: every message, with the translation and the notes that it has had.
+
+    Of a message that is new, a translation of one like it is proposed, and marked fuzzy: nobody sees it before a
+    translator has taken the mark away.
+    """
     made = Catalog(
         locale=language, project="Why gates remember", version=citation.VERSION, header_comment=_HEADER, fuzzy=False
     )
     for text, files in sorted(messages().items(), key=lambda one: str(one[0])):  # wherever it stands in its file
-        if not isinstance(text, str) or "\n\n" not in text or text in known:
-            made.add(text, _forms(known.get(text), made.num_plurals), locations=[(file, None) for file in files])
+        made.add(text, locations=[(file, None) for file in files])
+    had = _had(language, folder)
+    had.update(made, update_header_comment=True)
     file = io.BytesIO()
-    write_po(file, made, width=120, sort_by_file=True, include_lineno=False)
+    write_po(file, had, width=120, sort_by_file=True, include_lineno=False)
     lines = file.getvalue().decode().splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith(_NOBODYS))
 
 
-def _forms(translation: Text | None, count: int) -> Text | tuple[str, ...] | None:
-    """A translation with as many forms as the language has, if it depends on a number; the last is for most numbers."""
-    if not isinstance(translation, tuple):
-        return translation
-    return (*translation, *[translation[-1]] * (count - len(translation)))[:count]
+def _had(language: str, folder: Path = FOLDER) -> Catalog:
+    """The catalogue of a language as it stands; an empty one for a new language."""
+    path = folder / language / MESSAGES
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
 
 
 def translations(language: str) -> dict[Text, Text]:
-    """What the catalogue of a language has."""
-    with (FOLDER / language / MESSAGES).open("rb") as file:
-        had = read_po(file, locale=language)
+    """What a reader of a language gets, by the English text."""
     return {
         message.id: message.string
-        for message in had
-        if message.id and (all(message.string) if isinstance(message.string, tuple) else message.string)
+        for message in _had(language)
+        if message.id
+        and not message.fuzzy
+        and (all(message.string) if isinstance(message.string, tuple) else message.string)
     }
 
 
 def behind(language: str) -> list[str]:
     """Where the prose of a language is of an English text that has changed since."""
-    known = {(one.file, one.name): digest(one.text) for one in prose_pieces()}
+    known = {(one.file, one.name): one for one in prose_pieces()}
     had = [one for path in sorted((FOLDER / language).glob("*.md")) for one in pieces(path.read_text(encoding="utf-8"))]
     return [
-        f"{one.file} {one.name} has changed: translate it again, and write {known[one.file, one.name]} above it"
+        f"{one.file} {one.name} has changed: translate it again below {_head(known[one.file, one.name])}"
         for one in had
-        if known.get((one.file, one.name), one.of) != one.of
+        if (one.file, one.name) in known and one.of != digest(known[one.file, one.name].text)
     ]
 
 
 def main() -> None:
     for language in OTHERS:
-        (FOLDER / language / MESSAGES).write_text(written(language, translations(language)), encoding="utf-8")
+        (FOLDER / language / MESSAGES).write_text(written(language), encoding="utf-8")
         print(f"{LANGUAGES[language]}: {len(untranslated(language))} texts to translate")  # noqa: T201
         for text in [*untranslated(language), *behind(language)]:
             print(f"  {text}")  # noqa: T201

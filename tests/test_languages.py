@@ -17,10 +17,11 @@ from explainer.choices.controls import CONTROLS
 from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.languages import LANGUAGES, say, say_counted, speaking
-from explainer.languages.catalogue import FOLDER, MESSAGES, digest, pieces
+from explainer.languages.catalogue import FOLDER, MESSAGES, digest, pieces, read
 from explainer.lesson import SECTIONS, prose
 from explainer.lesson.parts import Section, answer, contents
 from explainer.page import section as page_section
+from explainer.page.language import OF_SCRIPTS
 from explainer.take import data, handout, links, notebook
 from scripts import words as catalogues
 from tests.reader import Reader
@@ -36,7 +37,7 @@ KEPT = re.compile(
     r"<(style|script)\b.*?</\1>|^> .*?$|\bthe keys?\b|@software\{.*\}|the gated cell state explainer authors[^\n]*|<[^>]*>|\]\([^)]*\)|https?://\S+",
     re.MULTILINE | re.DOTALL,
 )
-QUICK = [section for section in SECTIONS if not section.work and not section.of_readers_own]
+POINT = re.compile(r"\d\.\d(?!\d\d(?!\d))")  # but for that between thousands, where the decimal sign is a comma
 
 
 # --- what is spoken -----------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def test_everything_is_translated(language: str):
 @OTHERS
 def test_the_catalogue_is_as_make_words_writes_it(language: str):
     stands = (FOLDER / language / MESSAGES).read_text(encoding="utf-8")
-    assert stands == catalogues.written(language, catalogues.translations(language))
+    assert stands == catalogues.written(language)
 
 
 def english_and_other(language: str) -> Iterator[tuple[str, str]]:
@@ -139,10 +140,16 @@ def numbers(text: str) -> Counter:
     return Counter(one.replace(",", ".") for one in NUMBER.findall(bare))
 
 
-def english_in(text: str) -> list[str]:
-    """The English words of a text, but for formulas, code, and what stays English in every language."""
+def without_code(text: str) -> str:
+    """A text without formulas, code, and what stays English in every language."""
     for pattern in (CODE, MATH, KEPT):
         text = pattern.sub(" ", text)
+    return text
+
+
+def english_in(text: str) -> list[str]:
+    """The English words of a text, each with what stands around it."""
+    text = without_code(text)
     return [text[max(0, one.start() - 40) : one.end() + 40] for one in ENGLISH.finditer(text)]
 
 
@@ -185,8 +192,12 @@ def sentences(section: Section, settings: Settings) -> Iterator[str]:
             yield from (stops[0].words, stops[len(stops) - 1].words)
 
 
+# a word in English, a digit in the others
+ORDINALS = {"third step": "3 step", "every third": "every 3", "every second": "every 2"}
+
+
 @OTHERS
-@pytest.mark.parametrize("section", QUICK, ids=lambda section: section.slug)
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
 def test_a_section_says_the_same_numbers_in_every_language(section: Section, language: str):
     for settings in STATES.values():
         english = list(sentences(section, settings))
@@ -194,13 +205,16 @@ def test_a_section_says_the_same_numbers_in_every_language(section: Section, lan
             other = list(sentences(section, settings))
         for one, translated in zip(english, other, strict=True):
             # an ordinal is a word in English and a digit in the others
-            said = one.replace("third", "3").replace("every second", "every 2")
+            said = (
+                one.replace("third step", "3 step").replace("every third", "every 3").replace("every second", "every 2")
+            )
             assert numbers(translated).keys() == numbers(said).keys(), (one, translated)
             assert english_in(translated) == []
+            assert not POINT.search(without_code(translated)), translated
 
 
 @OTHERS
-@pytest.mark.parametrize("section", QUICK, ids=lambda section: section.slug)
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.slug)
 def test_the_numbers_of_a_figure_are_the_same_in_every_language(section: Section, language: str):
     english = [figure.tables for figure in section.figures_at(Settings())]
     with speaking(language):
@@ -299,6 +313,46 @@ def test_a_link_keeps_the_language():
     assert links.query(Settings()) == ""
     with speaking("de"):
         assert links.query(Settings(), ("k-steps",), embed=True) == "lang=de&embed=true&section=k-steps"
+
+
+def test_what_a_script_says_stands_in_the_list_of_its_words():
+    scripts = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.parent.glob("page/*.[jh]*")))
+    flat = re.sub(r'" \+\s+"', "", scripts)
+    assert [text for text in OF_SCRIPTS if text not in flat] == []
+
+
+def test_a_callback_speaks_the_readers_language_before_the_script_does():
+    at = Reader(has_been_through=False)
+    at.query_params.update(lang="de", tasks="first-look", section="vanish-or-explode")
+    at.run()
+    (button,) = [one for one in at.button if one.label == "Diese Vorhersage endgültig festhalten"][:1]
+    button.click().run()
+    assert "Wähle eine Antwort und begründe sie mit mindestens" in " ".join(one.value for one in at.warning)
+
+
+def test_the_lists_of_what_there_is_lead_there_in_the_readers_language():
+    at = Reader(has_been_through=False)
+    at.query_params.update(lang="de", section="no-such-section", tasks="none-such")
+    at.run()
+    listed = " ".join(one.value for one in at.info)
+    assert "(?lang=de&section=k-steps)" in listed
+    assert "(?lang=de&tasks=first-look)" in listed
+
+
+def test_the_tables_that_a_reader_saves_are_the_same_in_every_language():
+    english = [data.csv(data.table_of(figure)) for one in SECTIONS for figure in data.figures_of(one, Settings())]
+    with speaking("de"):
+        other = [data.csv(data.table_of(figure)) for one in SECTIONS for figure in data.figures_of(one, Settings())]
+    assert other == english
+
+
+def test_a_translation_that_is_marked_fuzzy_is_not_shown_and_stays_marked(tmp_path):
+    (tmp_path / "de").mkdir()
+    text = (FOLDER / "de" / MESSAGES).read_text(encoding="utf-8")
+    marked = text.replace('msgid "Look closer"', '#, fuzzy\nmsgid "Look closer"', 1)
+    (tmp_path / "de" / MESSAGES).write_text(marked, encoding="utf-8")
+    assert read("de", tmp_path).translated("Look closer") == "Look closer"
+    assert '#, fuzzy\nmsgid "Look closer"' in catalogues.written("de", tmp_path)
 
 
 # --- what a reader takes along ------------------------------------------------------------------------------

@@ -20,12 +20,25 @@ ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "de": "Deutsch", "es": "Español"}
 """Every language by its code in links (BCP 47), under the name that its own speakers give it."""
 
-_spoken: contextvars.ContextVar[str] = contextvars.ContextVar("language", default=ENGLISH)
+_spoken: contextvars.ContextVar[str | None] = contextvars.ContextVar("language", default=None)
+
+
+def _english() -> str:
+    return ENGLISH
+
+
+_ask: Callable[[], str] = _english  # whom to ask in a thread that speaks no language yet
 
 
 def spoken() -> str:
     """The code of the language that is spoken now."""
-    return _spoken.get()
+    return _spoken.get() or _ask()
+
+
+def ask(whom: Callable[[], str]) -> None:
+    """In a thread that speaks no language yet, ask this for it from now on; English is what nobody else has said."""
+    global _ask
+    _ask = whom
 
 
 def speak(language: str) -> None:
@@ -46,12 +59,12 @@ def speaking(language: str) -> Iterator[None]:
     Raises:
         ValueError: the page does not speak it.
     """
-    before = spoken()
+    before = _spoken.get()
     speak(language)
     try:
         yield
     finally:
-        speak(before)
+        _spoken.set(before)
 
 
 def bound(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -82,14 +82,14 @@ def pieces(markdown: str) -> list[Piece]:
     return [Piece(*parts[i : i + 3], parts[i + 3].strip()) for i in range(0, len(parts), 4)]
 
 
-def read(language: str) -> Catalogue:
-    """The translations into a language, by its code."""
+def read(language: str, folder: Path = FOLDER) -> Catalogue:
+    """The translations into a language, by its code, from its folder in this one."""
     # only who speaks another language waits for Babel
     from babel import numbers
     from babel.messages.pofile import read_po
 
     messages, plurals = {}, {}
-    with (FOLDER / language / MESSAGES).open("rb") as file:
+    with (folder / language / MESSAGES).open("rb") as file:
         written = read_po(file, locale=language)
     for message in written:
         if not message.id or message.fuzzy:
@@ -100,7 +100,7 @@ def read(language: str) -> Catalogue:
         elif message.string:
             messages[message.id] = message.string
     prose = {}
-    for path in sorted((FOLDER / language).glob("*.md")):
+    for path in sorted((folder / language).glob("*.md")):
         prose |= {one.of: f"\n{one.text}\n" for one in pieces(path.read_text(encoding="utf-8"))}
     return Catalogue(
         messages,

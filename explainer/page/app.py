@@ -139,7 +139,9 @@ def below(view: View) -> None:
 def _note_on_sections(view: View) -> None:
     if view.unknown_sections:
         titles = {section.slug: f"{number}. {say(section.title)}" for number, section in enumerate(SECTIONS, 1)}
-        listed = "\n".join(f"- [{title}](?{links.SECTION}={slug}): `{slug}`" for slug, title in titles.items())
+        listed = "\n".join(
+            f"- [{title}](?{links.asking(links.SECTION, slug)}): `{slug}`" for slug, title in titles.items()
+        )
         missing = say("One section of this link does not exist.") if view.sections else say("There is no such section.")
         st.info(f"{missing} {say('These are the sections of the lesson:')}\n\n{listed}", icon=":material/signpost:")
 

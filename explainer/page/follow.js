@@ -68,13 +68,16 @@ function fold() {
 
 // --- the bar that stays ------------------------------------------------------------------------------------------
 
+const WHERE = "{at} of {count}"; // sections
+
 function say() {
   const isShort = document.body.dataset.route === "short";
   const links = [...document.querySelectorAll(`.contents ol li${isShort ? ":not([data-beyond])" : ""} a`)];
   const slugs = links.map((link) => link.hash.slice(1));
   const at = slugs.indexOf(read);
   const summary = document.querySelector(".contents > summary");
-  if (summary) summary.dataset.where = at < 0 ? "" : `${at + 1} of ${slugs.length}`;
+  const where = globalThis.explainerWords[WHERE] ?? WHERE;
+  if (summary) summary.dataset.where = at < 0 ? "" : where.replace("{at}", at + 1).replace("{count}", slugs.length);
   for (const link of links) link.removeAttribute("aria-current");
   links[at]?.setAttribute("aria-current", "true");
   sayWhatIsInSight(links[at]?.textContent ?? "");

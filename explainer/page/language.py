@@ -15,6 +15,7 @@ OF_SCRIPTS = (
     word("Over http a browser lets no button copy."),
     word('Its frame has no allow="clipboard-write".'),
     word("If nothing is saved: the site around this page has to add allow-downloads to its frame's sandbox."),
+    word("{at} of {count}"),
     word("Waiting for the server"),
     word(
         "The page has lost its server. It comes back by itself as soon as the server answers, and keeps its place: "

@@ -56,4 +56,5 @@ def placeholders(boxes: Sequence[tuple[str, int, str]]) -> str:
     written = "".join(
         f'<p class="{width}" style="height: {height}px">{html.escape(name)}</p>' for width, height, name in boxes
     )
-    return f'<div class="undrawn">{written}</div>'
+    asked = say("Not drawn yet, but asked for: close this preview and print again, or take the handout.")
+    return f'<div class="undrawn" data-asked="{html.escape(asked)}">{written}</div>'

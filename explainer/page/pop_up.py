@@ -37,7 +37,7 @@ def button(key: str, label: str, icon: str, draw: Draw, hide: str) -> Callable[[
         st.button(hide if is_open else label, icon=icon, key=key, on_click=_pressed, args=(key,))
         if state.asked == key and not _is_framed():
             state.asked, state.dialog = "", key
-            st.dialog(label.removesuffix(" …"), width="large")(draw)(state.chosen, {})
+            st.dialog(label.rstrip(" …"), width="large")(draw)(state.chosen, {})
 
     def content(settings: Settings) -> Settings | None:
         return settings if page_state().opened == key else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explainer import languages, words
 from explainer.choices import spelling
@@ -200,6 +201,14 @@ def page_state() -> PageState:
     languages.speak(state.language)
     return state
 
+
+def _readers_language() -> str:
+    """The language of the reader whose script runs in this thread, also in a callback that comes before the script."""
+    runs = get_script_run_ctx(suppress_warning=True) is not None
+    return st.session_state[KEY].language if runs and KEY in st.session_state else languages.ENGLISH
+
+
+languages.ask(_readers_language)
 
 # --- the link -----------------------------------------------------------------------------------------------
 

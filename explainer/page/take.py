@@ -46,7 +46,7 @@ def _fold(number: int, section: Section, key: str, _: Settings | None) -> None:
         st.markdown(f"**{say('A link to this section in this state')}**")
         layout.code(share.link(settings, section.slug))
         share.embed_button((section.slug,), f"embed-{section.slug}")()
-        shown = zip(section.plots_at(settings), section.figures_at(settings), strict=True)
+        shown = zip(section.plots_at(settings), data.figures_of(section, settings), strict=True)
         for count, (plot, figure) in enumerate(shown, 1):
             _code_and_data(number, count, section, plot, figure, settings)
 

@@ -66,7 +66,7 @@ def head(view: View) -> None:
         st.warning(said, icon=":material/assignment:")
         return
     if desk is None:
-        known = "\n".join(f"- [{name}](?{links.TASKS}={name})" for name in shelf.names())
+        known = "\n".join(f"- [{name}](?{links.asking(links.TASKS, name)})" for name in shelf.names())
         said = say("There is no assignment of this name. These are there:")
         st.info(f"{said}\n\n{known}", icon=":material/assignment:")
         return

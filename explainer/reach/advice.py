@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class Advice:
 
     about: str
     layer: str
-    in_words: Callable[[], str]
+    in_words: Callable[[], str] = field(compare=False)
     value: float | None = None
 
     @property

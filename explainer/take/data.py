@@ -16,7 +16,7 @@ from explainer.choices.controls import CONTROL, CONTROLS
 from explainer.choices.settings import Settings
 from explainer.figures import compare
 from explainer.figures.figure import Figure, unit
-from explainer.languages import say
+from explainer.languages import ENGLISH, say, speaking
 from explainer.lesson.parts import Section
 
 ZIP_NAME = "why-gates-remember-data.zip"
@@ -25,6 +25,12 @@ ZIP_NAME = "why-gates-remember-data.zip"
 def table_of(figure: Figure) -> pa.Table:
     """The table that a reader opens and saves: the figure's first, with the curves that the reader has kept."""
     return compare.with_kept(figure.tables)
+
+
+def figures_of(section: Section, settings: Settings) -> tuple[Figure, ...]:
+    """A section's figures with English words in their tables, so that a file means the same whoever has saved it."""
+    with speaking(ENGLISH):
+        return section.figures_at(settings)
 
 
 def csv(table: pa.Table) -> bytes:
@@ -76,8 +82,9 @@ def all_tables(sections: Sequence[Section], settings: Settings, link: str) -> by
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         listed = []
         for number, section in enumerate(sections, 1):
-            for count, figure in enumerate(section.figures_at(settings), 1):
-                name, table = f"{stem(number, count, figure)}.csv", table_of(figure)
+            figures = zip(section.figures_at(settings), figures_of(section, settings), strict=True)
+            for count, (figure, saved) in enumerate(figures, 1):
+                name, table = f"{stem(number, count, figure)}.csv", table_of(saved)
                 if len(table):
                     _add(archive, name, csv(table))
                 there = name if len(table) else say("(no {name}: there is nothing to save yet)", name=name)

@@ -92,6 +92,12 @@ def language(texts: Sequence[str]) -> str | None:
     return asked if asked in LANGUAGES else None
 
 
+def asking(name: str, value: str) -> str:
+    """The part of a link after the question mark that asks for one thing alone, in the language that is spoken."""
+    spoken_by = [] if spoken() == ENGLISH else [(LANGUAGE, spoken())]
+    return urlencode([*spoken_by, (name, value)], safe=",")
+
+
 def query(
     settings: Settings,
     sections: Sequence[str] = (),
