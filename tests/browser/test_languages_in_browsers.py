@@ -36,6 +36,17 @@ def test_the_way_to_another_language_keeps_the_state_and_the_section(open_page):
     assert "w=1.2" in tab.page.url
 
 
+def test_the_way_to_other_languages_scrolls_away_with_the_title(open_page):
+    tab = open_page(near=False)
+    top = "() => document.querySelector('.languages').getBoundingClientRect().top"
+    title = "() => document.querySelector('h1').getBoundingClientRect().top"
+    apart = tab.page.evaluate(title) - tab.page.evaluate(top)
+    assert 0 < apart < 80
+    tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 900, behavior: 'instant' })")
+    tab.page.wait_for_function(f"() => ({title})() < 0")
+    assert tab.page.evaluate(title) - tab.page.evaluate(top) == apart
+
+
 @pytest.mark.parametrize("code", ["de", "es"])
 def test_a_page_in_another_language_is_drawn_whole_on_a_phone(open_page, code: str):
     tab = open_page(f"?lang={code}", width=360, height=800)
