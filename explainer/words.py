@@ -87,10 +87,6 @@ def pieces(markdown: str) -> tuple[str, ...]:
     return tuple(piece for piece in re.split(r"\*\*|\n", text) if piece.strip())
 
 
-def lags(count: int) -> str:
-    return say("lag") if count == 1 else say_counted("{count} lag", "{count} lags", count)
-
-
 def sections(numbers: Sequence[int]) -> str:
     """``section 6``, ``sections 1, 3 to 6 and 10``: runs of three or more are joined."""
     runs: list[list[int]] = []

@@ -89,7 +89,8 @@ def _sources() -> Iterator[tuple[str, Sequence[Text]]]:
     for module in (cells, networks, readers, training):  # a notebook says what they are
         yield f"{module.__name__.replace('.', '/')}.py", [inspect.getdoc(module)]
     yield "explainer/lesson/citation.py", [citation.SHORT_TITLE]
-    yield "explainer/lesson/notation.py", [symbol.meaning for symbol in notation.SYMBOLS]
+    for symbol in notation.SYMBOLS:  # whose name is heard, or is a letter
+        yield "explainer/lesson/notation.py", [symbol.meaning, *([symbol.name] if _WORD.search(symbol.name) else [])]
     for control in CONTROLS:
         yield "explainer/choices/controls.py", [control.group, control.label, control.help]
     for preset in PRESETS:

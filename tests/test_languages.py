@@ -279,6 +279,12 @@ def test_little_on_the_page_is_as_in_english(language: str):
     assert {text for text in same if re.search("[a-z]{3}", text)} <= values | NAMES
 
 
+def test_a_symbol_is_heard_in_the_readers_language():
+    heard = set(re.findall(r'<button type="button" aria-label="(\w[\w ]*)"', " ".join(texts(page_in("de")))))
+    assert {"Sigma", "Steigung", "unmittelbare Ableitung"} <= heard
+    assert not {"sigma", "slope", "immediate"} & heard
+
+
 @OTHERS
 def test_the_page_tells_the_document_its_language_and_leads_to_the_others(language: str):
     written = " ".join(node.proto.body for node in page_in(language).main if node.type == "html")

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 
 from explainer.choices.kinds import Choice, Control, Number, Several
-from explainer.choices.kinds import is_finite as is_finite
 
 LARGEST_LAG = 10_000  # that the engine takes
 

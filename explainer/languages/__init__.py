@@ -2,7 +2,8 @@
 
 English stands in the code. :func:`say` gives it in the language that is spoken now; what is not translated stays
 English. The translations are in a folder for each language: ``messages.po`` has the short texts, and a Markdown file
-for each file of the lesson has its prose. ``make words`` brings both up to date with the code.
+for each file of the lesson has its prose. ``make words`` brings the catalogue up to date with the code, and says where
+the prose is behind.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
 // Buttons that the site around a frame can silence: they say so, and what it has to allow.
-const words = (text) => globalThis.explainerWords[text] ?? text;
 const say = (element, said) => {
   const place = element.closest("[data-testid=stElementContainer]") ?? element.parentElement;
   let note = place.querySelector(":scope > .button-note");
@@ -19,12 +18,12 @@ async function copy(block) {
     await navigator.clipboard.writeText(text.innerText);
   } catch {
     getSelection().selectAllChildren(text);
-    if (document.execCommand("copy")) return say(block, words("Copied."));
+    if (document.execCommand("copy")) return say(block, explainerSay("Copied."));
     const why =
       window === top
-        ? words("Over http a browser lets no button copy.")
-        : words('Its frame has no allow="clipboard-write".');
-    say(block, `${words("Selected: copy it with Ctrl+C or ⌘C.")} ${why}`);
+        ? explainerSay("Over http a browser lets no button copy.")
+        : explainerSay('Its frame has no allow="clipboard-write".');
+    say(block, `${explainerSay("Selected: copy it with Ctrl+C or ⌘C.")} ${why}`);
   }
 }
 
@@ -51,7 +50,7 @@ addEventListener(
     const file = target.closest?.("[data-testid=stDownloadButton]");
     if (file && window !== top && isInSandbox()) {
       const allow = "If nothing is saved: the site around this page has to add allow-downloads to its frame's sandbox.";
-      say(file, words(allow));
+      say(file, explainerSay(allow));
     }
   },
   true,

@@ -76,7 +76,7 @@ function say() {
   const slugs = links.map((link) => link.hash.slice(1));
   const at = slugs.indexOf(read);
   const summary = document.querySelector(".contents > summary");
-  const where = globalThis.explainerWords[WHERE] ?? WHERE;
+  const where = explainerSay(WHERE);
   if (summary) summary.dataset.where = at < 0 ? "" : where.replace("{at}", at + 1).replace("{count}", slugs.length);
   for (const link of links) link.removeAttribute("aria-current");
   links[at]?.setAttribute("aria-current", "true");

@@ -30,7 +30,10 @@ def of_the_document() -> str:
     translated = {text: said for text in OF_SCRIPTS if (said := say(text)) != text}
     written = json.dumps(translated, ensure_ascii=False).replace("</", "<\\/")
     return (
-        f'<script>\ndocument.documentElement.lang = "{spoken()}";\nglobalThis.explainerWords = {written};\n</script>\n'
+        "<script>\n"
+        f'document.documentElement.lang = "{spoken()}";\n'
+        f"globalThis.explainerSay = (text) => ({written})[text] ?? text;\n"
+        "</script>\n"
     )
 
 

@@ -38,7 +38,7 @@ def with_symbols(argument: str, slug: str) -> str:
 
 def _symbol(symbol: Symbol, key: str) -> str:
     meaning = f'<span class="meaning" role="tooltip" id="{key}">{symbol.text}: {say(symbol.meaning)}</span>'
-    name = f'aria-label="{symbol.name}" aria-describedby="{key}"'
+    name = f'aria-label="{say(symbol.name)}" aria-describedby="{key}"'
     return f'<span class="symbol"><button type="button" {name}>{symbol.text}</button>{meaning}</span>'
 
 

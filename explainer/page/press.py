@@ -12,7 +12,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer.choices.controls import CONTROL, Number, is_finite
+from explainer.choices.controls import CONTROL, Number
+from explainer.choices.kinds import is_finite
 from explainer.languages import say
 from explainer.lesson import SECTIONS
 from explainer.lesson.opening import FIGURE

@@ -14,7 +14,7 @@ import streamlit as st
 from explainer import words
 from explainer.choices.settings import Settings
 from explainer.figures.sweep import Slice
-from explainer.languages import say, spoken
+from explainer.languages import LANGUAGES, say, spoken
 from explainer.lesson import SECTIONS
 from explainer.lesson.parts import Receipt, Section, contents
 from explainer.page import figures, layout, own, parts, prediction, take, tasks, work
@@ -78,7 +78,7 @@ def _moving_parts(number: int, section: Section) -> None:
     _receipt(section)
 
 
-@once(3 * len(SECTIONS), also=spoken)
+@once(len(LANGUAGES) * len(SECTIONS), also=spoken)
 def _placeholders(number: int, section: Section) -> str:
     """Boxes about as tall as what moves in a section at the default settings, as HTML."""
     boxes = [("", _IN_TORCH, "")] if section.in_torch else []

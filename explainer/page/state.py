@@ -214,12 +214,8 @@ languages.ask(_readers_language)
 
 
 def read_link() -> None:
-    """Take the language from the URL.
-
-    On a reader's first run, put the URL right where it asks for what cannot be, and keep a note of it.
-    """
+    """On a reader's first run, put the URL right where it asks for what cannot be, and keep a note of it."""
     state = page_state()
-    take_language(st.query_params.get_all(LANGUAGE))
     if state.notes is not None:
         return
     asked = {name: st.query_params.get_all(name) for name in st.query_params}
