@@ -4,6 +4,7 @@
 # make fuzz    search at random for what the tests have not tried; two minutes
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
+# make faults  kill servers, slow lines down, shut the page into frames: does it go on? some minutes
 # make words   bring the translations up to date with the code, and print what is to be translated
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine
@@ -33,7 +34,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check fuzz claims engines words format bench beside load endurance screenshots clean
+.PHONY: run test check fuzz claims engines faults words format bench beside load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -48,9 +49,9 @@ test: $(VENV)/tests.stamp
 fuzz: $(VENV)/tests.stamp
 	$(PYTEST) --dist worksteal -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
-# Only the files that have a claim are collected: with all of them that takes longer than some claims.
-claims: $(VENV)/tests.stamp
-	$(PYTEST) $(TOGETHER) -m claims $$(grep -rl --include='*.py' 'mark[.]claims' tests) $(ARGS)
+# Only the files that have such a test are collected: with all of them that takes longer than some claims.
+claims faults: $(VENV)/tests.stamp
+	$(PYTEST) $(TOGETHER) -m $@ $$(grep -rl --include='*.py' 'mark[.]$@' tests) $(ARGS)
 
 engines: $(VENV)/tests.stamp
 	$(PYTEST) $(TOGETHER) -m engines $(ARGS)

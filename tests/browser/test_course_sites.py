@@ -22,6 +22,7 @@ from tests.browser import installed
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
+pytestmark = pytest.mark.faults
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOST = "https://your-host/"
 SECTION = "k-steps"

@@ -18,6 +18,7 @@ from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, serving, wait_unt
 from tests.facts import fact
 from tests.serving import ROOT, RUN, free_port, nginx, streamlit
 
+pytestmark = pytest.mark.faults
 PART = "section=k-steps"
 SECTION = "k-steps"
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
+pytestmark = pytest.mark.faults
 SECTION = "k-steps"
 CLIPBOARD = "navigator.clipboard.readText()"
 

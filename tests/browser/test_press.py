@@ -7,11 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from explainer.choices.controls import CONTROL
-from explainer.choices.settings import Settings
+from explainer.choices.settings import from_query
 from explainer.lesson.vanish_or_explode import GATED_MAP, VANILLA_MAP
 from tests.browser.conftest import Tab
 
 SECTION = "vanish-or-explode"
+
+
+@pytest.fixture(scope="module")
+def tab(open_shared_page) -> Tab:
+    """A tab for all tests of this file. Each presses another cell, and goes on from where the last has left."""
+    return open_shared_page(f"?section={SECTION}", height=1400)
 
 
 def middle_of_a_cell(tab: Tab, title: str, share: float) -> tuple[dict[str, float], float, float]:
@@ -46,21 +52,18 @@ def wait_for_the_values(tab: Tab, name: str, cell: dict[str, float]) -> dict[str
 
 
 @pytest.mark.parametrize(("plot", "name"), [(VANILLA_MAP, "w"), (GATED_MAP, "f")], ids=["vanilla", "gated"])
-def test_a_press_in_a_map_sets_both_of_its_controls(open_page, plot, name: str):
-    tab = open_page(f"?section={SECTION}", height=1400)
+def test_a_press_in_a_map_sets_both_of_its_controls(tab: Tab, plot, name: str):
     cell, x, y = middle_of_a_cell(tab, plot.title, 0.7)
     tab.page.mouse.click(x, y)
     texts = wait_for_the_values(tab, name, cell)
     query = parse_qs(urlsplit(tab.page.url).query)
     assert {key: query[key][0] for key in texts} == texts
-    settings = Settings(**{key: CONTROL[key].parse([text])[0] for key, text in texts.items()})
-    assert plot.caption(settings) in tab.page.locator(f".st-key-section-{SECTION}").inner_text()
+    assert plot.caption(from_query(query)[0]) in tab.page.locator(f".st-key-section-{SECTION}").inner_text()
 
 
-def test_a_drag_across_a_map_goes_on_setting_them(open_page):
-    tab = open_page(f"?section={SECTION}", height=1400)
+def test_a_drag_across_a_map_goes_on_setting_them(tab: Tab):
     _, x, y = middle_of_a_cell(tab, VANILLA_MAP.title, 0.3)
-    last, to_x, to_y = middle_of_a_cell(tab, VANILLA_MAP.title, 0.7)
+    last, to_x, to_y = middle_of_a_cell(tab, VANILLA_MAP.title, 0.6)
     tab.page.mouse.move(x, y)
     tab.page.mouse.down()
     tab.page.mouse.move(to_x, to_y, steps=5)
@@ -70,8 +73,7 @@ def test_a_drag_across_a_map_goes_on_setting_them(open_page):
     wait_for_the_values(tab, "w", last)
 
 
-def test_the_pointer_says_where_a_map_can_be_pressed(open_page):
-    tab = open_page(f"?section={SECTION}", height=1400)
+def test_the_pointer_says_where_a_map_can_be_pressed(tab: Tab, open_page):
     map_ = tab.charts(SECTION).first
     cursor = "map => map.style.cursor"
     _, x, y = middle_of_a_cell(tab, VANILLA_MAP.title, 0.5)

@@ -10,6 +10,7 @@ from explainer.choices.controls import CONTROL
 from explainer.page import opening
 from tests.browser.conftest import Tab, wait_until
 
+pytestmark = pytest.mark.faults
 FAR = 300  # milliseconds, one way
 LONG = 6 * FAR  # to there and back three times: who is put back and forth shows it in that time
 

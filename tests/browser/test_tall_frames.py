@@ -14,6 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from tests.browser.conftest import PATIENCE_MILLISECONDS, wait_until, wait_until_settled
 from tests.browser.test_take import served
 
+pytestmark = pytest.mark.faults
 ROOT = Path(__file__).parents[2]
 COURSE = ROOT / "examples" / "course_page.html"
 SECTION = "k-steps"
