@@ -36,6 +36,28 @@ def tab(open_shared_page) -> Tab:
     return open_shared_page(f"?section={SECTION}", height=TALL)
 
 
+@pytest.fixture(scope="module")
+def networks(open_shared_page) -> Tab:
+    """The section of real networks, with all of its controls in sight."""
+    tab = open_shared_page("?section=many-paths", height=TALL)
+    tab.page.get_by_text("Controls", exact=True).click()
+    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
+    tab.settle()
+    return tab
+
+
+@pytest.fixture(scope="module")
+def recurrence(open_shared_page) -> Tab:
+    """A section with figures that are too large to be sent ahead."""
+    return open_shared_page("?section=one-recurrence", height=TALL)
+
+
+@pytest.fixture(scope="module")
+def whole(open_shared_page) -> Tab:
+    """The whole page, of which the first sections are drawn."""
+    return open_shared_page(near=False)
+
+
 def value(tab: Tab, name: str) -> str:
     return tab.slider(name).get_attribute(VALUE_TEXT)
 
@@ -151,17 +173,14 @@ def words_of_the_section(tab: Tab, slug: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", OF_NETWORKS)
-def test_real_networks_follow_the_pointer_as_well(open_page, name: str):
-    tab = open_page("?section=many-paths", height=TALL)
-    tab.page.get_by_text("Controls", exact=True).click()
-    tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
-    tab.settle()
+def test_real_networks_follow_the_pointer_as_well(networks: Tab, name: str):
+    tab, at = networks, {one: value(networks, one) for one in OF_NETWORKS}  # where the tests before have left them
     x, y = grab(tab, name)
     tab.page.mouse.move(x + 1, y)
     heard, before, stood = Heard(tab), pictures(tab), value(tab, name)
     tab.page.mouse.move(x + 60, y, steps=3)
     wait_until(tab.page, lambda: value(tab, name) != stood, "the thumb does not follow")
-    settings = Settings(**{name: CONTROL[name].parse([value(tab, name)])[0]})
+    settings = Settings(**{one: CONTROL[one].parse([text])[0] for one, text in (at | {name: value(tab, name)}).items()})
     wait_until(tab.page, lambda: NORMS.caption(settings) in tab.page.inner_text("body"), "the caption does not follow")
     tab.settle(held=True)
     assert heard.messages == []
@@ -174,8 +193,8 @@ def test_real_networks_follow_the_pointer_as_well(open_page, name: str):
     assert pictures(tab) == drawn
 
 
-def test_figures_that_are_too_large_to_be_sent_ahead_follow_by_messages(open_page):
-    tab = open_page("?section=one-recurrence", height=TALL)
+def test_figures_that_are_too_large_to_be_sent_ahead_follow_by_messages(recurrence: Tab):
+    tab = recurrence
     x, y = grab(tab, "h0")
     charts = tab.charts("one-recurrence").all()
     before = [tab.drawing(chart) for chart in charts]
@@ -186,8 +205,8 @@ def test_figures_that_are_too_large_to_be_sent_ahead_follow_by_messages(open_pag
     wait_for_the_answer(tab, "h0")
 
 
-def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_figure_back(open_page, server):
-    tab = open_page("?section=one-recurrence", height=TALL)
+def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_figure_back(recurrence: Tab, server):
+    tab = recurrence
     x, y = grab(tab, "h0")
     started, said = value(tab, "h0"), words_of_the_section(tab, "one-recurrence")
     heard = Heard(tab)
@@ -208,8 +227,8 @@ def test_a_slider_let_go_where_it_began_before_an_answer_has_come_brings_every_f
     assert words_of_the_section(tab, "one-recurrence") == said
 
 
-def test_a_section_that_comes_into_sight_during_a_drag_leaves_nothing_behind_at_its_end(open_page):
-    tab = open_page(near=False)
+def test_a_section_that_comes_into_sight_during_a_drag_leaves_nothing_behind_at_its_end(whole: Tab):
+    tab = whole
     tab.come_near(SECTION)
     tab.charts(SECTION).first.evaluate("chart => chart.scrollIntoView({ block: 'center', behavior: 'instant' })")
     tab.settle()
@@ -264,8 +283,8 @@ def test_a_slider_that_is_let_go_where_it_began_says_nothing_and_leaves_all_as_i
     assert heard.messages == []
 
 
-def test_a_slider_with_nothing_of_it_in_sight_is_answered_as_well(open_page):
-    tab = open_page(near=False)
+def test_a_slider_with_nothing_of_it_in_sight_is_answered_as_well(whole: Tab):
+    tab = whole
     tab.page.evaluate("document.querySelectorAll('.group').forEach(fold => (fold.open = true))")
     tab.slider("bf").focus()
     wait_for_the_sweep(tab, "bf")
