@@ -15,6 +15,12 @@ SECTION = "k-steps"
 TALL = 2600  # pixels: the controls and the figure are in sight together
 
 
+@pytest.fixture(scope="module")
+def tab(open_shared_page) -> Tab:
+    """The section alone; each test moves a slider that the tests before have left where it was."""
+    return open_shared_page(f"?section={SECTION}", height=TALL)
+
+
 def grab(tab: Tab, name: str) -> tuple[float, float]:
     """Put the pointer down on the slider's thumb; where it is then."""
     thumb = tab.slider(name)
@@ -39,9 +45,24 @@ def query(tab: Tab) -> dict[str, list[str]]:
     return parse_qs(urlsplit(tab.page.url).query)
 
 
+def test_a_slider_that_is_let_go_where_it_began_leaves_everything_as_it_was(tab: Tab):
+    chart = tab.charts(SECTION).first
+    at_rest, started = tab.drawing(chart), text(tab, "w")
+    x, y = grab(tab, "w")
+    tab.page.mouse.move(x - 60, y, steps=5)
+    tab.wait_until_redrawn(chart, at_rest, held=True)
+    offset = 0
+    while text(tab, "w") != started:
+        tab.page.mouse.move(x - offset, y)
+        offset = -offset if offset > 0 else 1 - offset
+        assert abs(offset) < 20
+    tab.page.mouse.up()
+    tab.wait_until_drawn(chart, at_rest)
+    assert "w" not in query(tab)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_figure_in_sight_follows_the_pointer_and_the_link_waits_until_it_lets_go(open_page, name: str):
-    tab = open_page(f"?section={SECTION}", height=TALL)
+def test_the_figure_in_sight_follows_the_pointer_and_the_link_waits_until_it_lets_go(tab: Tab, open_page, name: str):
     chart = tab.charts(SECTION).first
     at_rest, started = tab.drawing(chart), text(tab, name)
     x, y = grab(tab, name)
@@ -64,26 +85,9 @@ def test_the_figure_in_sight_follows_the_pointer_and_the_link_waits_until_it_let
     assert query(tab)[name] == [dragged]
     assert CONTROL[name].parse([dragged])[1] is None
 
-    fresh = open_page(f"?section={SECTION}&{name}={dragged}")
+    fresh = open_page("?" + urlsplit(tab.page.url).query)
     tab.wait_until_drawn(chart, fresh.drawing(fresh.charts(SECTION).first))
     assert caption(tab) == caption(fresh)
-
-
-def test_a_slider_that_is_let_go_where_it_began_leaves_everything_as_it_was(open_page):
-    tab = open_page(f"?section={SECTION}", height=TALL)
-    chart = tab.charts(SECTION).first
-    at_rest, started = tab.drawing(chart), text(tab, "w")
-    x, y = grab(tab, "w")
-    tab.page.mouse.move(x - 60, y, steps=5)
-    tab.wait_until_redrawn(chart, at_rest, held=True)
-    offset = 0
-    while text(tab, "w") != started:
-        tab.page.mouse.move(x - offset, y)
-        offset = -offset if offset > 0 else 1 - offset
-        assert abs(offset) < 20
-    tab.page.mouse.up()
-    tab.wait_until_drawn(chart, at_rest)
-    assert "w" not in query(tab)
 
 
 def test_what_the_pointer_passes_while_an_answer_is_awaited_is_skipped_and_the_last_value_is_shown(open_page, server):
