@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_the_page_opens_and_w_moves_the_central_chart(open_page, color_scheme: str):
-    tab = open_page(color_scheme=color_scheme, near=False)
+@pytest.mark.parametrize(("color_scheme", "query"), [("light", ""), ("dark", "?section=k-steps")])
+def test_the_page_opens_and_w_moves_the_central_chart(open_page, color_scheme: str, query: str):
+    tab = open_page(query, color_scheme=color_scheme, near=False)
     tab.come_near("k-steps")
     central = tab.charts("k-steps").first
     before = tab.drawing(central)
