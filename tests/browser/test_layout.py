@@ -1,6 +1,7 @@
 """The page fits: every section in both themes, from a desk's screen to the narrowest phone, and on paper.
 
-The tests of a file share its tabs; a tab is opened as on a desk or as on a phone, and then made narrower.
+The tests of a file share its tabs: one as on a desk, which is made narrower, and one as on a phone, which is made
+wider. They run from top to bottom, since at each new size or theme every chart is drawn anew.
 """
 
 from __future__ import annotations
@@ -12,36 +13,44 @@ import pytest
 from explainer.lesson import SECTIONS
 from explainer.page.server import STYLESHEET
 
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+DESK, PHONE = "desk", "phone"
+DEVICES = {DESK: {}, PHONE: {"has_touch": True, "is_mobile": True}}
+NARROWEST, WIDEST = ("dark", PHONE, 360, 740), ("light", DESK, 1280, 900)
+THUMBS = ("light", PHONE, 390, 844)
+# From one to the next either the theme changes or the width. In the dark nothing but colours differs: there the
+# narrowest and the widest.
 SIZES = (
-    ("light", DESK, 1280, 900),
-    ("light", DESK, 768, 1024),
-    ("light", PHONE, 390, 844),
+    NARROWEST,
     ("light", PHONE, 360, 740),
-    # where nothing but colours differs: the widest and the narrowest
+    THUMBS,
     ("dark", DESK, 1280, 900),
-    ("dark", PHONE, 360, 740),
+    WIDEST,
+    ("light", DESK, 768, 1024),
 )
 
 
 @pytest.fixture(scope="module")
 def resized(open_shared_page):
-    """``resized("dark", PHONE, 360, 740)``: the page in a theme, on a device, made so wide and high, and drawn."""
+    """``resized("dark", PHONE, 360, 740)``: the page in a theme, on a device, made so wide and high, and drawn.
+
+    ``resized.matched[NARROWEST]`` are the stylesheet's selectors that match something there.
+    """
     tabs = {}
 
-    def at(scheme: str, device: dict, width: int, height: int):
-        if device["width"] not in tabs:
-            tabs[device["width"]] = open_shared_page(**device)
-        tab = tabs[device["width"]]
+    def at(scheme: str, device: str, width: int, height: int):
+        if device not in tabs:
+            tabs[device] = open_shared_page(width=width, height=height, color_scheme=scheme, **DEVICES[device])
+        tab = tabs[device]
         tab.wear(scheme)
         if tab.page.viewport_size != {"width": width, "height": height}:
             tab.page.set_viewport_size({"width": width, "height": height})
-            if width <= 768:  # Streamlit folds its sidebar away a moment later
-                tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=true]", state="attached")
+        if width <= 768:  # Streamlit folds its sidebar away a moment later
+            tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=true]", state="attached")
         fitted(tab)
+        at.matched[scheme, device, width, height] = set(_matching(tab, SELECTORS))
         return tab
 
+    at.matched = {}
     return at
 
 
@@ -61,6 +70,26 @@ def fitted(tab) -> None:
         })"""
     )
     tab.settle()
+
+
+def sections_of(tab) -> list[dict]:
+    """Of each section: whether its headings are seen, how large its charts are, and the lines around its slips."""
+    return tab.page.evaluate(
+        """slugs => slugs.map(slug => {
+            const part = document.querySelector(`.st-key-section-${slug}`);
+            const size = one => [one.getBoundingClientRect().width, one.getBoundingClientRect().height];
+            const isSeen = one => one.checkVisibility({visibilityProperty: true}) && size(one).every(side => side > 0);
+            const charts = [...part.querySelectorAll('[data-testid=stVegaLiteChart]')];
+            return {
+                headings: [...part.querySelectorAll('h2:not([aria-hidden=true] *)')].map(isSeen),
+                charts: charts.map(size),
+                seen: charts.map(isSeen),
+                slips: [...part.querySelectorAll(`.st-key-slip-${slug}`)].map(
+                    one => getComputedStyle(one).borderTopWidth),
+            };
+        })""",
+        [section.slug for section in SECTIONS],
+    )
 
 
 # --- at every width -----------------------------------------------------------------------------------------
@@ -131,16 +160,12 @@ def test_no_two_elements_overlap(sized):
 
 
 def test_every_section_is_to_be_seen(sized):
-    for section in SECTIONS:
-        part = sized.page.locator(f".st-key-section-{section.slug}")
-        assert part.get_by_role("heading", level=2).is_visible()
-        charts = sized.charts(section.slug)
-        for i in range(charts.count()):
-            box = charts.nth(i).bounding_box()
-            assert box["width"] > 150
-            assert box["height"] > 100
-        slip = part.locator(f".st-key-slip-{section.slug}")
-        assert slip.evaluate("slip => getComputedStyle(slip).borderTopWidth") == "1px"  # a receipt is set apart
+    for section in sections_of(sized):
+        assert section["headings"] == [True]
+        for width, height in section["charts"]:
+            assert width > 150
+            assert height > 100
+        assert section["slips"] == ["1px"]  # a receipt is set apart
 
 
 # --- under a thumb ------------------------------------------------------------------------------------------
@@ -154,9 +179,11 @@ SMALL = """inside => {
         while (far < 44 && hits(one, x + dx * (far + 1), y + dy * (far + 1))) far++;
         return far;
     };
+    // 44 pixels in a row; a thing of just this size ends before the pixel 22 to its middle's right
+    const enough = [[-22, -11, 0, 11, 21], [-21, -11, 0, 11, 22]];
     const across = (one, x, y, dx, dy) =>
-        [-22, -11, 0, 11, 22].every(far => hits(one, x + far * dx, y + far * dy))
-            ? 45 : reach(one, x, y, -dx, -dy) + 1 + reach(one, x, y, dx, dy);
+        enough.some(row => row.every(far => hits(one, x + far * dx, y + far * dy)))
+            ? 44 : reach(one, x, y, -dx, -dy) + 1 + reach(one, x, y, dx, dy);
     const things = 'button, summary, [data-testid=stRadioOption], [data-testid=stSlider] [role=group]';
     const within = document.querySelector(inside);
     const { top, bottom } = within.getBoundingClientRect();
@@ -174,7 +201,7 @@ SMALL = """inside => {
 
 
 def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(resized):
-    tab = resized("light", PHONE, 390, 844)
+    tab = resized(*THUMBS)
     small = tab.page.evaluate(SMALL, "[data-testid=stHeader]") + tab.page.evaluate(SMALL, "[data-testid=stMain]")
     tab.page.get_by_test_id("stExpandSidebarButton").click()
     tab.page.wait_for_function(
@@ -194,18 +221,18 @@ def test_what_a_thumb_has_to_hit_is_44_pixels_high_and_wide(resized):
 @pytest.fixture
 def printed(resized):
     """The page as it goes to paper."""
-    tab = resized("light", DESK, 800, 1100)
+    tab = resized("light", DESK, 768, 1024)
     tab.page.emulate_media(media="print")
+    tab.page.set_viewport_size({"width": 800, "height": 1100})
     fitted(tab)
     yield tab
     tab.page.emulate_media(media="screen")
 
 
 def test_the_printed_page_has_every_section_and_no_control(printed):
-    for section in SECTIONS:
-        part = printed.page.locator(f".st-key-section-{section.slug}")
-        assert part.get_by_role("heading", level=2).is_visible()
-        assert all(chart.is_visible() for chart in printed.charts(section.slug).all())
+    for section in sections_of(printed):
+        assert section["headings"] == [True]
+        assert all(section["seen"])
     assert not printed.overflows_sideways()
     seen = printed.page.evaluate(
         """() => [...document.querySelectorAll(
@@ -257,13 +284,22 @@ def _split(prelude: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+SELECTORS = selectors(STYLESHEET.read_text(encoding="utf-8"))
+
+
 def test_selectors_are_found_in_a_stylesheet():
     stylesheet = "/* a { */ .a:is(p, ol) > b,\n[c='1,2']:hover {} @media print { .d::before { top: 0 } }"
     assert selectors(stylesheet) == [".a:is(p, ol) > b", "[c='1,2']", ".d"]
 
 
-def test_the_style_sheet_is_there_once_and_from_the_beginning(open_page):
-    tab = open_page("?section=one-step&controls=w", settle=False)
+@pytest.fixture(scope="module")
+def alone(open_shared_page):
+    """One section with one control, as soon as its document is there."""
+    return open_shared_page("?section=one-step&controls=w", settle=False)
+
+
+def test_the_style_sheet_is_there_once_and_from_the_beginning(alone):
+    tab = alone
     places = """() => [...document.querySelectorAll("style")]
         .filter((one) => one.textContent.includes(".button-note {"))
         .map((one) => one.parentElement.tagName)"""
@@ -272,13 +308,17 @@ def test_the_style_sheet_is_there_once_and_from_the_beginning(open_page):
     assert tab.page.evaluate(places) == ["BODY"]
 
 
-def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
-    wanted = selectors(STYLESHEET.read_text(encoding="utf-8"))
+def test_every_selector_of_the_stylesheet_matches_something(open_page, resized, alone):
+    wanted = SELECTORS
     assert wanted
+    for size in (NARROWEST, WIDEST):  # on the narrowest the sidebar is folded away
+        if size not in resized.matched:
+            resized(*size)
+    alone.settle()
+    matched = resized.matched[NARROWEST] | resized.matched[WIDEST] | set(_matching(alone, wanted))
     tab = open_page("?h0=0.505", near=False)  # with a note on the link, and then with an answer
     first = f"[data-testid=stVerticalBlock]:has(> .st-key-answer-{SECTIONS[0].slug})"
-    matched = set(_matching(tab, wanted)) | set(_matching(resized("light", DESK, 1280, 900), wanted))
-    matched |= set(_matching(open_page("?section=one-step&controls=w", near=False), wanted))
+    matched |= set(_matching(tab, wanted))
     tab.page.locator(first).get_by_role("radio").first.focus()
     tab.page.keyboard.press("Space")
     tab.page.wait_for_selector(f"{first} [data-testid=stMarkdown] >> nth=1")
@@ -297,7 +337,6 @@ def test_every_selector_of_the_stylesheet_matches_something(open_page, resized):
     tab.page.wait_for_function("() => [...seen].some(selector => selector.includes('aria-busy'))")
     tab.settle()
     matched |= set(tab.page.evaluate("[...seen]"))
-    matched |= set(_matching(resized("dark", PHONE, 390, 844), wanted))  # where the sidebar is folded away
     # seen in test_faults, test_frames, test_tall_frames, test_grips and test_undocumented_in_browsers
     elsewhere = {
         ".lost > :not(.lost-words)",
