@@ -15,12 +15,42 @@ from tests.browser.conftest import Heard, Tab
 from tests.browser.test_sweeps_in_browsers import TALL, caption, grab, value, wait_for_the_answer
 
 
+@pytest.fixture(scope="module")
+def reader(open_shared_page) -> Tab:
+    """A reader with a phone's narrow window, who goes from language to language; the tests run from top to bottom."""
+    return open_shared_page("?lang=de&w=1.2#k-steps", width=360, height=800)
+
+
 def language(tab: Tab) -> str:
     return tab.page.evaluate("document.documentElement.lang")
 
 
-def test_the_way_to_another_language_keeps_the_state_and_the_section(open_page):
-    tab = open_page("?lang=de&w=1.2#k-steps", near=False)
+CHARTS = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].map(chart => ({
+    drawn: chart.querySelectorAll('svg.marks').length,
+    texts: [...chart.querySelectorAll('svg text')].map(text => text.textContent),
+    label: chart.getAttribute('aria-label'),
+}))"""
+
+
+def is_drawn_whole_on_a_phone(tab: Tab) -> None:
+    charts = tab.page.evaluate(CHARTS)
+    assert len(charts) > 40
+    assert all(chart["drawn"] for chart in charts)
+    assert not tab.overflows_sideways()
+    texts = [text for chart in charts for text in chart["texts"]]
+    assert any(re.fullmatch(r"\d,\d+", text) for text in texts)
+    assert [text for text in texts if re.search(r"\d\.\d", text)] == []
+    english = {plot.title for section in SECTIONS for plot in section.plots}
+    assert not english & {chart["label"] for chart in charts}
+
+
+def test_a_page_in_german_is_drawn_whole_on_a_phone(reader: Tab):
+    assert language(reader) == "de"
+    is_drawn_whole_on_a_phone(reader)
+
+
+def test_the_way_to_another_language_keeps_the_state_and_the_section(reader: Tab):
+    tab = reader
     assert language(tab) == "de"
     assert tab.page.title() == tab.page.locator("h1").inner_text() == "Warum Gates sich erinnern"
     tab.page.locator(".languages").get_by_text("English").click()
@@ -36,30 +66,25 @@ def test_the_way_to_another_language_keeps_the_state_and_the_section(open_page):
     assert "w=1.2" in tab.page.url
 
 
-def test_the_way_to_other_languages_scrolls_away_with_the_title(open_page):
-    tab = open_page(near=False)
+def test_the_way_to_other_languages_scrolls_away_with_the_title(reader: Tab):
+    tab = reader
+    tab.settle()
+    main = tab.page.locator("[data-testid=stMain]")
+    main.evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
     top = "() => document.querySelector('.languages').getBoundingClientRect().top"
     title = "() => document.querySelector('h1').getBoundingClientRect().top"
+    tab.page.wait_for_function(f"() => ({title})() > 0")
     apart = tab.page.evaluate(title) - tab.page.evaluate(top)
     assert 0 < apart < 80
-    tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 900, behavior: 'instant' })")
+    main.evaluate("main => main.scrollTo({ top: 900, behavior: 'instant' })")
     tab.page.wait_for_function(f"() => ({title})() < 0")
     assert tab.page.evaluate(title) - tab.page.evaluate(top) == apart
 
 
-@pytest.mark.parametrize("code", ["de", "es"])
-def test_a_page_in_another_language_is_drawn_whole_on_a_phone(open_page, code: str):
-    tab = open_page(f"?lang={code}", width=360, height=800)
-    charts = tab.charts()
-    shown = [chart.locator("svg.marks").count() for chart in charts.all()]
-    assert len(shown) > 40
-    assert all(shown)
-    assert not tab.overflows_sideways()
-    texts = [text for chart in charts.all() for text in chart.locator("svg text").all_text_contents()]
-    assert any(re.fullmatch(r"\d,\d+", text) for text in texts)
-    assert [text for text in texts if re.search(r"\d\.\d", text)] == []
-    english = {plot.title for section in SECTIONS for plot in section.plots}
-    assert not english & {chart.get_attribute("aria-label") for chart in charts.all()}
+def test_a_page_in_spanish_is_drawn_whole_on_a_phone(reader: Tab):
+    reader.come_near_everything()
+    assert language(reader) == "es"
+    is_drawn_whole_on_a_phone(reader)
 
 
 @pytest.mark.parametrize("code", ["en", "de", "es"])  # one after the other: what is sent ahead is of one language
