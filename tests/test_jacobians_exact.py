@@ -71,9 +71,15 @@ def log10_norm(matrices, norm):
         return (np.log10(largest) + np.log10(np.linalg.norm(scaled, norm, axis=(-2, -1)))).astype(float)
 
 
-def wholes(network, end, rounding=None):
+@functools.lru_cache(64)
+def steps_of(network, is_rounded):
+    """What the oracle finds, for all the ends and norms that ask for one network; the roundings are always the same."""
+    return oracle(network, weights_of(network, np.random.default_rng(0) if is_rounded else None))
+
+
+def wholes(network, end, is_rounded=False):
     """∂s(end)/∂s(end − lag), lag = 0 … end − 1, in long double, shape (end, n, n)."""
-    steps, lifts, _ = oracle(network, weights_of(network, rounding))
+    steps, lifts, _ = steps_of(network, is_rounded)
     row, found = np.eye(steps.shape[1], dtype=np.longdouble)[-network.hidden_size :], []
     for t in reversed(range(end)):
         found.append(row @ lifts[t])
@@ -83,7 +89,7 @@ def wholes(network, end, rounding=None):
 
 def rests(network):
     """The same without the direct path, path by path: each leaves it at some step."""
-    steps, lifts, gates = oracle(network, weights_of(network))
+    steps, lifts, gates = steps_of(network, False)
     n, length = network.hidden_size, network.length
     direct = np.eye(n, dtype=np.longdouble)
     off_path, found = np.zeros((n, steps.shape[1]), np.longdouble), []  # by state(t), the direct path left out
@@ -153,7 +159,7 @@ KNOWN, RIGHT = 1e-9, 1e-8  # where rounding the weights moves log10 by less than
 def known_and_expected(network, end, norm):
     """Where the weights, as float64 has them, say what the norm is; and its log10 (end,)."""
     expected = log10_norm(wholes(network, end), norm)
-    moved = log10_norm(wholes(network, end, np.random.default_rng(0)), norm)
+    moved = log10_norm(wholes(network, end, is_rounded=True), norm)
     with np.errstate(invalid="ignore"):
         return np.abs(moved - expected) < KNOWN / 2, expected
 
