@@ -94,13 +94,15 @@ def in_order(rows: list[dict]) -> list[dict]:
 
 def assert_same_rows(rows: list[dict], expected: list[dict], rtol: float, columns: set[str] | None = None) -> None:
     assert len(rows) == len(expected)
-    for row, other in zip(in_order(rows), in_order(expected), strict=True):
-        for name in columns or other:
-            if isinstance(other[name], float):
-                tolerance = rtol if name.startswith("log10") else 1e-300
-                np.testing.assert_allclose(row[name], other[name], rtol=rtol, atol=tolerance, err_msg=name)
-            else:
-                assert row[name] == other[name], name
+    pairs = list(zip(in_order(rows), in_order(expected), strict=True))
+    for name in columns or dict.fromkeys(name for other in expected for name in other):
+        floats = [(row[name], other[name]) for row, other in pairs if isinstance(other[name], float)]
+        others = [(row[name], other[name]) for row, other in pairs if not isinstance(other[name], float)]
+        tolerance = rtol if name.startswith("log10") else 1e-300
+        assert not any(isinstance(value, str) for value, _ in floats), name
+        measured, right = np.array(floats, dtype=float).reshape(-1, 2).T
+        np.testing.assert_allclose(measured, right, rtol=rtol, atol=tolerance, err_msg=name)
+        assert [value for value, _ in others] == [value for _, value in others], name
 
 
 @pytest.mark.parametrize("state", [0, 1])
