@@ -12,12 +12,13 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import test_jacobians
 import test_one_sentence
@@ -29,7 +30,7 @@ from explainer.choices.settings import Settings
 from explainer.figures import networks as network_drawings
 from explainer.figures.figure import Figure, Stops
 from explainer.lesson import SECTIONS
-from explainer.lesson.parts import Prediction, Receipt, Section
+from explainer.lesson.parts import Asked, Prediction, Receipt, Section
 from explainer.maths import blocks, depth, gradients, jacobians, number_formats, training
 from explainer.maths.grid import gated_grid, vanilla_grid
 from explainer.maths.paths import by_path
@@ -90,14 +91,31 @@ def at(settings: Settings) -> str:
     return str(settings.to_query())
 
 
+# Of all sections at once, state by state: the engine still has what one has asked it for when the next asks.
+
+
 @functools.cache
+def all_figures(settings: Settings) -> dict[str, tuple[Figure, ...]]:
+    found = {slug: section.figures_at(settings) for slug, section in BY_SLUG.items()}
+    all_predictions(settings)
+    for slug in BY_SLUG:
+        receipt(slug, settings)
+        walks(slug, settings)
+    return found
+
+
+@functools.cache
+def all_predictions(settings: Settings) -> dict[str, tuple[Prediction, Asked]]:
+    """Each section's question with its answer, and the same as it is asked without."""
+    return {slug: (section.question(settings), section.asked(settings)) for slug, section in BY_SLUG.items()}
+
+
 def figures(slug: str, settings: Settings) -> tuple[Figure, ...]:
-    return BY_SLUG[slug].figures_at(settings)
+    return all_figures(settings)[slug]
 
 
-@functools.cache
 def prediction(slug: str, settings: Settings) -> Prediction:
-    return BY_SLUG[slug].question(settings)
+    return all_predictions(settings)[slug][0]
 
 
 @functools.cache
@@ -105,8 +123,10 @@ def receipt(slug: str, settings: Settings) -> Receipt:
     return BY_SLUG[slug].receipt(settings)
 
 
-def walks(section: Section) -> list[Callable[[Settings], Stops]]:
-    return [plot.walk for plot in section.plots if plot.walk]
+@functools.cache
+def walks(slug: str, settings: Settings) -> list[Stops]:
+    """The stops along each product of a section that can be walked."""
+    return [plot.walk(settings) for plot in BY_SLUG[slug].plots if plot.walk]
 
 
 every_section = pytest.mark.parametrize("slug", BY_SLUG)
@@ -186,7 +206,7 @@ def columns_read(unit: Mapping) -> set[str]:
 def test_drawings_are_valid_and_read_exactly_the_tables_that_are_sent(slug: str):
     for figure in figures(slug, Settings()):
         spec = figure.drawing()
-        alt.Chart.from_dict(dict(spec))  # validates against Vega-Lite's schema
+        alt.Root.validate(dict(spec))  # against Vega-Lite's schema
         parts = list(units(spec))
         assert {data for _, data, _ in parts} == set(figure.tables), figure.title
         for unit, data, made in parts:
@@ -251,8 +271,10 @@ def test_every_row_has_a_place_on_the_axis_or_a_mark_that_says_why_not(slug: str
                 places = [one for one in floats if one.startswith("log10")] or floats
                 # in a narrow format a magnitude beyond its end has no place: nothing says how large it would be
                 placed = PLACED - ({gradients.OVERFLOW} if name in ("formats", "differences") else set())
-                for row in table.to_pylist():
-                    reason, is_placed = row["status"], None not in [row[one] for one in places]
+                has_place = np.ones(table.num_rows, bool)
+                for one in places:
+                    has_place &= table[one].is_valid().to_numpy()
+                for reason, is_placed in set(zip(column(table, "status"), has_place.tolist(), strict=True)):
                     assert reason in PLACED | NOT_PLACED
                     assert is_placed == (reason in placed), f"{figure.title}: {reason} at {at(settings)}"
 
@@ -262,9 +284,11 @@ def test_every_empty_number_that_a_reader_saves_has_a_status(slug: str):
     for settings in SETTINGS:
         for figure in figures(slug, settings):
             table = next(iter(figure.tables.values()))
-            for row in table.to_pylist():
-                if None in row.values():
-                    assert row.get("status", gradients.VALUE) != gradients.VALUE, f"{figure.title} at {at(settings)}"
+            has_empty = np.zeros(table.num_rows, bool)
+            for label in table.column_names:
+                has_empty |= table[label].is_null().to_numpy()
+            for row in table.filter(has_empty).to_pylist():
+                assert row.get("status", gradients.VALUE) != gradients.VALUE, f"{figure.title} at {at(settings)}"
 
 
 @every_section
@@ -281,8 +305,8 @@ def test_the_axes_hold_every_row(slug: str):
             for name, table in figure.tables.items():
                 if name in ("frame", "grid") or "log10_magnitude" not in table.column_names:
                     continue  # the map's own colours have a scale of their own
-                places = [place for place in column(table, "log10_magnitude") if place is not None]
-                assert all(low <= place <= high for place in places), f"{figure.title}: {name} at {at(settings)}"
+                places = table["log10_magnitude"].drop_null().to_numpy()
+                assert ((low <= places) & (places <= high)).all(), f"{figure.title}: {name} at {at(settings)}"
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -307,8 +331,8 @@ def said(slug: str, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "remark", checked.remark
     for side in (checked.autograd, checked.formula, *checked.others):
         yield "side", side.what
-    for walk in walks(BY_SLUG[slug]):
-        for stop in walk(settings):
+    for stops in walks(slug, settings):
+        for stop in stops:
             yield "walk", stop.words
 
 
@@ -332,7 +356,9 @@ def test_every_figure_says_what_it_shows(slug: str):
 
 def rows_of(table: pa.Table, **where) -> list[dict]:
     """The rows in which the columns have these values, in order."""
-    return [row for row in table.to_pylist() if all(row[name] == value for name, value in where.items())]
+    for name, value in where.items():
+        table = table.filter(pc.equal(table[name], value))
+    return table.to_pylist()
 
 
 def same(values: list, expected) -> None:
@@ -881,7 +907,7 @@ def test_a_prediction_has_different_answers_and_something_to_tell_for_each(slug:
         assert asked.question.endswith("?")
         assert len({option.text for option in asked.options}) == len(asked.options) >= 2
         assert all(option.told for option in asked.options)
-        assert BY_SLUG[slug].asked(settings) == asked.asked
+        assert all_predictions(settings)[slug][1] == asked.asked
         assert asked.right is None or 0 <= asked.right < len(asked.options)
 
 
@@ -1020,7 +1046,7 @@ def test_a_figure_is_made_once_for_all_that_read_the_same(slug: str):
 
 # --- walks --------------------------------------------------------------------------------------------------
 
-WALKED = {slug: section for slug, section in BY_SLUG.items() if walks(section)}
+WALKED = {slug: section for slug, section in BY_SLUG.items() if any(plot.walk for plot in section.plots)}
 
 
 def test_the_products_can_be_walked():
@@ -1030,7 +1056,7 @@ def test_the_products_can_be_walked():
 @pytest.mark.parametrize("slug", WALKED)
 def test_a_walk_goes_from_row_to_row_of_the_figure(slug: str):
     for settings in SETTINGS:
-        first, stops = figures(slug, settings)[0], WALKED[slug].plots[0].walk(settings)
+        first, stops = figures(slug, settings)[0], walks(slug, settings)[0]
         main = next(iter(first.tables.values()))
         at_rest = first.tables["walk"]
         assert at_rest.num_rows == 0
