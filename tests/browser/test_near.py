@@ -45,6 +45,20 @@ def test_a_long_page_opens_with_what_is_near_and_with_all_of_its_prose(going_dow
     assert tab.page.locator("pre").count() == 0  # for code the browser fetches a large script, before the first chart
 
 
+def test_what_comes_late_shows_the_present_state(open_page, going_down: Tab):
+    tab, late = going_down, "number-formats"
+    assert late not in drawn(tab)
+    tab.focus_control("w")
+    tab.slider("w").press("ArrowRight")
+    tab.settle()
+    tab.come_near(late)
+    fresh = open_page("?" + tab.page.url.partition("?")[2], near=False)
+    fresh.come_near(late)
+    for slug in (late, SLUGS[0]):  # the one has come late, the other was there
+        shown, expected = ([one.drawing(chart) for chart in one.charts(slug).all()] for one in (tab, fresh))
+        assert shown == expected
+
+
 def test_a_section_comes_when_the_page_shrinks_above_it(going_down: Tab):
     tab = going_down
     tab.page.locator(f".st-key-take-{SLUGS[0]} summary").click()
@@ -90,20 +104,6 @@ def test_a_link_to_a_section_comes_to_rest_at_its_heading_and_draws_it(open_page
         arg=slug,
         timeout=PATIENCE_MILLISECONDS,
     )
-
-
-def test_what_comes_late_shows_the_present_state(open_page, going_down: Tab):
-    tab, late = going_down, "number-formats"
-    assert late not in drawn(tab)
-    tab.focus_control("w")
-    tab.slider("w").press("ArrowRight")
-    tab.settle()
-    tab.come_near(late)
-    fresh = open_page("?" + tab.page.url.partition("?")[2], near=False)
-    fresh.come_near(late)
-    for slug in (late, SLUGS[0]):  # the one has come late, the other was there
-        shown, expected = ([one.drawing(chart) for chart in one.charts(slug).all()] for one in (tab, fresh))
-        assert shown == expected
 
 
 HEIGHTS = """slugs => Object.fromEntries(slugs.map((slug) => [
