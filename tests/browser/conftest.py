@@ -205,19 +205,23 @@ class Tab:
         page: Playwright's page, for everything that has no method here.
         errors: errors so far: the console's, and exceptions that no script caught. They fail the test in the
             end; a test that provokes some on purpose looks at them and then clears the list.
+        warnings: what Vega has warned of in the console so far.
     """
 
     page: Page
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE_MILLISECONDS)
-        self.page.on("console", self._keep_error)
+        self.page.on("console", self._keep)
         self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
 
-    def _keep_error(self, message) -> None:
+    def _keep(self, message) -> None:
         if message.type == "error":
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
+        if message.text.startswith("WARN"):
+            self.warnings.append(message.text)
 
     def focus_control(self, name: str) -> None:
         """Put the focus on a slider that moves the status line, and wait until the server knows what is in sight.

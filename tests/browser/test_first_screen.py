@@ -1,4 +1,8 @@
-"""What a reader meets: a live figure at first sight, and the controls of what is in sight beside it."""
+"""What a reader meets: a live figure at first sight, and the controls of what is in sight beside it.
+
+And what Vega says of all this in the browser's console: nothing. The tests share their tabs, and run from top to
+bottom.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,20 @@ def wait_for(tab: Tab, key: str, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def arrived(open_shared_page) -> Tab:
-    """A laptop's tab, at the top of the page; the tests that share it run from top to bottom."""
+    """A laptop's tab, at the top of the page."""
     return open_shared_page(near=False, **LAPTOP)
+
+
+MOVED_TO = {
+    name: CONTROL[name].text(CONTROL[name].values[CONTROL[name].values.index(CONTROL[name].default) + 2])
+    for name in opening.NAMES
+}
+
+
+@pytest.fixture(scope="module")
+def fresh(open_shared_page) -> Tab:
+    """Another reader's, who comes by a link to where the first has moved the controls."""
+    return open_shared_page("?" + "&".join(f"{name}={text}" for name, text in MOVED_TO.items()), near=False, **LAPTOP)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +92,7 @@ def test_the_keys_of_a_presenter_scroll_the_page_on_arrival(arrived: Tab):
     arrived.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
 
 
-def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, arrived: Tab):
+def test_both_sliders_of_a_control_say_the_same_and_move_the_same(arrived: Tab, fresh: Tab):
     chart, moved = arrived.charts(opening.SLUG).first, {}
     for name in opening.NAMES:
         values = CONTROL[name].values
@@ -88,7 +104,7 @@ def test_both_sliders_of_a_control_say_the_same_and_move_the_same(open_page, arr
             wait_for(arrived, other, moved[name])
             arrived.wait_until_redrawn(chart, before)
             assert said(arrived, pressed) == said(arrived, other) == moved[name]
-    fresh = open_page("?" + "&".join(f"{name}={text}" for name, text in moved.items()), near=False, **LAPTOP)
+    assert moved == MOVED_TO
     assert {name: said(fresh, name) for name in moved} == moved
     assert {name: said(fresh, key) for key, name in opening.SLIDERS.items()} == moved
     assert fresh.drawing(fresh.charts(opening.SLUG).first) == arrived.drawing(chart)
@@ -109,9 +125,9 @@ def test_moves_in_quick_succession_end_at_the_last_in_both_sliders(open_page, ar
     arrived.wait_until_drawn(arrived.charts(opening.SLUG).first, fresh.drawing(fresh.charts(opening.SLUG).first))
 
 
-def test_the_page_has_not_heard_of_a_value_before_its_slider_stands_there(open_page):
+def test_the_page_has_not_heard_of_a_value_before_its_slider_stands_there(fresh: Tab):
     """Until then its messages have the old value, which would be taken for a move of the reader's."""
-    tab = open_page(near=False, **LAPTOP)
+    tab = fresh
     before = said(tab, "opening-w")
     tab.page.evaluate(
         """before => {
@@ -164,17 +180,58 @@ def test_the_figure_follows_the_pointer_on_the_slider_below_it(arrived: Tab):
     assert tab.drawing(chart) == dragged
 
 
+# --- finding one's way --------------------------------------------------------------------------------------
+
+
+WHERE = "where => document.querySelector('.contents > summary').dataset.where === where"
+
+
+def test_the_bar_says_where_one_is_and_leads_on(arrived: Tab):
+    """Also after a control has moved, and with it the address."""
+    tab, arrived_at = arrived, arrived.page.evaluate("performance.timeOrigin")
+    moved = {name: said(tab, name) for name in opening.NAMES}
+    assert all(moved[name] != CONTROL[name].text(CONTROL[name].default) for name in moved)
+    tab.page.get_by_label("Next section").click()
+    tab.page.wait_for_function(WHERE, arg=f"1 of {len(SECTIONS)}")
+    tab.page.get_by_label("Next section").click()
+    tab.page.wait_for_function(WHERE, arg=f"2 of {len(SECTIONS)}")
+    assert tab.page.evaluate("performance.timeOrigin") == arrived_at  # the page has not been left
+    assert {name: said(tab, name) for name in opening.NAMES} == moved
+    assert urlsplit(tab.page.url).fragment == SECTIONS[1].slug
+    tab.page.locator(".contents > summary").click()
+    here = tab.page.locator(".contents [aria-current]")
+    assert here.all_inner_texts() == [SECTIONS[1].title]
+    tab.page.locator(".contents > summary").click()
+    tab.settle()
+
+
+def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(arrived: Tab):
+    tab = arrived
+    tab.come_near("gated-state")
+    tab.page.locator("[data-testid=stSidebar]").hover()
+    tab.page.locator("[data-testid=stSidebarCollapseButton] button").click()
+    tab.page.wait_for_selector("[data-testid=stExpandSidebarButton]")
+    tab.page.locator(".contents > summary").click()
+    assert tab.page.locator(".contents ol").is_visible()
+    tab.page.keyboard.press("Escape")
+    tab.page.locator("[data-testid=stExpandSidebarButton]").click()
+    tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=false]")
+
+
 # --- the controls of what is in sight -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def laptop(open_shared_page) -> Tab:
-    return open_shared_page(**LAPTOP)
+def laptop(arrived: Tab) -> Tab:
+    """With everything drawn."""
+    arrived.come_near_everything()
+    return arrived
 
 
 @pytest.fixture(scope="module")
-def phone(open_shared_page) -> Tab:
-    tab = open_shared_page(**PHONE)
+def phone(arrived_on_a_phone: Tab) -> Tab:
+    tab = arrived_on_a_phone
+    tab.come_near_everything()
     tab.page.locator("[data-testid=stExpandSidebarButton]").tap()  # the one action
     return tab
 
@@ -264,42 +321,7 @@ def test_what_has_the_focus_is_not_folded_away(laptop: Tab):
     laptop.page.wait_for_selector(".st-key-f", state="hidden")
 
 
-# --- finding one's way --------------------------------------------------------------------------------------
-
-
-WHERE = "where => document.querySelector('.contents > summary').dataset.where === where"
-
-
-def test_the_bar_says_where_one_is_and_leads_on(arrived: Tab):
-    """Also after a control has moved, and with it the address."""
-    tab, arrived_at = arrived, arrived.page.evaluate("performance.timeOrigin")
-    moved = {name: said(tab, name) for name in opening.NAMES}
-    assert all(moved[name] != CONTROL[name].text(CONTROL[name].default) for name in moved)
-    tab.page.get_by_label("Next section").click()
-    tab.page.wait_for_function(WHERE, arg=f"1 of {len(SECTIONS)}")
-    tab.page.get_by_label("Next section").click()
-    tab.page.wait_for_function(WHERE, arg=f"2 of {len(SECTIONS)}")
-    assert tab.page.evaluate("performance.timeOrigin") == arrived_at  # the page has not been left
-    assert {name: said(tab, name) for name in opening.NAMES} == moved
-    assert urlsplit(tab.page.url).fragment == SECTIONS[1].slug
-    tab.page.locator(".contents > summary").click()
-    here = tab.page.locator(".contents [aria-current]")
-    assert here.all_inner_texts() == [SECTIONS[1].title]
-    tab.page.locator(".contents > summary").click()
-    tab.settle()
-
-
-def test_contents_can_be_pressed_when_the_sidebar_is_folded_away(arrived: Tab):
-    tab = arrived
-    tab.come_near("gated-state")
-    tab.page.locator("[data-testid=stSidebar]").hover()
-    tab.page.locator("[data-testid=stSidebarCollapseButton] button").click()
-    tab.page.wait_for_selector("[data-testid=stExpandSidebarButton]")
-    tab.page.locator(".contents > summary").click()
-    assert tab.page.locator(".contents ol").is_visible()
-    tab.page.keyboard.press("Escape")
-    tab.page.locator("[data-testid=stExpandSidebarButton]").click()
-    tab.page.wait_for_selector("[data-testid=stSidebar][data-collapsed=false]")
+# --- a part of it -------------------------------------------------------------------------------------------
 
 
 def test_embedded_controls_stay_in_sight_with_the_figure(open_page):
@@ -309,8 +331,8 @@ def test_embedded_controls_stay_in_sight_with_the_figure(open_page):
     assert tab.charts("vanish-or-explode").first.bounding_box()["y"] < 600
 
 
-def test_the_short_route_is_the_labs_own_steps_without_folds(open_page):
-    tab = open_page("#one-step", near=False, **LAPTOP)
+def test_the_short_route_is_the_labs_own_steps_without_folds(fresh: Tab):
+    tab = fresh
     tab.come_near("one-step")
     fold = tab.page.locator(".st-key-section-one-step details").first
     assert fold.is_visible()
@@ -331,3 +353,37 @@ def test_the_short_route_is_the_labs_own_steps_without_folds(open_page):
     tab.page.locator(".contents > summary").click()
     assert tab.page.locator(".contents ol li:visible").count() == len(SECTIONS)
     tab.settle()
+
+
+# --- the console --------------------------------------------------------------------------------------------
+
+
+MOVED = ("w", "k", "f", "h0", "n", "d")
+UNFOLD = """slider => {
+    slider.closest('[class*="st-key-group-"]').querySelector('.group').open = true;
+}"""
+
+
+def test_vega_has_nothing_to_complain_of(laptop: Tab):
+    """While the page is read, and its controls and maps are moved, with everything drawn.
+
+    A control in a group that is folded away takes no key.
+    """
+    tab = laptop
+    tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
+    for name in MOVED:
+        tab.slider(name).evaluate(UNFOLD)
+        before = said(tab, name)
+        tab.slider(name).press("ArrowRight")
+        tab.page.wait_for_function(
+            "([key, before]) => document.querySelector(`.st-key-${key} [aria-valuetext]`).ariaValueText !== before",
+            arg=[name, before],
+        )
+    tab.settle()
+    for chart in tab.charts("vanish-or-explode").all()[:2]:
+        chart.hover(position={"x": 200, "y": 150})
+        tab.page.mouse.down()
+        chart.hover(position={"x": 240, "y": 120})
+        tab.page.mouse.up()
+        tab.settle()
+    assert tab.warnings == []
