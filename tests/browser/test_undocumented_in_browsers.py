@@ -107,10 +107,26 @@ def test_a_heading_has_the_anchor_as_its_id_and_nothing_but_its_title(desk: Tab)
 # --- sliders and charts -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def dragged(open_page) -> tuple[Tab, Heard, str]:
+@pytest.fixture(scope="module")
+def alone(open_shared_page) -> Tab:
+    """One section, with all that moves it in sight."""
+    return open_shared_page(f"?section={SLUG}", height=2600)
+
+
+@fact("charts are kept")
+def test_a_chart_with_new_numbers_is_the_same_chart(alone: Tab):
+    chart = alone.charts(SLUG).first
+    chart.locator("svg.marks").evaluate("svg => svg.classList.add('of-before')")
+    before = alone.drawing(chart)
+    alone.slider("w").press("ArrowRight")
+    alone.wait_until_redrawn(chart, before)
+    assert chart.locator("svg.of-before").count() == 1
+
+
+@pytest.fixture(scope="module")
+def dragged(alone: Tab) -> tuple[Tab, Heard, str]:
     """A slider that live.js does not watch, dragged to another value and still held; that value."""
-    tab = open_page(f"?section={SLUG}", height=2600)
+    tab = alone
     heard, slider = Heard(tab), tab.slider("h0")
     knob = tab.page.locator(".st-key-h0 [data-testid=stSliderThumbValue]").locator("..")
     knob.scroll_into_view_if_needed()
@@ -156,8 +172,8 @@ def test_the_page_says_whether_the_script_is_running(desk: Tab):
 
 
 @fact("sight first")
-def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
-    tab = open_page(near=False)
+def test_what_is_in_sight_is_said_no_later_than_the_move(desk: Tab):
+    tab = desk
     tab.come_near(SLUG)
     tab.charts(SLUG).first.scroll_into_view_if_needed()
     heard = Heard(tab)
@@ -168,17 +184,6 @@ def test_what_is_in_sight_is_said_no_later_than_the_move(open_page):
     first = next(states for states in heard.states() if values_of(states, "w") == [asked])
     said = json.loads(first["live"].json_value)
     assert SLUG in said["sight"]["sections"]
-
-
-@fact("charts are kept")
-def test_a_chart_with_new_numbers_is_the_same_chart(open_page):
-    tab = open_page(f"?section={SLUG}")
-    chart = tab.charts(SLUG).first
-    chart.locator("svg.marks").evaluate("svg => svg.classList.add('of-before')")
-    before = tab.drawing(chart)
-    tab.slider("w").press("ArrowRight")
-    tab.wait_until_redrawn(chart, before)
-    assert chart.locator("svg.of-before").count() == 1
 
 
 # --- messages -----------------------------------------------------------------------------------------------
