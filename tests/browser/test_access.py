@@ -31,8 +31,14 @@ def light(open_shared_page):
 
 @pytest.fixture(scope="module")
 def dark(open_shared_page):
-    """The page at an extreme state, in the dark theme."""
-    return open_shared_page(EXTREME, color_scheme="dark")
+    """The page at an extreme state, in the dark theme, with nothing drawn but what is near."""
+    return open_shared_page(EXTREME, color_scheme="dark", near=False)
+
+
+@pytest.fixture(scope="module")
+def opened(open_shared_page):
+    """The page as it opens, with nothing drawn but what is near; it may read and write the clipboard."""
+    return open_shared_page(near=False, permissions=["clipboard-read", "clipboard-write"])
 
 
 # --- names and headings -------------------------------------------------------------------------------------
@@ -164,8 +170,8 @@ def test_a_figures_tools_show_when_a_key_reaches_them(light):
 CODE = "[data-testid=stCode]"
 
 
-def test_the_keyboard_copies_the_link(open_page):
-    tab = open_page(near=False, permissions=["clipboard-read", "clipboard-write"])
+def test_the_keyboard_copies_the_link(opened):
+    tab = opened
     tab.page.locator(".st-key-copy-link button").focus()
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_selector("[role=dialog] code")
@@ -179,6 +185,8 @@ def test_the_keyboard_copies_the_link(open_page):
     tab.page.keyboard.press("Enter")
     shown = tab.page.locator("[role=dialog] code").inner_text()
     tab.page.wait_for_function("shown => navigator.clipboard.readText().then(text => text === shown)", arg=shown)
+    tab.page.keyboard.press("Escape")
+    tab.page.wait_for_selector("[role=dialog]", state="detached")
 
 
 def test_a_slider_answers_to_the_keyboard_and_the_verdict_follows(dark):
@@ -246,18 +254,13 @@ def test_axe_finds_nothing_on_the_whole_page_as_it_opens(light):
 
 
 def test_axe_finds_nothing_on_the_whole_page_in_the_dark_at_an_extreme_state(dark):
+    dark.come_near_everything()
     unfold(dark)
     assert violations(dark) == ""
 
 
-@pytest.fixture(scope="module")
-def opened(open_shared_page):
-    """The page as it opens, with nothing drawn but what is near."""
-    return open_shared_page(near=False)
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["Copy link", "Embed …"])
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_what_pops_up(color_scheme: str, name: str, opened):
     opened.wear(color_scheme)
     opened.page.locator(".st-key-share").get_by_role("button", name=name).click()
