@@ -205,7 +205,7 @@ class Tab:
         page: Playwright's page, for everything that has no method here.
         errors: errors so far: the console's, and exceptions that no script caught. They fail the test in the
             end; a test that provokes some on purpose looks at them and then clears the list.
-        warnings: what Vega has warned of in the console so far.
+        warnings: what Vega has warned of in the console so far; they fail the test as well.
     """
 
     page: Page
@@ -373,4 +373,4 @@ def _tabs(chromium: Browser, *server: str) -> Iterator[Callable[..., Tab]]:
     yield open_one
     for tab in tabs:
         tab.page.context.close()
-    assert [tab.errors for tab in tabs if tab.errors] == []
+    assert [tab.errors + tab.warnings for tab in tabs if tab.errors + tab.warnings] == []
