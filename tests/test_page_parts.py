@@ -395,6 +395,29 @@ def test_a_new_value_is_a_move_also_before_the_browser_has_heard():
     assert state_of(reader).w == 1.2
 
 
+def test_a_put_that_comes_after_the_readers_move_does_not_undo_it():
+    """A run that had begun before the move draws the slider where the server wanted it, and the browser says so."""
+    reader = opened()
+    reader.hears = False
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.91).run()
+    put(reader, w=1.2)
+    put(reader, w=1.3)
+    put(reader, w=0.91, k=51)
+    assert (state_of(reader).w, state_of(reader).k) == (1.3, 51)
+    assert reader.select_slider(key="w").value == reader.select_slider(key=f"{SLUG}-w").value == 1.3
+
+
+def test_once_the_browser_has_heard_the_reader_can_go_back_to_where_the_server_had_put_a_slider():
+    reader = opened()
+    reader.hears = False
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.91).run()
+    put(reader, w=1.2)
+    reader.hears = True
+    put(reader, k=51)
+    put(reader, w=0.91)
+    assert state_of(reader).w == reader.select_slider(key=f"{SLUG}-w").value == 0.91
+
+
 def test_the_second_slider_says_the_old_value_again_and_moves_nothing():
     reader = opened()
     reader.hears = False

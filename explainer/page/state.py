@@ -69,12 +69,29 @@ class Put:
         value: of the widget, from when it is drawn next.
         drawn_by: the key of the fragment that draws it.
         before: the values that the browser may still say, until it has heard of this one.
-        number: counts up.
+        number: counts up, also when it is drawn again.
     """
 
     value: object
     drawn_by: str
     before: tuple[object, ...]
+    number: int
+
+
+@dataclass(frozen=True)
+class Overruled:
+    """Where the server had put a widget that the reader has moved since, before the browser had heard of it.
+
+    Attributes:
+        value: the server's.
+        by: the reader's.
+        drawn_by: the key of the fragment that draws the widget.
+        number: counts on with those of the puts.
+    """
+
+    value: object
+    by: object
+    drawn_by: str
     number: int
 
 
@@ -137,6 +154,7 @@ class PageState:
         dragged: the number of the last message about a dragged slider.
         puts: where the server has put widgets, by their keys, until the browser has heard of it.
         put: the number of the last of them.
+        overruled: where it had put those that the reader has moved since, by their keys, as long as that may come back.
         drawn: the keys of those that have been drawn there.
         told: the number of the last of them that the browser has been told of.
         heard: the number of the last of them that the browser has said it has heard of.
@@ -174,6 +192,7 @@ class PageState:
     dragged: int = 0
     puts: dict[str, Put] = field(default_factory=dict)
     put: int = 0
+    overruled: dict[str, Overruled] = field(default_factory=dict)
     drawn: set[str] = field(default_factory=set)
     told: int = 0
     heard: int = 0

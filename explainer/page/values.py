@@ -8,13 +8,14 @@ until then a widget stands where the server has put it, unless the browser says 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import streamlit as st
 
 from explainer.choices.controls import CONTROL, Several
 from explainer.choices.keeping import KEEP
 from explainer.choices.settings import Settings, from_query
-from explainer.page.state import Put, page_state
+from explainer.page.state import Overruled, Put, page_state
 
 BROWSER = "live"  # the key of the component that speaks for the browser
 
@@ -44,10 +45,16 @@ def fragment_of(name: str) -> str:
 
 
 def take(key: str) -> None:
-    """Before a widget is drawn: put it where the server wants it."""
+    """Before a widget is drawn: put it where the server wants it.
+
+    Each drawing has a number of its own: until the browser has heard of the last, one may be on its way.
+    """
+    state = page_state()
     if key in _unheard():
-        st.session_state[key] = page_state().puts[key].value
-        page_state().drawn.add(key)
+        state.put += 1
+        state.puts[key] = replace(state.puts[key], number=state.put)
+        st.session_state[key] = state.puts[key].value
+        state.drawn.add(key)
 
 
 def has_drawn(key: str, value: object) -> None:
@@ -77,14 +84,31 @@ def _standing(key: str) -> object:
 def is_echo(key: str) -> bool:
     """Whether a widget that has changed says only where it stood before the server has put it elsewhere.
 
-    If not, the reader has moved it, and what the server wanted is over.
+    If not, the reader has moved it, and what the server wanted is over. But a run that has begun before may still draw
+    the widget there: then the browser says that value as if the reader had gone back, and the reader's own is restored.
     """
+    state, said = page_state(), st.session_state[key]
     if key not in _unheard():
-        return False
-    one = page_state().puts[key]
-    if st.session_state[key] in (*one.before, one.value):
+        return _comes_back(key, said)
+    one = state.puts[key]
+    if said in (*one.before, one.value):
         return True
-    del page_state().puts[key]
+    del state.puts[key]
+    state.put += 1
+    state.overruled[key] = Overruled(one.value, said, one.drawn_by, state.put)
+    return False
+
+
+def _comes_back(key: str, said: object) -> bool:
+    """Whether the browser says what the reader has overruled; if so, put the widget where the reader had it."""
+    overruled = page_state().overruled
+    one = overruled.pop(key, None)
+    if one is None:
+        return False
+    if said == one.value:
+        put(key, one.by, one.drawn_by)
+        return True
+    overruled[key] = replace(one, by=said)
     return False
 
 
@@ -101,6 +125,11 @@ def _unheard() -> list[str]:
             state.heard = max(state.heard, heard)
     state.puts = {key: one for key, one in state.puts.items() if one.number > state.heard}
     state.drawn &= set(state.puts)
+    state.overruled = {
+        key: one
+        for key, one in state.overruled.items()
+        if one.number > state.heard or st.session_state.get(key) == one.value  # which has just come back
+    }
     return list(state.puts)
 
 

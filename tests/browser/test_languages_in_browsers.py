@@ -66,25 +66,22 @@ def test_the_way_to_another_language_keeps_the_state_and_the_section(reader: Tab
     assert "w=1.2" in tab.page.url
 
 
-def test_the_way_to_other_languages_scrolls_away_with_the_title(reader: Tab):
-    tab = reader
-    tab.settle()
-    main = tab.page.locator("[data-testid=stMain]")
-    main.evaluate("main => main.scrollTo({ top: 0, behavior: 'instant' })")
-    top = "() => document.querySelector('.languages').getBoundingClientRect().top"
-    title = "() => document.querySelector('h1').getBoundingClientRect().top"
-    tab.page.wait_for_function(f"() => ({title})() > 0")
-    apart = tab.page.evaluate(title) - tab.page.evaluate(top)
-    assert 0 < apart < 80
-    main.evaluate("main => main.scrollTo({ top: 900, behavior: 'instant' })")
-    tab.page.wait_for_function(f"() => ({title})() < 0")
-    assert tab.page.evaluate(title) - tab.page.evaluate(top) == apart
-
-
 def test_a_page_in_spanish_is_drawn_whole_on_a_phone(reader: Tab):
+    reader.settle()
     reader.come_near_everything()
     assert language(reader) == "es"
     is_drawn_whole_on_a_phone(reader)
+
+
+def test_the_way_to_other_languages_scrolls_away_with_the_title(open_page):
+    tab = open_page(near=False)
+    top = "() => document.querySelector('.languages').getBoundingClientRect().top"
+    title = "() => document.querySelector('h1').getBoundingClientRect().top"
+    apart = tab.page.evaluate(title) - tab.page.evaluate(top)
+    assert 0 < apart < 80
+    tab.page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo({ top: 900, behavior: 'instant' })")
+    tab.page.wait_for_function(f"() => ({title})() < 0")
+    assert tab.page.evaluate(title) - tab.page.evaluate(top) == apart
 
 
 @pytest.mark.parametrize("code", ["en", "de", "es"])  # one after the other: what is sent ahead is of one language
