@@ -158,7 +158,7 @@ def test_the_page_has_not_heard_of_a_value_before_its_slider_stands_there(fresh:
         said(tab, "w"),
     )
     tab.slider("k").press("ArrowRight")
-    wait_until(tab.page, lambda: max(heard()) == 1, "the page never hears of it")
+    wait_until(tab.page, lambda: max(heard()) > 0, "the page never hears of it")
     tab.settle()
     assert said(tab, "opening-w") == said(tab, "w") != before
 
