@@ -407,6 +407,18 @@ def test_a_put_that_comes_after_the_readers_move_does_not_undo_it():
     assert reader.select_slider(key="w").value == reader.select_slider(key=f"{SLUG}-w").value == 1.3
 
 
+def test_a_put_that_is_drawn_again_may_come_after_the_browser_has_heard_of_the_first_drawing():
+    reader = opened()
+    reader.hears = False
+    reader.select_slider(key=f"{SLUG}-w").set_value(0.91).run()
+    first = reader.session_state[KEY].told
+    put(reader, k=51)  # draws again what the browser has not heard of
+    reader.session_state[KEY].heard = first
+    put(reader, w=1.2)
+    put(reader, w=0.91)
+    assert state_of(reader).w == reader.select_slider(key="w").value == 1.2
+
+
 def test_once_the_browser_has_heard_the_reader_can_go_back_to_where_the_server_had_put_a_slider():
     reader = opened()
     reader.hears = False
