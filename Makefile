@@ -1,8 +1,9 @@
 # make run     serve the page at http://localhost:8501
-# make test    run the tests: the same examples each time, in parallel
+# make test    run the tests: the same examples each time, in parallel; less than five minutes on two cores
 # make check   lint, and check the formatting
 # make fuzz    search at random for what the tests have not tried; two minutes
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
+# make browser try in Chromium all that the page does; seven minutes
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
 # make faults  kill servers, slow lines down, shut the page into frames: does it go on? some minutes
 # make words   bring the translations up to date with the code, and print what is to be translated
@@ -34,7 +35,7 @@ export OMP_NUM_THREADS := 1
 export MALLOC_ARENA_MAX := 1
 
 .DELETE_ON_ERROR:
-.PHONY: run test check fuzz claims engines faults words format bench beside load endurance screenshots clean
+.PHONY: run test check fuzz browser engines faults claims words format bench beside load endurance screenshots clean
 
 run: $(VENV)/page.stamp
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
@@ -50,7 +51,7 @@ fuzz: $(VENV)/tests.stamp
 	$(PYTEST) --dist worksteal -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
 # Only the files that have such a test are collected: with all of them that takes longer than some claims.
-claims faults: $(VENV)/tests.stamp
+browser faults claims: $(VENV)/tests.stamp
 	$(PYTEST) $(TOGETHER) -m $@ $$(grep -rl --include='*.py' 'mark[.]$@' tests) $(ARGS)
 
 engines: $(VENV)/tests.stamp

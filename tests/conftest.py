@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("apart") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("browser", "apart")])
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("needs_browser", "apart")])
     items.sort(key=_seconds, reverse=True)
 
 

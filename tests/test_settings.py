@@ -281,8 +281,7 @@ def possible_notes(control: Control) -> set[str]:
     links = [[""], ["1e99"], ["-1e99"]]
     if isinstance(control, Number):
         grid = numbers(control)
-        between = np.linspace(grid[0], grid[-1], 20_011).tolist()
-        links += [[repr(value)] for value in between] + [[repr(value + 1e-9)] for value in grid[:-1]]
+        links += [[repr(value + 1e-9)] for value in grid[:-1]] + [[repr(value - 1e-9)] for value in grid[1:]]
     if not isinstance(control, Number):
         links += [[name.upper()] for name in control.values]
     if isinstance(control, Several):

@@ -6,7 +6,7 @@ Without the browser that it needs a test is skipped, and the end of the run says
 Fixtures:
     served_page: the address of the running page, for the whole session. Its log is shown with a failed test.
     server: its process.
-    chromium: the browser, for the whole session. Whoever asks for one is marked ``browser``.
+    chromium: the browser, for the whole session. Whoever asks for one is marked ``needs_browser``.
     open_page: opens the page in a tab of its own and gives a :class:`Tab`; see there for what a test can do.
     open_at: the same, of a server that the test has started itself with :func:`serving`.
     open_shared_page: as ``open_page``, with tabs that stay open for all tests of a file.
@@ -67,10 +67,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = getattr(item, "fixturenames", ())
         if "engine" in names:
             item.add_marker(pytest.mark.engines)
-            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.needs_browser)
             item.add_marker(pytest.mark.xdist_group(f"engine-{_engine_of(item)}"))
         elif "chromium" in names:
-            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.needs_browser)
             if "open_shared_page" not in names:
                 item.add_marker(pytest.mark.apart)
 
@@ -83,7 +83,7 @@ def _engine_of(item: pytest.Item) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     engine = _engine_of(item)
-    if item.get_closest_marker("browser") is None or installed.is_there(engine):
+    if item.get_closest_marker("needs_browser") is None or installed.is_there(engine):
         return
     item.user_properties.append((MISSING, engine))
     if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_BROWSER") == "1":

@@ -16,6 +16,8 @@ from explainer.choices.presets import PRESETS
 from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 
+pytestmark = pytest.mark.browser
+
 # Every rule that axe-core runs by itself, and the one for WCAG 2.2 that it leaves to the tester. None is off.
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 

@@ -16,6 +16,8 @@ from explainer.lesson import LAB_STEPS, SECTIONS
 from explainer.page import opening
 from tests.browser.conftest import Heard, Tab, wait_until
 
+pytestmark = pytest.mark.browser
+
 LAPTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 FIGURE = f".st-key-section-{opening.SLUG} [data-testid=stVegaLiteChart]"

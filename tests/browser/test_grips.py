@@ -17,6 +17,8 @@ from explainer.lesson.opening import FIGURE
 from explainer.lesson.through_time import SHARES, UNROLLED
 from tests.browser.conftest import Heard, Tab
 
+pytestmark = pytest.mark.browser
+
 SECTIONS = "through-time,one-recurrence,k-steps"
 CHART = "[data-testid=stVegaLiteChart]"
 

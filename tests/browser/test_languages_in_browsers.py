@@ -14,6 +14,8 @@ from explainer.lesson.k_steps import BY_LAG
 from tests.browser.conftest import Heard, Tab
 from tests.browser.test_sweeps_in_browsers import TALL, caption, grab, value, wait_for_the_answer
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def reader(open_shared_page) -> Tab:

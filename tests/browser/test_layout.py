@@ -13,6 +13,8 @@ import pytest
 from explainer.lesson import SECTIONS
 from explainer.page.server import STYLESHEET
 
+pytestmark = pytest.mark.browser
+
 DESK, PHONE = "desk", "phone"
 DEVICES = {DESK: {}, PHONE: {"has_touch": True, "is_mobile": True}}
 NARROWEST, WIDEST = ("dark", PHONE, 360, 740), ("light", DESK, 1280, 900)

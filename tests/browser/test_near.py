@@ -9,6 +9,8 @@ from explainer.lesson import SECTIONS
 from explainer.page import take as page_take
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab
 
+pytestmark = pytest.mark.browser
+
 SLUGS = [section.slug for section in SECTIONS]
 
 

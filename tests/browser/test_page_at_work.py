@@ -18,6 +18,8 @@ from explainer.lesson import SECTIONS
 from tests.browser.conftest import wait_until
 from tests.facts import fact
 
+pytestmark = pytest.mark.browser
+
 MAPS = "vanish-or-explode"
 WALKED = next(section.slug for section in SECTIONS if section.plots[0].walk)
 

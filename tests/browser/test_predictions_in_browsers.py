@@ -11,6 +11,8 @@ from explainer.choices.settings import Settings
 from explainer.lesson import SECTIONS
 from tests.browser.conftest import Tab, wait_until
 
+pytestmark = pytest.mark.browser
+
 SCALAR = SECTIONS[1:9]  # their moves are of the two small cells, and quick
 BY_SLUG = {section.slug: section for section in SECTIONS}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from explainer.lesson import SECTIONS
 from tests.browser.conftest import wait_until
+
+pytestmark = pytest.mark.browser
 
 SHOWN = """() => [...document.querySelectorAll("[class*='st-key-section-']")]
     .filter(section => section.getBoundingClientRect().height)

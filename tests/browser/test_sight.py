@@ -10,6 +10,8 @@ from explainer.lesson import SECTIONS
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Tab, wait_until
 from tests.browser.page_scripts import DRAWING
 
+pytestmark = pytest.mark.browser
+
 SECTION = "k-steps"
 AWAY = "number-formats"  # a section out of sight of the other, which every control of the vanilla cell moves
 UNMOVED = "depth-is-time"  # has controls of its own, of which ds runs everything

@@ -20,6 +20,8 @@ from explainer.page.undocumented import VALUE_TEXT
 from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab, wait_until
 from tests.facts import fact
 
+pytestmark = pytest.mark.browser
+
 SECTION = "k-steps"
 TALL = 2600  # pixels: the controls and the figure are in sight together
 

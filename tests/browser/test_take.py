@@ -35,6 +35,8 @@ from tests.browser.conftest import (
 from tests.facts import fact
 from tests.serving import free_port
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).parents[2]
 FRAMES = ("k-steps", "product-of-gates")
 STATE = "?act=logistic&w=2&k=30&f=0.9"

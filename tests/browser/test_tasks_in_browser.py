@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from explainer.course import claims, hand_in, shelf
+
+pytestmark = pytest.mark.browser
 
 TASKS = "?tasks=first-look"
 LINK = f"{TASKS}&section=k-steps,vanish-or-explode"

@@ -18,6 +18,8 @@ from tests.browser.conftest import PATIENCE_MILLISECONDS, Heard, Tab, wait_until
 from tests.facts import fact
 from tests.serving import connected, first_run
 
+pytestmark = pytest.mark.browser
+
 SLUG = "k-steps"
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 
