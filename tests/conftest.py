@@ -46,6 +46,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             pytest.exit(f"pytest-xdist does not read its groups with pytest {pytest.__version__}: {loose[0]}", 4)
     for module in pkgutil.walk_packages(explainer.__path__, "explainer."):
         importlib.import_module(module.name)
+    gc.freeze()  # what has been imported stays: without this each of the many collections would look at all of it
 
 
 @pytest.fixture(scope="module", autouse=True)

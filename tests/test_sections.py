@@ -884,11 +884,11 @@ def test_every_section_has_a_right_answer_worked_out_here():
 
 
 def sweep() -> Iterator[Settings]:
-    """Every w and every f of the sidebar, and the rest in turn: answers change in between the corners."""
-    for i, w in enumerate(CONTROL["w"].values):
+    """Every third w of the sidebar, and the rest in turn: answers change in between the corners."""
+    for i, w in list(enumerate(CONTROL["w"].values))[::3]:
         turn = {"h0": 7 * i, "f": i, "k": 3 * i, "u": 5 * i, "spread": i, "seed": i, "ls": 2 * i}
         values = {name: CONTROL[name].values[at % len(CONTROL[name].values)] for name, at in turn.items()}
-        yield Settings(w=w, act=ACTS[(i // 2) % 4], gate=GATES[i % 3], **values)
+        yield Settings(w=w, act=ACTS[(i // 2) % 4], gate=GATES[(i // 3) % 3], **values)
 
 
 @pytest.mark.parametrize("slug", sorted(ANSWERS))

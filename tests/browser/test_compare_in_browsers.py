@@ -10,6 +10,8 @@ from explainer.choices.keeping import KEEP
 from tests.browser.conftest import Heard, Tab, wait_until
 from tests.browser.test_sweeps_in_browsers import VIEW, grab, value, wait_for_the_answer
 
+pytestmark = pytest.mark.browser
+
 SECTION = "k-steps"
 
 

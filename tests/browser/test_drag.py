@@ -119,6 +119,7 @@ def test_what_the_pointer_passes_while_an_answer_is_awaited_is_skipped_and_the_l
     tab.wait_until_drawn(chart, fresh.drawing(fresh.charts(SECTION).first))
 
 
+@pytest.mark.browser
 def test_on_the_whole_page_the_section_in_sight_follows(open_page):
     tab = open_page(near=False)
     for slug in ("number-formats", SECTION):
