@@ -7,23 +7,17 @@ time stands beside it: where the two differ, something else was running.
 """
 
 import platform
-import statistics
-import sys
 import time
 from collections.abc import Callable
 
 import torch
 
+from benchmarks.engine import line, measured, say
 from explainer.maths import jacobians
 from explainer.maths.network import Network
 
 CELLS = ("rnn", "lstm", "gru")
 SEEDS = 5
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def forget() -> None:
@@ -33,15 +27,7 @@ def forget() -> None:
 
 
 def report(what: str, work: Callable[[], object], times: int, before: Callable[[], object] = forget) -> None:
-    taken, busy = [], []
-    for _ in range(times):
-        before()
-        begun, busy_before = time.perf_counter(), time.process_time()
-        work()
-        taken.append((time.perf_counter() - begun) * 1e3)
-        busy.append((time.process_time() - busy_before) * 1e3)
-    middle, processor = statistics.median(taken), statistics.median(busy)
-    say(f"  {what:<44}{middle:9.2f} ms  ({min(taken):.2f} to {max(taken):.2f}), processor {processor:.2f} ms")
+    say(line(what, *measured(work, times, before)))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ LIVES_IN = {
     "altair": {"figures", "reach", "lesson", "take"},
     "streamlit": {"page"},
 }
+LONGEST = 350  # lines
 NOT_SECTIONS = {"parts", "moves", "prose", "citation"}
 
 
@@ -90,6 +91,13 @@ def test_each_big_library_stays_where_it_belongs():
     for library, rooms in LIVES_IN.items():
         users = {room(name) for name, names in IMPORTS.items() if any(one.split(".")[0] == library for one in names)}
         assert users == rooms, library
+
+
+def test_no_file_is_longer_than_one_sitting():
+    written = [file for file in (ROOT / PACKAGE).rglob("*") if file.suffix in {".py", ".js", ".css", ".html", ".md"}]
+    assert len(written) > len(MODULES)
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in written}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
 def test_nothing_is_called_utils():

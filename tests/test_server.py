@@ -57,10 +57,15 @@ def test_what_keeps_the_page_around_a_frame_still_stands_before_streamlits_own_s
     with urllib.request.urlopen(f"{served[0]}/", timeout=PATIENCE_SECONDS) as answer:
         page, headers = answer.read().decode(), answer.headers
     room = ROOT / "explainer" / "page"
-    style, script = ((room / name).read_text(encoding="utf-8") for name in ("page.css", "frame.js"))
-    assert page.count(style) == page.count(script) == 1
-    assert page.index('<div id="root">') < page.index(style) < page.index("</body>")
-    assert "<" not in style
+    *styles, script = (
+        (room / name).read_text(encoding="utf-8") for name in ("page.css", "lesson.css", "devices.css", "frame.js")
+    )
+    assert page.count(script) == 1
+    assert [page.count(style) for style in styles] == [1, 1, 1]
+    # each comes after the one before: a later rule may take an earlier one back
+    places = [page.index(text) for text in ('<div id="root">', *styles, "</body>")]
+    assert places == sorted(places)
+    assert "<" not in "".join(styles)
     assert page.index('<div id="root">') < page.index(script) < page.index("</body>")
     assert "</script" not in script
     assert all("module" in one for one in re.findall(r"<script([^>]*\bsrc=[^>]*)>", page))  # these wait for its end

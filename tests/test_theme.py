@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from explainer.page.server import STYLESHEETS
+
 ROOT = Path(__file__).parents[1]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
 
@@ -130,7 +132,7 @@ def test_no_rule_asks_every_element_what_it_has():
     What it asks for is an element of a class: a selector that fits every element, or asks where one stands, is asked
     again at each mark that a chart draws.
     """
-    page = (ROOT / "explainer" / "page" / "page.css").read_text(encoding="utf-8")
+    page = "".join(sheet.read_text(encoding="utf-8") for sheet in STYLESHEETS)
     assert re.findall(r"(?:^|[\s>+~,]):has\(.*", page, re.MULTILINE) == []
     asked = re.findall(r":has\((.*?)\)", page)
     assert asked

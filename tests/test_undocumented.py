@@ -20,8 +20,8 @@ from tests.reader import Reader
 
 ROOT = Path(__file__).parents[1]
 SELECTING = (
-    *("page.css", "page.html", "live.js", "sweep.js", "follow.js", "press.js", "buttons.js"),
-    *("projector.css", "projector.js", "tasks.js"),
+    *("page.css", "lesson.css", "devices.css", "projector.css"),
+    *("page.html", "live.js", "sweep.js", "follow.js", "press.js", "buttons.js", "projector.js", "tasks.js"),
 )
 
 

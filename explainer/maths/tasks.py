@@ -8,7 +8,7 @@ To add a task: one entry in `TASKS`, and its properties in `tests/test_training.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
@@ -82,33 +82,29 @@ def _says_the_bit(given: Tensor, bit: Tensor) -> Tensor:
     return (given > 0) == (bit > 0.5)
 
 
+_ONE_BIT = Task(
+    label="Memory",
+    question="One bit, at the start; then k steps of noise on another line. What was the bit?",
+    input_size=2,
+    draw=_bit_on_its_own_line,
+    loss=functional.binary_cross_entropy_with_logits,
+    right=_says_the_bit,
+    loss_of_guessing=math.log(2),
+    accuracy_of_guessing=0.5,
+    decisive_lag=lambda k: k,
+    decisive_lag_reason="the bit stands k steps back in every sequence",
+    source="after Bengio, Simard & Frasconi 1994, section III (the latching problem)",
+)
+
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
-        "memory": Task(
-            label="Memory",
-            question="One bit, at the start; then k steps of noise on another line. What was the bit?",
-            input_size=2,
-            draw=_bit_on_its_own_line,
-            loss=functional.binary_cross_entropy_with_logits,
-            right=_says_the_bit,
-            loss_of_guessing=math.log(2),
-            accuracy_of_guessing=0.5,
-            decisive_lag=lambda k: k,
-            decisive_lag_reason="the bit stands k steps back in every sequence",
-            source="after Bengio, Simard & Frasconi 1994, section III (the latching problem)",
-        ),
-        "memory-in-noise": Task(
+        "memory": _ONE_BIT,
+        "memory-in-noise": replace(
+            _ONE_BIT,
             label="Memory, one line",
             question="One bit, at the start; then k steps of noise on the same line. What was the bit?",
             input_size=1,
             draw=_bit_in_the_noise,
-            loss=functional.binary_cross_entropy_with_logits,
-            right=_says_the_bit,
-            loss_of_guessing=math.log(2),
-            accuracy_of_guessing=0.5,
-            decisive_lag=lambda k: k,
-            decisive_lag_reason="the bit stands k steps back in every sequence",
-            source="after Bengio, Simard & Frasconi 1994, section III (the latching problem)",
         ),
         "adding": Task(
             label="Adding",

@@ -53,7 +53,7 @@ def begin() -> View:
     _freeze_imports()
     read_link()
     if not server.has_styled():
-        st.html(server.STYLESHEET)
+        st.html(server.STYLE)
     st.html(language.of_the_document() + SCRIPTS, unsafe_allow_javascript=True)
     if st.query_params.get_all(links.VIEW) == [links.PROJECTOR]:
         st.html(PROJECTOR)

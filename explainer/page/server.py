@@ -27,13 +27,14 @@ HEADERS = {
     b"referrer-policy": b"same-origin",  # a site that a reader goes to need not know the state of the page
 }
 
-STYLESHEET = Path(__file__).with_name("page.css")
+STYLESHEETS = tuple(Path(__file__).with_name(name) for name in ("page.css", "lesson.css", "devices.css"))
+STYLE = "<style>\n{}</style>".format("\n".join(one.read_text(encoding="utf-8") for one in STYLESHEETS))
 _FRAME = Path(__file__).with_name("frame.js").read_text(encoding="utf-8")
 # What a run of the page brings comes late: the first words would have no style. And as soon as Streamlit's own scripts
 # draw a heading that the address names, they scroll there, around a frame as well.
 END, EARLY = (
     b"</body>",
-    f"<style>\n{STYLESHEET.read_text(encoding='utf-8')}</style><script>(() => {{\n{_FRAME}}})();</script>".encode(),
+    f"{STYLE}<script>(() => {{\n{_FRAME}}})();</script>".encode(),
 )
 STYLED = b"x-style-in-document"  # a header of the WebSocket of a document that got the style from here
 

@@ -44,7 +44,7 @@ TEST_IDS = (
     "stVegaLiteChart",
     "stVerticalBlock",
 )
-"""The values of ``data-testid`` that ``page.css``, ``page.html`` and the scripts select by."""
+"""The values of ``data-testid`` that the style sheets, ``page.html`` and the scripts select by."""
 
 
 @dataclass(frozen=True)
@@ -63,30 +63,31 @@ class Fact:
 
 
 _PAGE, _BENCHMARKS = "explainer/page", "benchmarks"
-_CSS, _LIVE, _HTML = f"{_PAGE}/page.css", f"{_PAGE}/live.js", f"{_PAGE}/page.html"
+_CSS, _DEVICES = f"{_PAGE}/page.css", f"{_PAGE}/devices.css"
+_LIVE, _HTML = f"{_PAGE}/live.js", f"{_PAGE}/page.html"
 _SWEEP, _PRESS = f"{_PAGE}/sweep.js", f"{_PAGE}/press.js"
 
 FACTS = {
     "test ids": Fact(
         "Every element has a data-testid.",
-        (_CSS, _LIVE),
+        (_CSS, f"{_PAGE}/lesson.css", _DEVICES, _LIVE),
         "Look up the element in the browser and put its new name into TEST_IDS and into the files that select by it.",
     ),
     "wrappers": Fact(
         "A container or a fragment within a container stands in a stLayoutWrapper, and that directly in the container.",
-        (_CSS, f"{_PAGE}/projector.js"),
+        (_CSS, f"{_PAGE}/lesson.css", _DEVICES, f"{_PAGE}/projector.js"),
         "Find the block that is the flex item now: the rules for the status bar and for buttons in a row need it, and "
         "the projector view hides by it what is not the section.",
     ),
     "the header's height": Fact(
         "On a phone Streamlit's header is at most 3.75rem tall.",
-        (_CSS,),
-        "Put the new height into page.css where the status line sticks below the header.",
+        (_DEVICES,),
+        "Put the new height into devices.css where the status line sticks below the header.",
     ),
     "a folded sidebar": Fact(
         "The sidebar has data-collapsed, true or false, and folds at the press of its button.",
-        (_CSS,),
-        "Find how the sidebar says that it is folded: on a phone it comes up from below, by a rule of page.css.",
+        (_CSS, _DEVICES),
+        "Find how the sidebar says that it is folded: on a phone it comes up from below, by a rule of devices.css.",
     ),
     "anchors": Fact(
         f"A heading written as HTML with {ANCHOR} gets that as its id, and nothing else.",
@@ -169,7 +170,7 @@ FACTS = {
     "a lost connection": Fact(
         "While the server is away, a dialog with the title “Connection error” says how to start one; it stands right "
         "below the body, and goes when the server is back.",
-        (_HTML, _CSS, f"{_PAGE}/frame.js"),
+        (_HTML, _DEVICES, f"{_PAGE}/frame.js"),
         "Find the dialog in the browser and let page.html put its words there: readers have no server to start. In a "
         "frame it has to stand where the reader looks.",
     ),

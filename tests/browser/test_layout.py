@@ -11,7 +11,7 @@ import re
 import pytest
 
 from explainer.lesson import SECTIONS
-from explainer.page.server import STYLESHEET
+from explainer.page.server import STYLESHEETS
 
 pytestmark = pytest.mark.browser
 
@@ -286,7 +286,7 @@ def _split(prelude: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-SELECTORS = selectors(STYLESHEET.read_text(encoding="utf-8"))
+SELECTORS = [one for sheet in STYLESHEETS for one in selectors(sheet.read_text(encoding="utf-8"))]
 
 
 def test_selectors_are_found_in_a_stylesheet():

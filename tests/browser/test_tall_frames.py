@@ -213,7 +213,7 @@ def test_what_is_pressed_before_the_server_knows_of_the_frame_opens_in_place(cou
     page.locator("#plain").scroll_into_view_if_needed()
     inside = page.frame_locator("#plain")
     press_embed_in_plain(page)
-    inside.locator("body > [data-testid=stDialog]").get_by_role("dialog").wait_for()  # where page.css looks for it
+    inside.locator("body > [data-testid=stDialog]").get_by_role("dialog").wait_for()  # where devices.css looks for it
     ((server, message),) = unsaid
     server.send(message)
     expect(inside.locator(".st-key-in-place-embed-one-step code").first).to_contain_text("section=one-step")
