@@ -128,6 +128,7 @@ def others(count: int) -> str:
 _COUNTED = {
     "block": word_counted("{count} block", "{count} blocks"),
     "hand-in": word_counted("{count} hand-in", "{count} hand-ins"),
+    "input": word_counted("{count} input", "{count} inputs"),
     "layer": word_counted("{count} layer", "{count} layers"),
     "measurement": word_counted("{count} measurement", "{count} measurements"),
     "number": word_counted("{count} number", "{count} numbers"),

@@ -171,7 +171,7 @@ BAD = {
     "a layer missing": (safetensors.torch.save(state_of(network()) | {"weight_hh_l2": torch.zeros(16, 4)}), "missing"),
     "too wide": (
         safetensors.torch.save({"weight_hh_l0": torch.zeros(1025, 1025), "weight_ih_l0": torch.zeros(1025, 1)}),
-        "at most 1,024",
+        "1,025 units, 1 input, 1 layer; at most 1,024",
     ),
     "too large": (bytes(20_000_001), "at most 20 MB"),
     "control characters": (safetensors.torch.save({"a\x1b[31m\nweight": torch.zeros(1)}), "�"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainer.choices.controls import CONTROL
-from explainer.choices.settings import Settings, from_query
+from explainer.choices.settings import Settings
 from explainer.course.quantities import QUANTITIES, Quantity
 from explainer.languages import say
 from explainer.lesson import SECTIONS
@@ -324,16 +324,17 @@ def _task(fields: _Fields) -> Task:
 def _settings(fields: _Fields) -> Settings:
     """The state in ``at``: controls by name, as the link writes them."""
     at = fields._get("at", {}, dict, say('a table of controls, such as { k = 80, act = "tanh" }'))
-    query = {}
+    values = {}
     for name, value in at.items():
         if name not in CONTROL:
             known = ", ".join(CONTROL)
             fields.fail("at", say("there is no control “{name}”; known are {names}", name=name[:40], names=known))
-        query[name] = [str(one) for one in (value if isinstance(value, list) else [value])] or [""]
-    settings, notes = from_query(query)
-    if notes:
-        fields.fail("at", notes[0].replace(" now", ""))
-    return settings
+        asked = [str(one) for one in (value if isinstance(value, list) else [value])] or [""]
+        values[name], note = CONTROL[name].parse(asked)
+        if note:
+            said = {"name": name, "asked": ", ".join(asked)[:40], "value": ", ".join(CONTROL[name].texts(values[name]))}
+            fields.fail("at", say("`{name}` cannot be “{asked}”; it can be {value}, for example", **said))
+    return Settings(**values)
 
 
 def _conditions(fields: _Fields) -> Iterator[Condition]:

@@ -125,12 +125,12 @@ def _found(prefix: str, own: Mapping[str, Tensor], cell: str | None) -> Found:
     if n > MOST_UNITS or w_ih.shape[1] > MOST_UNITS or layers > MOST_LAYERS:
         raise Unusable(
             say(
-                "{network}: {units} units, {inputs} inputs, {layers} layers; at most {most_units} units and inputs and "
-                "{most_layers} layers can be measured.",
+                "{network}: {units}, {inputs}, {layers}; at most {most_units} units and inputs and {most_layers} "
+                "layers can be measured.",
                 network=name,
-                units=whole(n),
-                inputs=whole(w_ih.shape[1]),
-                layers=layers,
+                units=words.counted(n, "unit"),
+                inputs=words.counted(w_ih.shape[1], "input"),
+                layers=words.counted(layers, "layer"),
                 most_units=whole(MOST_UNITS),
                 most_layers=MOST_LAYERS,
             )
