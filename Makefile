@@ -48,14 +48,15 @@ test: $(VENV)/tests.stamp
 	$(PYTEST) $(TOGETHER) $(ARGS)
 
 fuzz: $(VENV)/tests.stamp
-	$(PYTEST) --dist worksteal -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
+	$(PYTEST) --dist worksteal -p tests.fuzz --fuzz-seconds $(SECONDS) $(if $(SEED),--hypothesis-seed $(SEED)) \
+		$$(grep -rl --include='test_*.py' hypothesis tests) $(ARGS)
 
 # Only the files that have such a test are collected: with all of them that takes longer than some claims.
 browser faults claims: $(VENV)/tests.stamp
 	$(PYTEST) $(TOGETHER) -m $@ $$(grep -rl --include='*.py' 'mark[.]$@' tests) $(ARGS)
 
 engines: $(VENV)/tests.stamp
-	$(PYTEST) $(TOGETHER) -m engines $(ARGS)
+	$(PYTEST) $(TOGETHER) -m engines tests/browser/engines $(ARGS)
 
 check: $(VENV)/tests.stamp
 	$(BIN)/python -m ruff check
