@@ -3,7 +3,7 @@
 # make check   lint, and check the formatting
 # make fuzz    search at random for what the tests have not tried; two minutes
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
-# make browser try in Chromium all that the page does; seven minutes
+# make browser try in Chromium all that the page does; some eight minutes
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
 # make faults  kill servers, slow lines down, shut the page into frames: does it go on? some minutes
 # make words   bring the translations up to date with the code, and print what is to be translated
