@@ -5,7 +5,7 @@
 # make claims  train hundreds of networks, and see that what the page says of training holds; some minutes
 # make browser try in Chromium all that the page does; some eight minutes
 # make engines try the page in Chromium, Firefox and WebKit; some minutes
-# make faults  kill servers, slow lines down, shut the page into frames: does it go on? some minutes
+# make faults  kill servers, slow lines down, shut the page into frames, move on and on: does it hold? some minutes
 # make words   bring the translations up to date with the code, and print what is to be translated
 # make format  put the formatting right
 # make bench   print what a reader waits for in Chromium, and what the engine costs; some minutes on a quiet machine

@@ -12,7 +12,8 @@ import platform
 
 import torch
 
-from benchmarks.networks import report, say
+from benchmarks.engine import say
+from benchmarks.networks import report
 from explainer.choices.settings import Settings
 from explainer.lesson.remembering_on_purpose import plan
 from explainer.maths import depth, training

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explainer import words
 from explainer.maths.gradients import HORIZON
 from explainer.reach import modules, norms
 from explainer.reach.advice import advise
@@ -158,8 +157,7 @@ def _lag(lag: int | None, length: int) -> int:
         return length - 1
     if isinstance(lag, bool) or not isinstance(lag, int) or not 0 <= lag < length:
         raise ValueError(
-            f"lag must be a whole number from 0 to {length - 1}, not {lag!r}: the inputs have "
-            f"{words.counted(length, 'step')}"
+            f"lag must be a whole number from 0 to {length - 1}, not {lag!r}: the length of the inputs is {length}"
         )
     return lag
 
